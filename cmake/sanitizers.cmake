@@ -1,0 +1,9 @@
+# LORICA_SANITIZE is a list for -fsanitize ("address,undefined" or "thread"); empty builds without.
+set(LORICA_SANITIZE "" CACHE STRING "Value for -fsanitize=, empty for none")
+if(LORICA_SANITIZE)
+  add_compile_options(-fsanitize=${LORICA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -O1)
+  if(LORICA_SANITIZE MATCHES "undefined")
+    add_compile_options(-fno-sanitize=null)  # the actor framework's function-actor factory trips it
+  endif()
+  add_link_options(-fsanitize=${LORICA_SANITIZE})
+endif()
