@@ -34,7 +34,9 @@ class copier {
  private:
   result<value> copy_array(const simdjson::dom::element& e) {
     value::array out;
-    for (auto item : e.get_array().value_unsafe()) {
+    simdjson::dom::array items;
+    if (e.get_array().get(items) != simdjson::SUCCESS) return fail(errc::malformed, "text is not valid JSON");
+    for (auto item : items) {
       auto v = copy(item);
       if (!v) return v;
       out.push_back(*std::move(v));
@@ -45,7 +47,9 @@ class copier {
   result<value> copy_object(const simdjson::dom::element& e) {
     value::object out;
     std::unordered_set<std::string_view> seen;
-    for (auto [key, item] : e.get_object().value_unsafe()) {
+    simdjson::dom::object members;
+    if (e.get_object().get(members) != simdjson::SUCCESS) return fail(errc::malformed, "text is not valid JSON");
+    for (auto [key, item] : members) {
       if (!seen.insert(key).second) return fail(errc::malformed, "JSON object has a duplicate key");
       auto v = copy(item);
       if (!v) return v;
