@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/error.hpp"
+#include "core/log.hpp"
+
+namespace lorica {
+
+/// How the engine computes.
+enum class compute_dtype : std::uint8_t { automatic, float32, bfloat16 };
+
+/// The settings of `lorica serve`, merged and checked; what is absent is decided at start.
+struct serve_settings {
+  std::string model_id;
+  std::vector<std::string> served_model_names;
+  std::string lora_adapters;
+  bool skip_bad_adapters = false;
+  std::string hostname;
+  std::uint16_t port = 0;
+  compute_dtype dtype = compute_dtype::automatic;
+  std::optional<std::uint32_t> threads;
+  std::optional<std::uint64_t> kv_memory;
+  std::uint32_t max_concurrent_requests = 0;
+  std::optional<std::uint32_t> max_input_tokens;
+  std::optional<std::uint32_t> max_total_tokens;
+  std::uint32_t max_batch_prefill_tokens = 0;
+  std::optional<std::uint32_t> max_batch_total_tokens;
+  std::uint32_t max_batch_size = 0;
+  std::uint32_t max_stop_sequences = 0;
+  std::uint32_t max_best_of = 0;
+  std::uint32_t max_client_batch_size = 0;
+  std::uint32_t validation_workers = 0;
+  std::string api_key;
+  std::uint64_t payload_limit = 0;
+  std::vector<std::string> cors_allow_origin;
+  std::uint32_t graceful_termination_timeout = 0;  ///< seconds
+  std::string data_dir;
+  bool json_output = false;
+  log_level least_log_level = log_level::info;
+  std::vector<std::string> warnings;  ///< to log once the log is set up
+};
+
+/// Values as text by flag name (alias names allowed), as a parser of flags delivers them.
+using flag_values = std::map<std::string, std::string, std::less<>>;
+
+/// Value of an environment variable, or nothing; handed in so that tests own it.
+using environment_reader = std::function<std::optional<std::string>(const std::string&)>;
+
+/// Merges flags over environment over defaults and checks every value. An `errc::bad_config` says which setting,
+/// from where, what was given and what is allowed.
+result<serve_settings> merge_settings(const flag_values& flags, const environment_reader& environment);
+
+/// The settings as a Markdown table, for docs/configuration.md.
+std::string settings_markdown();
+
+}  // namespace lorica

@@ -1,0 +1,127 @@
+#include "config/settings.hpp"
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "config/setting.hpp"
+#include "tests/catch.hpp"
+
+using namespace lorica;
+
+namespace {
+
+environment_reader env(std::map<std::string, std::string> variables) {
+  return [variables](const std::string& name) -> std::optional<std::string> {
+    auto it = variables.find(name);
+    if (it == variables.end()) return std::nullopt;
+    return it->second;
+  };
+}
+
+}  // namespace
+
+TEST_CASE("flags beat the environment, which beats defaults") {
+  auto only_defaults = merge_settings({{"model-id", "m"}}, env({}));
+  REQUIRE(only_defaults);
+  CHECK(only_defaults->port == 3000);
+  CHECK(only_defaults->hostname == "127.0.0.1");
+  CHECK(only_defaults->max_concurrent_requests == 128);
+  auto from_env = merge_settings({}, env({{"MODEL_ID", "m"}, {"PORT", "80"}}));
+  REQUIRE(from_env);
+  CHECK(from_env->model_id == "m");
+  CHECK(from_env->port == 80);
+  auto both = merge_settings({{"port", "81"}}, env({{"MODEL_ID", "m"}, {"PORT", "80"}}));
+  REQUIRE(both);
+  CHECK(both->port == 81);
+}
+
+TEST_CASE("HOSTNAME from the environment counts only as an address") {
+  auto container = merge_settings({{"model-id", "m"}}, env({{"HOSTNAME", "3f2a9c"}}));
+  REQUIRE(container);
+  CHECK(container->hostname == "127.0.0.1");
+  auto address = merge_settings({{"model-id", "m"}}, env({{"HOSTNAME", "0.0.0.0"}}));
+  REQUIRE(address);
+  CHECK(address->hostname == "0.0.0.0");
+  CHECK_FALSE(merge_settings({{"model-id", "m"}, {"hostname", "3f2a9c"}}, env({})));
+}
+
+TEST_CASE("a bad value names the setting, the value and what is allowed") {
+  struct row {
+    flag_values flags;
+    std::vector<std::string> words;
+  };
+  auto r = GENERATE(values<row>({
+      {{{"port", "99999"}}, {"--port", "'99999'", "0 to 65535"}},
+      {{{"port", "80x"}}, {"--port", "'80x'"}},
+      {{{"port", ""}}, {"--port", "''"}},
+      {{{"max-stop-sequences", "-1"}}, {"--max-stop-sequences", "'-1'"}},
+      {{{"max-batch-size", "99999999999999999999"}}, {"--max-batch-size"}},
+      {{{"dtype", "int3"}}, {"--dtype", "'int3'", "auto, float32, bfloat16, float16"}},
+      {{{"kv-memory", "1T"}}, {"--kv-memory", "'1T'"}},
+      {{{"kv-memory", "9999999999999G"}}, {"--kv-memory"}},
+      {{{"skip-bad-adapters", "maybe"}}, {"--skip-bad-adapters", "true or false"}},
+      {{{"served-model-name", "a,,b"}}, {"--served-model-name"}},
+      {{{"max-input-tokens", "10"}, {"max-input-length", "10"}}, {"--max-input-length", "give one"}},
+      {{{"max-input-tokens", "10"}, {"max-total-tokens", "10"}}, {"--max-input-tokens", "less than"}},
+      {{{"max-batch-total-tokens", "5"}, {"max-total-tokens", "10"}}, {"--max-batch-total-tokens"}},
+      {{{"quantize", "awq"}}, {"--quantize", "'awq'", ".gguf"}},
+      {{{"num-shard", "2"}}, {"--num-shard", "'2'"}},
+      {{{"nonsense", "1"}}, {"--nonsense"}},
+  }));
+  r.flags.emplace("model-id", "m");
+  auto s = merge_settings(r.flags, env({}));
+  REQUIRE_FALSE(s);
+  CHECK(s.error().code == errc::bad_config);
+  for (auto& word : r.words) CHECK_THAT(s.error().text, Catch::Contains(word));
+}
+
+TEST_CASE("a missing model is named") {
+  auto s = merge_settings({}, env({}));
+  REQUIRE_FALSE(s);
+  CHECK_THAT(s.error().text, Catch::Contains("--model-id"));
+}
+
+TEST_CASE("an error from the environment names the variable") {
+  auto s = merge_settings({{"model-id", "m"}}, env({{"MAX_BATCH_SIZE", "0"}}));
+  REQUIRE_FALSE(s);
+  CHECK_THAT(s.error().text, Catch::Contains("MAX_BATCH_SIZE"));
+}
+
+TEST_CASE("settings that only TGI has are accepted with a warning where they are harmless") {
+  auto s = merge_settings({{"model-id", "m"}, {"num-shard", "1"}, {"max-waiting-tokens", "20"}, {"dtype", "float16"}},
+                          env({{"CUDA_GRAPHS", "1,2"}}));
+  REQUIRE(s);
+  CHECK(s->warnings.size() == 4);
+  CHECK(s->dtype == compute_dtype::automatic);
+}
+
+TEST_CASE("sizes take binary units") {
+  auto s = merge_settings({{"model-id", "m"}, {"kv-memory", "512M"}}, env({}));
+  REQUIRE(s);
+  CHECK(*s->kv_memory == 512ull << 20);
+}
+
+TEST_CASE("every TGI launcher setting has a row") {
+  for (auto flag : {"model-id", "revision", "validation-workers", "sharded", "num-shard", "quantize", "speculate",
+                    "dtype", "kv-cache-dtype", "trust-remote-code", "max-concurrent-requests", "max-best-of",
+                    "max-stop-sequences", "max-top-n-tokens", "max-input-tokens", "max-input-length",
+                    "max-total-tokens", "waiting-served-ratio", "max-batch-prefill-tokens",
+                    "max-batch-total-tokens", "max-waiting-tokens", "max-batch-size", "cuda-graphs", "hostname",
+                    "port", "prometheus-port", "shard-uds-path", "master-addr", "master-port",
+                    "huggingface-hub-cache", "weights-cache-override", "disable-custom-kernels",
+                    "cuda-memory-fraction", "rope-scaling", "rope-factor", "json-output", "otlp-endpoint",
+                    "otlp-service-name", "cors-allow-origin", "api-key", "watermark-gamma", "watermark-delta",
+                    "ngrok", "ngrok-authtoken", "ngrok-edge", "tokenizer-config-path", "disable-grammar-support",
+                    "max-client-batch-size", "lora-adapters", "usage-stats", "payload-limit",
+                    "enable-prefill-logprobs", "graceful-termination-timeout"})
+    CHECK(find_setting(flag) != nullptr);
+}
+
+TEST_CASE("docs/configuration.md is what the table says") {
+  std::ifstream file(LORICA_SOURCE_DIR "/docs/configuration.md");
+  std::stringstream text;
+  text << file.rdbuf();
+  if (std::getenv("LORICA_UPDATE_DOCS")) std::ofstream(LORICA_SOURCE_DIR "/docs/configuration.md") << settings_markdown();
+  CHECK(text.str() == settings_markdown());
+}
