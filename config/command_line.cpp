@@ -25,18 +25,21 @@ std::string_view group(const setting& row) {
 void add_options(CLI::App& serve, std::deque<std::string>& texts) {
   for (auto& row : serve_settings_table()) {
     std::string names = "--" + std::string(row.flag);
-    auto* option = serve.add_option(names, texts.emplace_back(), describe(row))->group(std::string(group(row)));
+    auto* option =
+        serve.add_option(names, texts.emplace_back(), describe(row))->group(std::string(group(row)));
     option->type_name(row.kind == setting_kind::flag ? "[BOOL]" : "TEXT")->take_last();
     if (row.kind == setting_kind::flag) option->expected(0, 1)->default_str("");
     if (!row.alias.empty())
-      serve.add_option("--" + std::string(row.alias), texts.emplace_back(), "Same as " + names)->group("Settings");
+      serve.add_option("--" + std::string(row.alias), texts.emplace_back(), "Same as " + names)
+          ->group("Settings");
   }
 }
 
 flag_values given_flags(const CLI::App& serve) {
   flag_values out;
   for (auto* option : serve.get_options()) {
-    if (option->count() == 0 || option->get_lnames().empty() || !find_setting(option->get_lnames()[0])) continue;
+    if (option->count() == 0 || option->get_lnames().empty() || !find_setting(option->get_lnames()[0]))
+      continue;
     auto& all = option->results();
     bool bare_flag = all.empty() || all.back().empty() || all.back() == "{}";
     bool is_flag = find_setting(option->get_lnames()[0])->kind == setting_kind::flag;
@@ -52,7 +55,9 @@ command_line parse_command_line(std::span<const char* const> arguments) {
   bool version = false;
   app.add_flag("--version", version, "Print the version");
   auto* serve = app.add_subcommand("serve", "Start the server");
-  serve->footer("Example:\n  lorica serve --model-id model.gguf --lora-adapters sql=adapters/sql,triage=adapters/triage");
+  serve->footer(
+      "Example:\n  lorica serve --model-id model.gguf --lora-adapters "
+      "sql=adapters/sql,triage=adapters/triage");
   std::deque<std::string> texts;  // CLI11 keeps references
   add_options(*serve, texts);
   app.require_subcommand(0, 1);

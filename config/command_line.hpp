@@ -14,7 +14,8 @@ struct command_line {
   std::string text;   ///< help or error to print
 };
 
-/// Parses arguments after the program's name. Only spelling is checked here; values are `merge_settings`' business.
+/// Parses arguments after the program's name. Only spelling is checked here; values are `merge_settings`'
+/// business.
 command_line parse_command_line(std::span<const char* const> arguments);
 
 }  // namespace lorica

@@ -22,14 +22,14 @@ struct setting {
   std::string_view flag = {};         ///< `max-input-tokens`, without dashes
   std::string_view environment = {};  ///< `MAX_INPUT_TOKENS`; empty: flag only
   setting_kind kind = setting_kind::text;
-  std::string_view fallback = {};     ///< default as text; empty: none, or decided at start
-  std::string_view text = {};         ///< one sentence for people; for refused ones what to do instead
-  std::int64_t least = 0;        ///< bounds of integers and bytes
+  std::string_view fallback = {};  ///< default as text; empty: none, or decided at start
+  std::string_view text = {};      ///< one sentence for people; for refused ones what to do instead
+  std::int64_t least = 0;          ///< bounds of integers and bytes
   std::int64_t most = std::numeric_limits<std::int64_t>::max();
-  std::string_view choices = {};      ///< of a choice, separated by `|`
+  std::string_view choices = {};  ///< of a choice, separated by `|`
   setting_use use = setting_use::served;
-  std::string_view neutral = {};      ///< values of a refused setting that are accepted, separated by `|`
-  std::string_view alias = {};        ///< second flag with the same meaning; its environment name follows from it
+  std::string_view neutral = {};  ///< values of a refused setting that are accepted, separated by `|`
+  std::string_view alias = {};    ///< second flag with the same meaning; its environment name follows from it
 };
 
 /// All settings of `lorica serve`, in the order of the help text.

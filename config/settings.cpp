@@ -19,7 +19,8 @@ struct given {
 
 std::string environment_name(std::string_view flag) {
   std::string out;
-  for (char c : flag) out += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  for (char c : flag)
+    out += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return out;
 }
 
@@ -34,12 +35,14 @@ bool contains_choice(std::string_view choices, std::string_view wanted) {
 }
 
 error wrong(const given& v, std::string_view allowed) {
-  return fail(errc::bad_config, v.origin + ": '" + v.text + "' is not allowed; expected " + std::string(allowed));
+  return fail(errc::bad_config,
+              v.origin + ": '" + v.text + "' is not allowed; expected " + std::string(allowed));
 }
 
 std::string spelled_choices(std::string_view choices) {
   std::string out;
-  for (char c : choices) out += c == '|' ? std::string(", ") : std::string(1, c);
+  for (char c : choices)
+    out += c == '|' ? std::string(", ") : std::string(1, c);
   return out;
 }
 
@@ -62,7 +65,8 @@ class reader {
     if (!row.alias.empty()) {
       auto second = from_flags(row.alias);
       if (flag && second)
-        return fail(errc::bad_config, flag->origin + " and " + second->origin + " mean the same; give one of them");
+        return fail(errc::bad_config,
+                    flag->origin + " and " + second->origin + " mean the same; give one of them");
       if (second) flag = second;
     }
     if (flag) return flag;
@@ -70,7 +74,8 @@ class reader {
     if (!row.alias.empty()) {
       auto second = from_environment(environment_name(row.alias), row);
       if (env && second)
-        return fail(errc::bad_config, env->origin + " and " + second->origin + " mean the same; give one of them");
+        return fail(errc::bad_config,
+                    env->origin + " and " + second->origin + " mean the same; give one of them");
       if (second) env = second;
     }
     if (env) return env;
@@ -108,8 +113,8 @@ result<std::int64_t> to_integer(const setting& row, const given& v) {
 }
 
 result<std::int64_t> to_bytes(const setting& row, const given& v) {
-  auto allowed = "bytes from " + std::to_string(row.least) + " to " + std::to_string(row.most) +
-                 ", such as 512M or 4G";
+  auto allowed =
+      "bytes from " + std::to_string(row.least) + " to " + std::to_string(row.most) + ", such as 512M or 4G";
   std::int64_t number = 0;
   auto [end, code] = std::from_chars(v.text.data(), v.text.data() + v.text.size(), number);
   if (code != std::errc{}) return wrong(v, allowed);
@@ -148,7 +153,8 @@ class checked_values {
  public:
   static result<checked_values> read(const flag_values& flags, const environment_reader& environment) {
     for (auto& [name, text] : flags)
-      if (!find_setting(name)) return fail(errc::bad_config, "--" + name + " is not a setting; see lorica serve --help");
+      if (!find_setting(name))
+        return fail(errc::bad_config, "--" + name + " is not a setting; see lorica serve --help");
     checked_values out;
     reader source(flags, environment);
     for (auto& row : serve_settings_table()) {
@@ -185,7 +191,8 @@ class checked_values {
     }
     if (row.use == setting_use::refused) {
       if (!contains_choice(row.neutral, v.text))
-        return fail(errc::bad_config, v.origin + "='" + v.text + "' is not supported: " + std::string(row.text));
+        return fail(errc::bad_config,
+                    v.origin + "='" + v.text + "' is not supported: " + std::string(row.text));
       warnings.push_back(v.origin + " has no effect at this value");
       return {};
     }
@@ -286,8 +293,10 @@ result<serve_settings> merge_settings(const flag_values& flags, const environmen
 
 std::string settings_markdown() {
   std::string out =
-      "# Settings of `lorica serve`\n\nMade from the table in `config/settings_table.cpp`. Flags beat environment "
-      "variables, which beat defaults.\n\n| flag | environment | default | allowed | meaning |\n|---|---|---|---|---|\n";
+      "# Settings of `lorica serve`\n\nMade from the table in `config/settings_table.cpp`. Flags beat "
+      "environment "
+      "variables, which beat defaults.\n\n| flag | environment | default | allowed | meaning "
+      "|\n|---|---|---|---|---|\n";
   auto line = [&](const setting& row) {
     std::string allowed;
     if (row.kind == setting_kind::integer || row.kind == setting_kind::bytes)
@@ -296,17 +305,21 @@ std::string settings_markdown() {
     if (row.kind == setting_kind::choice) allowed = spelled_choices(row.choices);
     out += "| `--" + std::string(row.flag) + "`";
     if (!row.alias.empty()) out += " (also `--" + std::string(row.alias) + "`)";
-    out += " | `" + std::string(row.environment) + "` | " + std::string(row.fallback) + " | " + allowed + " | " +
-           std::string(row.text) + " |\n";
+    out += " | `" + std::string(row.environment) + "` | " + std::string(row.fallback) + " | " + allowed +
+           " | " + std::string(row.text) + " |\n";
   };
   for (auto& row : serve_settings_table())
     if (row.use == setting_use::served) line(row);
-  out += "\n## Known from TGI, accepted with a warning\n\n| flag | environment | why it has no effect |\n|---|---|---|\n";
+  out +=
+      "\n## Known from TGI, accepted with a warning\n\n| flag | environment | why it has no effect "
+      "|\n|---|---|---|\n";
   for (auto& row : serve_settings_table())
     if (row.use == setting_use::harmless)
       out += "| `--" + std::string(row.flag) + "` | `" + std::string(row.environment) + "` | " +
              std::string(row.text) + " |\n";
-  out += "\n## Known from TGI, refused\n\n| flag | environment | accepted values | instead |\n|---|---|---|---|\n";
+  out +=
+      "\n## Known from TGI, refused\n\n| flag | environment | accepted values | instead "
+      "|\n|---|---|---|---|\n";
   for (auto& row : serve_settings_table())
     if (row.use == setting_use::refused)
       out += "| `--" + std::string(row.flag) + "` | `" + std::string(row.environment) + "` | " +

@@ -53,8 +53,8 @@ using flag_values = std::map<std::string, std::string, std::less<>>;
 /// Value of an environment variable, or nothing; handed in so that tests own it.
 using environment_reader = std::function<std::optional<std::string>(const std::string&)>;
 
-/// Merges flags over environment over defaults and checks every value. An `errc::bad_config` says which setting,
-/// from where, what was given and what is allowed.
+/// Merges flags over environment over defaults and checks every value. An `errc::bad_config` says which
+/// setting, from where, what was given and what is allowed.
 result<serve_settings> merge_settings(const flag_values& flags, const environment_reader& environment);
 
 /// The settings as a Markdown table, for docs/configuration.md.

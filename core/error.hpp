@@ -9,35 +9,35 @@
 
 namespace lorica {
 
-/// What went wrong, as a closed list. `net/http_error` maps each to an HTTP status and the error types of both
-/// API families; the order is free, the names are not shown to users.
+/// What went wrong, as a closed list. `net/http_error` maps each to an HTTP status and the error types of
+/// both API families; the order is free, the names are not shown to users.
 enum class errc : std::uint8_t {
-  malformed,            ///< body or file is not what its format says (not JSON, truncated header)
-  invalid,              ///< well-formed, but a field is wrong; the text names it
-  unknown_adapter,      ///< no adapter or model of that name
-  bad_adapter,          ///< an adapter was found but is refused; `reason` carries the stable code
-  bad_model,            ///< a base model file is refused
-  bad_config,           ///< a setting of the operator is wrong
-  unauthorized,         ///< missing or wrong API key
-  overloaded,           ///< at a limit of admission; try again later
-  payload_too_large,    ///< body above the limit
-  unsupported_media,    ///< content type or encoding that is not taken
-  unknown_route,        ///< no such path
-  wrong_method,         ///< path exists, method does not
-  header_too_large,     ///< request line or header fields above their limits
-  out_of_memory,        ///< a part of the ledger is full and waiting cannot help
-  generation_failed,    ///< the engine failed while this request ran
-  incomplete,           ///< the server ended the request before it was done
-  unavailable,          ///< not ready yet, or draining
-  cancelled,            ///< the caller asked for it
-  timeout,              ///< a deadline passed
-  io,                   ///< a file or socket operation failed
-  unsupported,          ///< a feature that is known but not served
-  internal,             ///< a broken invariant
+  malformed,          ///< body or file is not what its format says (not JSON, truncated header)
+  invalid,            ///< well-formed, but a field is wrong; the text names it
+  unknown_adapter,    ///< no adapter or model of that name
+  bad_adapter,        ///< an adapter was found but is refused; `reason` carries the stable code
+  bad_model,          ///< a base model file is refused
+  bad_config,         ///< a setting of the operator is wrong
+  unauthorized,       ///< missing or wrong API key
+  overloaded,         ///< at a limit of admission; try again later
+  payload_too_large,  ///< body above the limit
+  unsupported_media,  ///< content type or encoding that is not taken
+  unknown_route,      ///< no such path
+  wrong_method,       ///< path exists, method does not
+  header_too_large,   ///< request line or header fields above their limits
+  out_of_memory,      ///< a part of the ledger is full and waiting cannot help
+  generation_failed,  ///< the engine failed while this request ran
+  incomplete,         ///< the server ended the request before it was done
+  unavailable,        ///< not ready yet, or draining
+  cancelled,          ///< the caller asked for it
+  timeout,            ///< a deadline passed
+  io,                 ///< a file or socket operation failed
+  unsupported,        ///< a feature that is known but not served
+  internal,           ///< a broken invariant
 };
 
-/// An expected failure: a code for programs, a text for people. Texts name the field, the value and what would
-/// work; they hold no absolute paths, prompts, keys or library messages.
+/// An expected failure: a code for programs, a text for people. Texts name the field, the value and what
+/// would work; they hold no absolute paths, prompts, keys or library messages.
 struct error {
   errc code = errc::internal;
   std::string text;
@@ -49,8 +49,8 @@ struct error {
 template <class T>
 class [[nodiscard]] result {
  public:
-  result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
-  result(lorica::error e) : state_(std::in_place_index<1>, std::move(e)) {}      // NOLINT: implicit by design
+  result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit by design
+  result(lorica::error e) : state_(std::in_place_index<1>, std::move(e)) {}  // NOLINT: implicit by design
 
   explicit operator bool() const noexcept { return state_.index() == 0; }
   bool has_value() const noexcept { return state_.index() == 0; }

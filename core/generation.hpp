@@ -30,17 +30,17 @@ struct sampling_params {
 /// What a client wants of one prompt, after validation of everything that needs no tokenizer.
 struct generation_request {
   std::string request_id;
-  std::string adapter;                           ///< name as asked for; empty: base
+  std::string adapter;  ///< name as asked for; empty: base
   std::variant<std::string, std::vector<token_id>> prompt;
-  std::optional<std::uint32_t> max_new_tokens;   ///< absent: up to max_total_tokens
-  std::optional<std::uint32_t> truncate;         ///< keep the last n prompt tokens
+  std::optional<std::uint32_t> max_new_tokens;  ///< absent: up to max_total_tokens
+  std::optional<std::uint32_t> truncate;        ///< keep the last n prompt tokens
   std::vector<std::string> stop;
-  bool include_stop = false;                     ///< keep the matched stop string in the text
+  bool include_stop = false;  ///< keep the matched stop string in the text
   bool ignore_eos = false;
   bool add_special_tokens = true;
   bool skip_special_tokens = true;
-  std::uint32_t choices = 1;                     ///< independent choices of this prompt, seeds seed, seed+1, …
-  bool prompt_tokens_wanted = false;             ///< report prompt ids and texts in `generation_started`
+  std::uint32_t choices = 1;          ///< independent choices of this prompt, seeds seed, seed+1, …
+  bool prompt_tokens_wanted = false;  ///< report prompt ids and texts in `generation_started`
   sampling_params sampling;
 };
 
@@ -57,18 +57,18 @@ constexpr std::string_view to_string(finish_reason r) noexcept {
 
 /// What answers a request: decided before the first byte and named in the reply's headers.
 struct served_by {
-  std::string model_id;                      ///< public id of the base
-  std::string adapter;                       ///< empty: base
-  std::optional<adapter_version> version;    ///< set when an adapter serves
-  std::string tier;                          ///< `device`, `host`, `disk`; where the adapter was found
+  std::string model_id;                    ///< public id of the base
+  std::string adapter;                     ///< empty: base
+  std::optional<adapter_version> version;  ///< set when an adapter serves
+  std::string tier;                        ///< `device`, `host`, `disk`; where the adapter was found
 };
 
-/// One token with its text. `text` is whole UTF-8 and may be empty while a character is incomplete; the texts of
-/// a choice concatenate to its generated text.
+/// One token with its text. `text` is whole UTF-8 and may be empty while a character is incomplete; the texts
+/// of a choice concatenate to its generated text.
 struct generated_token {
   token_id id = 0;
   std::string text;
-  float logprob = 0;     ///< natural logarithm over the full vocabulary, before temperature and penalties
+  float logprob = 0;  ///< natural logarithm over the full vocabulary, before temperature and penalties
   bool special = false;
 };
 
@@ -82,7 +82,7 @@ struct generation_chunk {
 struct generation_finish {
   std::uint32_t choice = 0;
   finish_reason reason = finish_reason::length;
-  std::string text;                 ///< whole generated text, stop string removed unless asked for
+  std::string text;  ///< whole generated text, stop string removed unless asked for
   std::uint32_t generated_tokens = 0;
   std::uint64_t seed = 0;
 };

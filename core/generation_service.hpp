@@ -12,8 +12,8 @@ class generation_handle {
  public:
   virtual ~generation_handle() = default;
 
-  /// The client left: ends the generation within one step and frees everything. Idempotent, legal at any time,
-  /// from any thread; a `failed` with `errc::cancelled` may or may not follow.
+  /// The client left: ends the generation within one step and frees everything. Idempotent, legal at any
+  /// time, from any thread; a `failed` with `errc::cancelled` may or may not follow.
   virtual void cancel() noexcept = 0;
 
   /// The sink was saturated and has drained: the sequence may run again.

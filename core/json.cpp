@@ -48,7 +48,8 @@ class copier {
     value::object out;
     std::unordered_set<std::string_view> seen;
     simdjson::dom::object members;
-    if (e.get_object().get(members) != simdjson::SUCCESS) return fail(errc::malformed, "text is not valid JSON");
+    if (e.get_object().get(members) != simdjson::SUCCESS)
+      return fail(errc::malformed, "text is not valid JSON");
     for (auto [key, item] : members) {
       if (!seen.insert(key).second) return fail(errc::malformed, "JSON object has a duplicate key");
       auto v = copy(item);

@@ -9,7 +9,8 @@ namespace lorica {
 
 enum class log_level { debug, info, warn, error };
 
-/// Sets up the process log once, before any thread starts: text on standard error, or one JSON object per line.
+/// Sets up the process log once, before any thread starts: text on standard error, or one JSON object per
+/// line.
 void start_log(bool json, log_level least);
 
 /// Writes one line. Control characters are escaped; callers never pass prompts, keys or absolute paths.

@@ -71,6 +71,8 @@ metrics::histogram& metrics::make_histogram(const std::string& name, const std::
   return state_->histograms.emplace_back(series);
 }
 
-std::string metrics::text() const { return prometheus::TextSerializer().Serialize(state_->registry.Collect()); }
+std::string metrics::text() const {
+  return prometheus::TextSerializer().Serialize(state_->registry.Collect());
+}
 
 }  // namespace lorica

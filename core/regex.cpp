@@ -8,7 +8,8 @@
 namespace lorica {
 namespace {
 
-// Enough for any tokenizer pattern on a pre-split piece, small enough that a hostile one ends in milliseconds.
+// Enough for any tokenizer pattern on a pre-split piece, small enough that a hostile one ends in
+// milliseconds.
 constexpr std::uint32_t match_limit = 10'000'000;
 constexpr std::uint32_t depth_limit = 100'000;
 constexpr std::uint32_t heap_limit_kib = 64 * 1024;
@@ -17,8 +18,8 @@ constexpr std::uint32_t heap_limit_kib = 64 * 1024;
 
 struct regex::state {
   std::unique_ptr<pcre2_code, decltype(&pcre2_code_free)> code{nullptr, &pcre2_code_free};
-  std::unique_ptr<pcre2_match_context, decltype(&pcre2_match_context_free)> context{nullptr,
-                                                                                  &pcre2_match_context_free};
+  std::unique_ptr<pcre2_match_context, decltype(&pcre2_match_context_free)> context{
+      nullptr, &pcre2_match_context_free};
 };
 
 regex::regex(std::unique_ptr<state> s) : state_(std::move(s)) {}
@@ -32,8 +33,8 @@ result<regex> regex::compile(std::string_view pattern, mode m) {
   std::uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C;
   if (m == mode::full_match) options |= PCRE2_ANCHORED | PCRE2_ENDANCHORED;
   auto s = std::make_unique<state>();
-  s->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), options, &code, &where,
-                              nullptr));
+  s->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), options, &code,
+                              &where, nullptr));
   if (!s->code)
     return fail(errc::invalid, "regular expression is not valid at offset " + std::to_string(where));
   pcre2_jit_compile(s->code.get(), PCRE2_JIT_COMPLETE);  // without JIT support matching is only slower

@@ -4,9 +4,9 @@
 
 namespace lorica {
 
-/// Where a request's output goes. Implemented in `net/`, called by `actors/session`; every method may be called
-/// from any thread and returns without waiting. Order: `started` once, then chunks, one `finished` per choice,
-/// then `done`; or `failed` instead of whatever is left. Nothing follows `done` or `failed`.
+/// Where a request's output goes. Implemented in `net/`, called by `actors/session`; every method may be
+/// called from any thread and returns without waiting. Order: `started` once, then chunks, one `finished` per
+/// choice, then `done`; or `failed` instead of whatever is left. Nothing follows `done` or `failed`.
 class response_sink {
  public:
   virtual ~response_sink() = default;

@@ -8,14 +8,14 @@ namespace lorica {
 
 /// What does not change while the server runs: limits and names that validation and `/info` need.
 struct server_info {
-  std::string model_id;                        ///< public id of the base, never a path
-  std::vector<std::string> served_model_names; ///< further names of the base
-  std::string model_dtype;                     ///< `float32` or `bfloat16`: what the engine computes in
-  std::string device;                          ///< `cpu` or `cuda`
-  std::string isa;                             ///< instruction set the kernels use
+  std::string model_id;                         ///< public id of the base, never a path
+  std::vector<std::string> served_model_names;  ///< further names of the base
+  std::string model_dtype;                      ///< `float32` or `bfloat16`: what the engine computes in
+  std::string device;                           ///< `cpu` or `cuda`
+  std::string isa;                              ///< instruction set the kernels use
   std::string version;
   std::string commit;
-  std::int64_t started = 0;                    ///< seconds since the epoch
+  std::int64_t started = 0;  ///< seconds since the epoch
   std::uint32_t max_concurrent_requests = 128;
   std::uint32_t max_best_of = 2;
   std::uint32_t max_stop_sequences = 4;

@@ -22,7 +22,9 @@ void sha256::update(std::span<const std::byte> bytes) {
     throw std::runtime_error("SHA-256 failed");
 }
 
-void sha256::update(std::string_view text) { update(std::as_bytes(std::span(text.data(), text.size()))); }
+void sha256::update(std::string_view text) {
+  update(std::as_bytes(std::span(text.data(), text.size())));
+}
 
 std::array<std::uint8_t, 32> sha256::finish() {
   std::array<std::uint8_t, 32> out{};

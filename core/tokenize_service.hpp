@@ -13,8 +13,8 @@ namespace lorica {
 /// A token and the piece of the input it covers.
 struct token_span {
   token_id id = 0;
-  std::string text;          ///< the input's own characters
-  std::uint32_t start = 0;   ///< offsets in Unicode code points, end exclusive
+  std::string text;         ///< the input's own characters
+  std::uint32_t start = 0;  ///< offsets in Unicode code points, end exclusive
   std::uint32_t stop = 0;
 };
 

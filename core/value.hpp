@@ -9,8 +9,8 @@
 
 namespace lorica {
 
-/// A JSON value as plain data: what parsers hand over and what travels between rooms. Objects keep the order of
-/// the file and unique keys. Built only by `parse_json`, which bounds depth and count.
+/// A JSON value as plain data: what parsers hand over and what travels between rooms. Objects keep the order
+/// of the file and unique keys. Built only by `parse_json`, which bounds depth and count.
 class value {
  public:
   using array = std::vector<value>;
@@ -47,7 +47,8 @@ class value {
     return 0;
   }
 
-  /// Member of an object; null when absent, when null, or when this is no object (null means "absent" everywhere).
+  /// Member of an object; null when absent, when null, or when this is no object (null means "absent"
+  /// everywhere).
   const value* find(std::string_view key) const noexcept {
     auto o = as_object();
     if (!o) return nullptr;

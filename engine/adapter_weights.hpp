@@ -14,7 +14,8 @@ inline constexpr std::uint32_t projection_count = 7;
 
 /// `q_proj`, …: the last part of a module path.
 constexpr std::string_view to_string(projection p) noexcept {
-  constexpr std::string_view names[] = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
+  constexpr std::string_view names[] = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
+                                        "gate_proj", "up_proj", "down_proj"};
   return names[static_cast<std::uint8_t>(p)];
 }
 
@@ -25,13 +26,13 @@ struct lora_site {
   std::uint32_t rank = 0;
   std::uint32_t in = 0;
   std::uint32_t out = 0;
-  float scaling = 0;        ///< alpha / r, or alpha / sqrt(r) with rsLoRA
-  std::vector<float> a;     ///< [rank, in]
-  std::vector<float> b;     ///< [out, rank]
+  float scaling = 0;     ///< alpha / r, or alpha / sqrt(r) with rsLoRA
+  std::vector<float> a;  ///< [rank, in]
+  std::vector<float> b;  ///< [out, rank]
 };
 
-/// An adapter as its file means it: checked, finite, in canonical order (layer, then projection), independent of
-/// any executor.
+/// An adapter as its file means it: checked, finite, in canonical order (layer, then projection), independent
+/// of any executor.
 struct adapter_weights {
   adapter_version version;
   std::vector<lora_site> sites;

@@ -11,17 +11,18 @@ namespace lorica {
 
 /// One adapter in a composition.
 struct adapter_use {
-  const packed_adapter* adapter = nullptr;  ///< kept alive by the lease of the sequence until the step is done
-  float weight = 1.0f;                      ///< multiplies the adapter's own scaling
+  const packed_adapter* adapter =
+      nullptr;          ///< kept alive by the lease of the sequence until the step is done
+  float weight = 1.0f;  ///< multiplies the adapter's own scaling
 };
 
-/// Neighbouring rows with the same adapter composition; base rows are in no segment. Segments are disjoint and
-/// ascending.
+/// Neighbouring rows with the same adapter composition; base rows are in no segment. Segments are disjoint
+/// and ascending.
 struct segment {
   std::uint32_t first_row = 0;
   std::uint32_t rows = 0;
-  std::uint32_t first_use = 0;   ///< into `batch::uses`
-  std::uint32_t uses = 0;        ///< >= 1, in the order of the composition
+  std::uint32_t first_use = 0;  ///< into `batch::uses`
+  std::uint32_t uses = 0;       ///< >= 1, in the order of the composition
 };
 
 /// A row's token when it is "what this slot sampled in its last step", so that a step can be planned ahead.
@@ -29,20 +30,21 @@ inline constexpr token_id sampled_last = -1;
 
 /// One sequence's share of a step: `rows` neighbouring rows at positions `context` .. `context + rows - 1`.
 struct sequence_rows {
-  std::uint32_t slot = 0;          ///< executor-side place of the sequence, in [0, max_sequences); stable while it runs
+  std::uint32_t slot =
+      0;  ///< executor-side place of the sequence, in [0, max_sequences); stable while it runs
   std::uint32_t first_row = 0;
   std::uint32_t rows = 0;
-  std::uint32_t context = 0;       ///< tokens already in the KV blocks
-  std::uint32_t first_block = 0;   ///< into `batch::block_table`
-  std::uint32_t blocks = 0;        ///< enough for context + rows
-  std::uint32_t prompt_tokens = 0; ///< tokens below this position are prompt (for penalties)
-  bool sample = false;             ///< the last row's logits choose a token
-  std::uint32_t choice = 0;        ///< second counter of the random numbers
+  std::uint32_t context = 0;        ///< tokens already in the KV blocks
+  std::uint32_t first_block = 0;    ///< into `batch::block_table`
+  std::uint32_t blocks = 0;         ///< enough for context + rows
+  std::uint32_t prompt_tokens = 0;  ///< tokens below this position are prompt (for penalties)
+  bool sample = false;              ///< the last row's logits choose a token
+  std::uint32_t choice = 0;         ///< second counter of the random numbers
   sampling_params sampling;
 };
 
-/// All rows of one step, as flat arrays: computed in one pass of the base weights. Sequences are sorted so that
-/// equal compositions are neighbours. Immutable once handed to an executor.
+/// All rows of one step, as flat arrays: computed in one pass of the base weights. Sequences are sorted so
+/// that equal compositions are neighbours. Immutable once handed to an executor.
 struct batch {
   std::vector<token_id> tokens;            ///< [rows]; literal or `sampled_last`
   std::vector<sequence_rows> sequences;    ///< cover the rows in order, without holes
@@ -55,7 +57,7 @@ struct batch {
 struct sampled_token {
   std::uint32_t sequence = 0;  ///< index into `batch::sequences`
   token_id token = 0;
-  float logprob = 0;           ///< natural logarithm over the full vocabulary, of the raw logits
+  float logprob = 0;  ///< natural logarithm over the full vocabulary, of the raw logits
 };
 
 /// The result of a step: one entry per sequence with `sample`, in order.

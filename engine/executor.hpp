@@ -12,20 +12,20 @@ namespace lorica {
 
 /// What an executor can hold; fixed after construction.
 struct executor_limits {
-  std::uint32_t block_tokens = 16;    ///< tokens per KV block
-  std::uint32_t blocks = 0;           ///< KV blocks in the pool
-  std::uint32_t max_sequences = 0;    ///< slots
-  std::uint32_t max_rows = 0;         ///< rows per step
-  std::uint32_t max_positions = 0;    ///< longest sequence
+  std::uint32_t block_tokens = 16;  ///< tokens per KV block
+  std::uint32_t blocks = 0;         ///< KV blocks in the pool
+  std::uint32_t max_sequences = 0;  ///< slots
+  std::uint32_t max_rows = 0;       ///< rows per step
+  std::uint32_t max_positions = 0;  ///< longest sequence
   std::uint64_t weight_bytes = 0;
   std::uint64_t kv_bytes = 0;
   std::uint64_t workspace_bytes = 0;
 };
 
-/// The seam between scheduling and computing: raw handles, flat arrays, no mailbox. One thread calls `execute`,
-/// `attach` and `detach`; `packer` may be used from others. The executor owns the KV pool and, per slot, the tokens
-/// it has seen (for penalties) and the last one sampled. Invariant: a row's result depends only on its own
-/// sequence, never on the other rows, the chunking or the number of threads.
+/// The seam between scheduling and computing: raw handles, flat arrays, no mailbox. One thread calls
+/// `execute`, `attach` and `detach`; `packer` may be used from others. The executor owns the KV pool and, per
+/// slot, the tokens it has seen (for penalties) and the last one sampled. Invariant: a row's result depends
+/// only on its own sequence, never on the other rows, the chunking or the number of threads.
 class executor {
  public:
   virtual ~executor() = default;

@@ -7,14 +7,14 @@
 
 namespace lorica {
 
-/// An adapter in the layout of one executor; opaque to everybody else. Immutable, shared by leases and the steps
-/// that read it; destroyed on a loader thread.
+/// An adapter in the layout of one executor; opaque to everybody else. Immutable, shared by leases and the
+/// steps that read it; destroyed on a loader thread.
 class packed_adapter {
  public:
   virtual ~packed_adapter() = default;
   virtual const adapter_version& version() const noexcept = 0;
-  virtual std::uint64_t bytes() const noexcept = 0;            ///< memory it holds, at true rank
-  virtual std::vector<std::uint32_t> ranks() const = 0;        ///< distinct ranks, ascending
+  virtual std::uint64_t bytes() const noexcept = 0;      ///< memory it holds, at true rank
+  virtual std::vector<std::uint32_t> ranks() const = 0;  ///< distinct ranks, ascending
 };
 
 }  // namespace lorica

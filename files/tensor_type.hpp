@@ -6,7 +6,8 @@
 
 namespace lorica {
 
-/// Element types that a base model or adapter may be stored in. Quantised ones are the 32-element blocks of GGUF.
+/// Element types that a base model or adapter may be stored in. Quantised ones are the 32-element blocks of
+/// GGUF.
 enum class tensor_type : std::uint8_t { f32, f16, bf16, q8_0, q4_0, q4_1 };
 
 /// Elements per block: 1 for plain types, 32 for quantised ones.

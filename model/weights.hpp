@@ -14,15 +14,15 @@
 
 namespace lorica {
 
-/// A weight matrix as it lies in its file: `rows` x `cols`, row-major, row = output feature. Bytes belong to the
-/// `model_weights` they came from. Vectors have one row.
+/// A weight matrix as it lies in its file: `rows` x `cols`, row-major, row = output feature. Bytes belong to
+/// the `model_weights` they came from. Vectors have one row.
 struct tensor_view {
   tensor_type type = tensor_type::f32;
   std::uint64_t rows = 0;
   std::uint64_t cols = 0;
   std::span<const std::byte> bytes;
-  /// Non-zero: rows of every head are stored with rotary pairs adjacent (GGUF llama) and row accessors undo it, so
-  /// that readers always see the Hugging Face order (dimension k pairs with k + head_dim/2).
+  /// Non-zero: rows of every head are stored with rotary pairs adjacent (GGUF llama) and row accessors undo
+  /// it, so that readers always see the Hugging Face order (dimension k pairs with k + head_dim/2).
   std::uint32_t permuted_heads = 0;
 
   explicit operator bool() const noexcept { return rows != 0; }
@@ -45,9 +45,9 @@ class model_weights {
  public:
   virtual ~model_weights() = default;
   const model_config& config() const noexcept { return config_; }
-  const tensor_view& embedding() const noexcept { return embedding_; }   ///< [vocab, hidden]
-  const tensor_view& head() const noexcept { return head_; }             ///< [vocab, hidden]; the embedding when tied
-  const tensor_view& final_norm() const noexcept { return final_norm_; } ///< [1, hidden]
+  const tensor_view& embedding() const noexcept { return embedding_; }  ///< [vocab, hidden]
+  const tensor_view& head() const noexcept { return head_; }  ///< [vocab, hidden]; the embedding when tied
+  const tensor_view& final_norm() const noexcept { return final_norm_; }  ///< [1, hidden]
   const std::vector<layer_weights>& layers() const noexcept { return layers_; }
 
  protected:

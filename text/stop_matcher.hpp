@@ -8,8 +8,8 @@
 
 namespace lorica {
 
-/// Finds the first of several stop strings in text that arrives in pieces, across and inside tokens. Text that
-/// might be the start of a stop string is held back. Owned by one session; no locks.
+/// Finds the first of several stop strings in text that arrives in pieces, across and inside tokens. Text
+/// that might be the start of a stop string is held back. Owned by one session; no locks.
 class stop_matcher {
  public:
   explicit stop_matcher(std::vector<std::string> stops, bool include_stop);

@@ -22,10 +22,13 @@ class tokenizer {
   /// post-processor. Added tokens in the text are matched. Fails only when a regex limit is reached.
   virtual result<std::vector<token_id>> encode(std::string_view text, bool add_special_tokens) const = 0;
 
-  /// As `encode`, with the piece of the input each id covers. Special tokens added by the post-processor cover nothing.
-  virtual result<std::vector<token_span>> encode_spans(std::string_view text, bool add_special_tokens) const = 0;
+  /// As `encode`, with the piece of the input each id covers. Special tokens added by the post-processor
+  /// cover nothing.
+  virtual result<std::vector<token_span>> encode_spans(std::string_view text,
+                                                       bool add_special_tokens) const = 0;
 
-  /// Raw bytes a token stands for when decoded; may be a part of a character. Empty for ids outside the vocabulary.
+  /// Raw bytes a token stands for when decoded; may be a part of a character. Empty for ids outside the
+  /// vocabulary.
   virtual std::string_view bytes(token_id id) const = 0;
 
   /// True for ids that `skip_special_tokens` drops.

@@ -9,14 +9,19 @@ using action = command_line::action;
 
 namespace {
 
-command_line parse(std::vector<const char*> arguments) { return parse_command_line(arguments); }
+command_line parse(std::vector<const char*> arguments) {
+  return parse_command_line(arguments);
+}
 
 }  // namespace
 
 TEST_CASE("flags arrive as text under their names") {
-  auto c = parse({"serve", "--model-id", "m.gguf", "--port=81", "--skip-bad-adapters", "--max-input-length", "7"});
+  auto c =
+      parse({"serve", "--model-id", "m.gguf", "--port=81", "--skip-bad-adapters", "--max-input-length", "7"});
   REQUIRE(c.what == action::serve);
-  CHECK(c.flags == flag_values{{"model-id", "m.gguf"}, {"port", "81"}, {"skip-bad-adapters", "true"},
+  CHECK(c.flags == flag_values{{"model-id", "m.gguf"},
+                               {"port", "81"},
+                               {"skip-bad-adapters", "true"},
                                {"max-input-length", "7"}});
 }
 
@@ -35,7 +40,8 @@ TEST_CASE("the last of two equal flags counts") {
 TEST_CASE("help lists every served setting with its environment name") {
   auto c = parse({"serve", "--help"});
   REQUIRE(c.what == action::show_help);
-  for (auto word : {"--model-id", "MODEL_ID", "--lora-adapters", "--kv-memory", "3000", "GRACEFUL_TERMINATION_TIMEOUT"})
+  for (auto word :
+       {"--model-id", "MODEL_ID", "--lora-adapters", "--kv-memory", "3000", "GRACEFUL_TERMINATION_TIMEOUT"})
     CHECK_THAT(c.text, Catch::Contains(word));
 }
 

@@ -73,7 +73,8 @@ TEST_CASE("a bad value names the setting, the value and what is allowed") {
   auto s = merge_settings(r.flags, env({}));
   REQUIRE_FALSE(s);
   CHECK(s.error().code == errc::bad_config);
-  for (auto& word : r.words) CHECK_THAT(s.error().text, Catch::Contains(word));
+  for (auto& word : r.words)
+    CHECK_THAT(s.error().text, Catch::Contains(word));
 }
 
 TEST_CASE("a missing model is named") {
@@ -89,8 +90,9 @@ TEST_CASE("an error from the environment names the variable") {
 }
 
 TEST_CASE("settings that only TGI has are accepted with a warning where they are harmless") {
-  auto s = merge_settings({{"model-id", "m"}, {"num-shard", "1"}, {"max-waiting-tokens", "20"}, {"dtype", "float16"}},
-                          env({{"CUDA_GRAPHS", "1,2"}}));
+  auto s = merge_settings(
+      {{"model-id", "m"}, {"num-shard", "1"}, {"max-waiting-tokens", "20"}, {"dtype", "float16"}},
+      env({{"CUDA_GRAPHS", "1,2"}}));
   REQUIRE(s);
   CHECK(s->warnings.size() == 4);
   CHECK(s->dtype == compute_dtype::automatic);
@@ -103,18 +105,59 @@ TEST_CASE("sizes take binary units") {
 }
 
 TEST_CASE("every TGI launcher setting has a row") {
-  for (auto flag : {"model-id", "revision", "validation-workers", "sharded", "num-shard", "quantize", "speculate",
-                    "dtype", "kv-cache-dtype", "trust-remote-code", "max-concurrent-requests", "max-best-of",
-                    "max-stop-sequences", "max-top-n-tokens", "max-input-tokens", "max-input-length",
-                    "max-total-tokens", "waiting-served-ratio", "max-batch-prefill-tokens",
-                    "max-batch-total-tokens", "max-waiting-tokens", "max-batch-size", "cuda-graphs", "hostname",
-                    "port", "prometheus-port", "shard-uds-path", "master-addr", "master-port",
-                    "huggingface-hub-cache", "weights-cache-override", "disable-custom-kernels",
-                    "cuda-memory-fraction", "rope-scaling", "rope-factor", "json-output", "otlp-endpoint",
-                    "otlp-service-name", "cors-allow-origin", "api-key", "watermark-gamma", "watermark-delta",
-                    "ngrok", "ngrok-authtoken", "ngrok-edge", "tokenizer-config-path", "disable-grammar-support",
-                    "max-client-batch-size", "lora-adapters", "usage-stats", "payload-limit",
-                    "enable-prefill-logprobs", "graceful-termination-timeout"})
+  for (auto flag : {"model-id",
+                    "revision",
+                    "validation-workers",
+                    "sharded",
+                    "num-shard",
+                    "quantize",
+                    "speculate",
+                    "dtype",
+                    "kv-cache-dtype",
+                    "trust-remote-code",
+                    "max-concurrent-requests",
+                    "max-best-of",
+                    "max-stop-sequences",
+                    "max-top-n-tokens",
+                    "max-input-tokens",
+                    "max-input-length",
+                    "max-total-tokens",
+                    "waiting-served-ratio",
+                    "max-batch-prefill-tokens",
+                    "max-batch-total-tokens",
+                    "max-waiting-tokens",
+                    "max-batch-size",
+                    "cuda-graphs",
+                    "hostname",
+                    "port",
+                    "prometheus-port",
+                    "shard-uds-path",
+                    "master-addr",
+                    "master-port",
+                    "huggingface-hub-cache",
+                    "weights-cache-override",
+                    "disable-custom-kernels",
+                    "cuda-memory-fraction",
+                    "rope-scaling",
+                    "rope-factor",
+                    "json-output",
+                    "otlp-endpoint",
+                    "otlp-service-name",
+                    "cors-allow-origin",
+                    "api-key",
+                    "watermark-gamma",
+                    "watermark-delta",
+                    "ngrok",
+                    "ngrok-authtoken",
+                    "ngrok-edge",
+                    "tokenizer-config-path",
+                    "disable-grammar-support",
+                    "max-client-batch-size",
+                    "lora-adapters",
+                    "usage-stats",
+                    "payload-limit",
+                    "enable-prefill-logprobs",
+                    "graceful-termination-timeout"})
     CHECK(find_setting(flag) != nullptr);
 }
 
@@ -122,6 +165,7 @@ TEST_CASE("docs/configuration.md is what the table says") {
   std::ifstream file(LORICA_SOURCE_DIR "/docs/configuration.md");
   std::stringstream text;
   text << file.rdbuf();
-  if (std::getenv("LORICA_UPDATE_DOCS")) std::ofstream(LORICA_SOURCE_DIR "/docs/configuration.md") << settings_markdown();
+  if (std::getenv("LORICA_UPDATE_DOCS"))
+    std::ofstream(LORICA_SOURCE_DIR "/docs/configuration.md") << settings_markdown();
   CHECK(text.str() == settings_markdown());
 }

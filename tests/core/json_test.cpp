@@ -29,8 +29,8 @@ TEST_CASE("null members count as absent") {
 }
 
 TEST_CASE("broken documents are refused") {
-  auto text = GENERATE(as<std::string>{}, "", " ", "{", "[1,]", "{\"a\":1}x", "nul", "{\"a\":1,\"a\":2}", "\"\xff\"",
-                       "[NaN]", "01", "\"\n\"", "{} {}", "[1e999]");
+  auto text = GENERATE(as<std::string>{}, "", " ", "{", "[1,]", "{\"a\":1}x", "nul", "{\"a\":1,\"a\":2}",
+                       "\"\xff\"", "[NaN]", "01", "\"\n\"", "{} {}", "[1e999]");
   auto v = parse_json(text);
   CHECK_FALSE(v);
   if (!v) CHECK(v.error().code == errc::malformed);
@@ -54,8 +54,12 @@ TEST_CASE("strings leave as one line that every reader of event streams understa
 
 TEST_CASE("invalid UTF-8 leaves as U+FFFD") {
   std::string out;
-  append_json_string(out, "a\xff" "b\xe2\x82");
-  CHECK(out == "\"a\xef\xbf\xbd" "b\xef\xbf\xbd\xef\xbf\xbd\"");
+  append_json_string(out,
+                     "a\xff"
+                     "b\xe2\x82");
+  CHECK(out ==
+        "\"a\xef\xbf\xbd"
+        "b\xef\xbf\xbd\xef\xbf\xbd\"");
 }
 
 TEST_CASE("numbers read back equal and non-finite ones become null") {

@@ -1,0 +1,23 @@
+# Thin: the commands live in tools/. `make serve` and `make test` are the same as tools/serve and tools/test.
+.PHONY: serve test check bench format soak clean
+
+serve:
+	tools/serve
+
+test:
+	tools/test
+
+check:
+	tools/check.sh
+
+bench:
+	tools/bench
+
+format:
+	git ls-files '*.cpp' '*.hpp' '*.cu' '*.cuh' | xargs clang-format-14 -i
+
+soak:
+	tools/soak
+
+clean:
+	rm -rf build
