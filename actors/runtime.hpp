@@ -1,0 +1,84 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/clock.hpp"
+#include "core/error.hpp"
+#include "core/generation_service.hpp"
+#include "core/metrics.hpp"
+#include "core/status_snapshot.hpp"
+#include "core/tokenize_service.hpp"
+#include "engine/executor.hpp"
+#include "model/model_config.hpp"
+#include "text/tokenizer.hpp"
+
+namespace lorica {
+
+/// An adapter to load before the server says ready. `path` is a local directory.
+struct startup_adapter {
+  std::string name;
+  std::string path;
+};
+
+/// What the operator decides. Zero means "what the executor allows" where it says so.
+struct runtime_options {
+  std::string model_id;                        ///< public id of the base, never a path
+  std::uint32_t max_input_tokens = 0;          ///< longest prompt; 0: max_total_tokens - 1
+  std::uint32_t max_total_tokens = 0;          ///< prompt + generated; 0: positions of model and KV pool
+  std::uint32_t max_sequences = 0;             ///< run at once; 0: slots of the executor
+  std::uint32_t max_batch_prefill_tokens = 0;  ///< prompt rows per step; 0: rows of the executor
+  std::uint32_t max_batch_total_tokens = 0;    ///< of all running sequences at their longest; 0: the KV pool
+  std::uint32_t tokenizer_workers = 2;
+  std::uint32_t max_adapter_rank = 256;
+  std::uint64_t adapter_bytes = std::uint64_t{1} << 32;  ///< resident packed adapters
+  std::vector<startup_adapter> adapters;
+  bool skip_bad_adapters = false;             ///< go on without start-up adapters that are refused
+  std::chrono::milliseconds max_duration{0};  ///< of one request, from its start; 0: none
+  /// Called at most once, from any thread, when a part died that running requests need: requests have already
+  /// got their error and health is false. The process should drain and exit non-zero.
+  std::function<void(const std::string& why)> on_fatal;
+};
+
+/// What the runtime is made of. `counters` and `clock` outlive it.
+struct runtime_parts {
+  std::unique_ptr<executor> engine;
+  std::shared_ptr<const tokenizer> vocabulary;
+  model_config model;
+  metrics& counters;
+  const clock_source& clock;
+};
+
+/// All actors of the process behind three services. Owned by the program; the destructor ends every running
+/// request with an error, then the actors in the order of their dependencies, and returns when all are gone.
+/// Nobody may call a service or a handle any more while it runs: stop and join the threads that do before.
+class runtime {
+ public:
+  virtual ~runtime() = default;
+
+  virtual generation_service& generations() = 0;
+  virtual tokenize_service& tokens() = 0;
+  virtual status_service& status() = 0;
+
+  /// Blocks until every start-up adapter is decided. Fails with the first refused one (its name and reason in
+  /// the text, `errc` and `reason` as the reader gave them) unless they are skipped; with `errc::cancelled`
+  /// after `interrupt`.
+  virtual result<void> wait_until_ready() = 0;
+
+  /// Ends `wait_until_ready` and `drain` early; from any thread, for good.
+  virtual void interrupt() noexcept = 0;
+
+  /// New requests are refused with `errc::unavailable` from now on. Waits for the running ones, at most
+  /// `limit`; those that are left end with `errc::incomplete`. True when none was left.
+  virtual bool drain(std::chrono::milliseconds limit) = 0;
+};
+
+/// Starts all actors and the loading of the start-up adapters. Fails with `errc::bad_config` when the limits
+/// contradict each other or the executor.
+result<std::unique_ptr<runtime>> start_runtime(runtime_options options, runtime_parts parts);
+
+}  // namespace lorica
