@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/adapter_weights.hpp"
+
+namespace lorica {
+
+/// What one module of an adapter does. Norms are Frobenius norms of the stored factors, so that
+/// |scaling| * norm_a * norm_b bounds the norm of the update.
+struct module_coverage {
+  std::uint32_t layer = 0;
+  projection where = projection::q;
+  std::uint32_t rank = 0;
+  float scaling = 0;
+  double norm_a = 0;
+  double norm_b = 0;
+
+  /// The module answers as the base does: a factor or the scaling is zero.
+  bool zero_effect() const noexcept { return scaling == 0 || norm_a == 0 || norm_b == 0; }
+
+  /// Upper bound of the Frobenius norm of scaling * B * A.
+  double update_bound() const noexcept;
+};
+
+/// What an adapter touches, for people who wonder whether it was applied. Modules are in canonical order.
+struct adapter_coverage {
+  std::vector<module_coverage> modules;
+  std::uint32_t zero_effect_modules = 0;
+  std::uint32_t layers = 0;          ///< distinct layers touched
+  std::uint64_t parameters = 0;      ///< elements of all A and B
+  std::vector<std::uint32_t> ranks;  ///< distinct, ascending
+  double largest_update_bound = 0;
+};
+
+/// Norms of one module; reads every element once.
+module_coverage measure(const lora_site& site);
+
+/// Sums up modules, which are in canonical order.
+adapter_coverage summarise(std::vector<module_coverage> modules, const std::vector<lora_site>& sites);
+
+}  // namespace lorica

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "adapters/coverage.hpp"
+#include "core/error.hpp"
+#include "engine/adapter_weights.hpp"
+#include "model/model_config.hpp"
+
+namespace lorica {
+
+/// Bounds of one adapter directory. What lies above them is refused before it costs memory.
+struct reader_limits {
+  std::uint32_t max_rank = 256;
+  std::uint64_t max_file_bytes = std::uint64_t{4} << 30;  ///< of `adapter_model.safetensors`
+  std::size_t max_config_bytes = std::size_t{1} << 20;    ///< of `adapter_config.json`
+  std::size_t max_header_bytes = std::size_t{16} << 20;   ///< of the safetensors header
+};
+
+/// An adapter that passed every check, with what people want to know about it.
+struct loaded_adapter {
+  adapter_weights weights;  ///< version set, canonical order
+  adapter_coverage coverage;
+  std::vector<std::string> warnings;  ///< sentences; nothing that changes the result
+  std::uint64_t file_bytes = 0;       ///< size of `adapter_model.safetensors`
+};
+
+/// Reads a PEFT directory (`adapter_config.json`, `adapter_model.safetensors`) for `base` into memory of its
+/// own: every byte is read once, checked, then used. Blocking; looks at `stop` at least every 200 ms.
+///
+/// Fails with
+/// - `errc::unknown_adapter`, reason `missing_file`: directory or file is not there;
+/// - `errc::bad_adapter`, reason one of the words of docs/adapters.md: found but refused;
+/// - `errc::io`, reason `unreadable_file`: the operating system could not read it;
+/// - `errc::cancelled`: `stop` was requested.
+result<loaded_adapter> read_adapter(const std::string& directory, const model_config& base,
+                                    const reader_limits& limits, std::stop_token stop);
+
+}  // namespace lorica
