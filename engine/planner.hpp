@@ -1,0 +1,165 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "core/error.hpp"
+#include "engine/batch.hpp"
+#include "engine/kv_blocks.hpp"
+#include "engine/lease_table.hpp"
+#include "engine/sequence.hpp"
+
+namespace lorica {
+
+/// Bounds of the plan. The first five are the executor's limits.
+struct planner_options {
+  std::uint32_t block_tokens = 16;
+  std::uint32_t blocks = 0;
+  std::uint32_t max_sequences = 1;       ///< slots; more than `max_rows` are not used
+  std::uint32_t max_rows = 1;            ///< rows per step
+  std::uint32_t max_positions = 0;       ///< prompt and new tokens of one sequence
+  std::uint32_t max_prefill_tokens = 0;  ///< rows of prefill per step; 0: what `max_rows` leaves
+  std::uint64_t max_total_tokens =
+      0;  ///< sum of prompt + max_new_tokens over admitted sequences; 0: blocks decide
+  std::uint32_t max_waiting = 1024;         ///< sequences that wait; the next one is `errc::overloaded`
+  std::uint32_t max_adapters_per_step = 0;  ///< distinct versions in one step; 0: no limit
+  std::uint32_t leases_ahead = 2;  ///< waiting sequences that may ask for leases while no slot is free
+  std::vector<token_id> eos;       ///< the model's end tokens
+};
+
+/// A token for one sequence.
+struct sequence_token {
+  sequence_id id = 0;
+  token_id token = 0;
+  float logprob = 0;
+};
+
+/// The one end of an accepted sequence: by itself, or with an error (`errc::cancelled` after `cancel`).
+struct sequence_end {
+  sequence_id id = 0;
+  result<finish_reason> how = finish_reason::length;
+};
+
+/// What a call to the planner brought about. Tokens come before the ends of their sequences.
+struct [[nodiscard]] plan_outcome {
+  std::vector<sequence_token> tokens;
+  std::vector<sequence_end> ended;
+  std::vector<lease_table::lease> leases;  ///< no longer needed; to be destroyed on another thread
+};
+
+/// A step to execute. The leases behind its adapters are held until the step is completed or failed.
+struct planned_step {
+  std::shared_ptr<const batch> work;
+  std::vector<sequence_id> admitted;   ///< run from this step on (again, after a preemption)
+  std::vector<sequence_id> preempted;  ///< went back to the queue; nothing is lost but time
+};
+
+/// Counts for the status; the last four only grow.
+struct planner_stats {
+  std::uint64_t running = 0;  ///< admitted, paused ones included
+  std::uint64_t waiting = 0;
+  std::uint64_t paused = 0;
+  std::uint64_t blocks_used = 0;
+  std::uint64_t blocks_total = 0;
+  std::uint64_t leases = 0;  ///< versions held or asked for
+  std::uint64_t preemptions = 0;
+  std::uint64_t steps = 0;
+  std::uint64_t rows = 0;
+  std::uint64_t tokens = 0;  ///< sampled and reported
+};
+
+/// Continuous batching: decides which sequences share the next step. Pure policy, owned by the scheduler: no
+/// thread, clock, randomness or waiting of its own; equal calls give equal plans.
+///
+/// A sequence waits, then runs (slot, blocks and leases held), then ends exactly once. Waiting sequences are
+/// admitted in order of arrival: one that waits for a lease is overtaken, one that does not fit is not. When
+/// blocks run out, the youngest running sequence goes back to the head of the queue and is recomputed later
+/// (preemption; Kwon et al. 2023, section 4.5); what it sampled stays. Paused sequences give way first.
+/// Of sequences that gather several leases only one does so at a time, so two never wait for each other.
+class planner {
+ public:
+  explicit planner(planner_options options);
+  ~planner();
+  planner(const planner&) = delete;
+  planner& operator=(const planner&) = delete;
+
+  /// Takes a sequence into the queue. `errc::invalid` (nothing is kept, no outcome follows) when it can never
+  /// run: empty prompt, no new tokens, longer than positions or pool; `errc::overloaded` when the queue is
+  /// full.
+  result<void> submit(sequence s);
+
+  /// Ends a sequence with `errc::cancelled`: at once, or when the step that holds it is over. Legal in any
+  /// state; unknown and ended ids are ignored.
+  plan_outcome cancel(sequence_id id);
+
+  /// Leaves a sequence out of steps, its place kept, until resumed. Idempotent, unknown ids are ignored.
+  void pause(sequence_id id);
+  void resume(sequence_id id);
+
+  /// Versions to ask the adapters' owner for; each is named once until answered by `lease_granted` or
+  /// `lease_refused`. To be read after `next_step`.
+  std::vector<adapter_version> lease_wanted() { return leases_.wanted(); }
+
+  /// The lease on a version arrived (not null).
+  plan_outcome lease_granted(const adapter_version& version, lease_table::lease lease);
+
+  /// A version cannot be had: the sequences that wait for it end with `why`.
+  plan_outcome lease_refused(const adapter_version& version, const error& why);
+
+  /// Plans a step. Nothing when a step is in flight or nothing can run; any other call may change that.
+  std::optional<planned_step> next_step();
+
+  /// The step in flight is done. An output that breaks its contract fails the step with `errc::internal`.
+  /// Throws `std::logic_error` when no step is in flight.
+  plan_outcome complete(const step_output& output);
+
+  /// The step in flight failed: all its sequences end with `why`. Throws like `complete`.
+  plan_outcome step_failed(const error& why);
+
+  /// Ends everything with `why`, sequences of the step in flight when it is over.
+  plan_outcome end_all(const error& why);
+
+  bool step_in_flight() const noexcept { return !in_flight_.empty(); }
+  planner_stats stats() const;
+  const planner_options& options() const noexcept { return options_; }
+
+ private:
+  struct record;
+  // Place in the queue, smaller is sooner: preempted ones first, then by arrival. Fairness adds a key here.
+  using place = std::pair<std::uint32_t, std::uint64_t>;
+
+  place place_of(const record& r) const noexcept;
+  result<void> check(const sequence& s) const;
+  void make_blocks(planned_step& step);
+  void admit_waiting(planned_step& step);
+  bool gather_leases(record& r, std::uint32_t asked);
+  bool fits(const record& r) const;
+  bool make_room(const record& r, planned_step& step);
+  void admit(record& r);
+  void preempt(record& r, planned_step& step);
+  std::vector<record*> select();
+  void build(planned_step& step, const std::vector<record*>& chosen);
+  void end(record& r, result<finish_reason> how, plan_outcome& out);
+  plan_outcome doom(record& r, const error& why);
+
+  planner_options options_;
+  kv_blocks blocks_;
+  lease_table leases_;
+  std::unordered_map<sequence_id, std::unique_ptr<record>> records_;
+  std::map<place, record*> waiting_;
+  std::vector<record*> running_;    // by arrival
+  std::vector<record*> in_flight_;  // in the order of the batch's sequences
+  std::vector<std::uint32_t> free_slots_;
+  record* gathering_several_ = nullptr;
+  std::uint64_t admitted_tokens_ = 0;
+  std::uint64_t next_ticket_ = 0;
+  planner_stats counts_;
+};
+
+}  // namespace lorica
