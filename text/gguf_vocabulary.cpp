@@ -5,6 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include "core/checked.hpp"
+#include "core/utf8.hpp"
 #include "text/vocabulary.hpp"
 
 namespace lorica {
@@ -36,6 +38,14 @@ constexpr std::array<pre_kind, 5> pre_kinds{{
     {.name = "default",
      .patterns = {R"([\p{P}\$\+<=>\^~\|]+)", gpt2_pattern, R"(\p{N}+)", "[0-9][0-9][0-9]"}},
 }};
+
+constexpr std::string_view supported_model = "gpt2";
+
+// A name of the file, fit for an error text.
+std::string shown(std::string_view name) {
+  std::string out(1, '\'');
+  return out.append(utf8_repaired(name.substr(0, 40))) += '\'';
+}
 
 std::string known_kinds() {
   std::string out;
@@ -76,16 +86,94 @@ result<std::vector<token_id>> around(bool wanted, std::optional<token_id> id, st
   return std::vector<token_id>{*id};
 }
 
+// Reads keys by name and remembers the first that is of another kind.
+class key_reader {
+ public:
+  explicit key_reader(const gguf_header& header) : header_(header) {}
+
+  std::string text(std::string_view key) {
+    auto s = header_.find_string(name(key));
+    if (!s && present(key)) refuse(key, "must be a string");
+    return s ? std::string(*s) : std::string();
+  }
+
+  std::optional<bool> flag(std::string_view key) {
+    auto b = header_.find_bool(name(key));
+    if (b) return *b;
+    if (present(key)) refuse(key, "must be a boolean");
+    return std::nullopt;
+  }
+
+  std::optional<token_id> id(std::string_view key) {
+    if (!present(key)) return std::nullopt;
+    auto number = header_.find_unsigned(name(key));
+    auto id = number ? checked_cast<token_id>(*number) : std::nullopt;
+    if (!id) refuse(key, "must be a token id");
+    return id;
+  }
+
+  std::vector<std::string> texts(std::string_view key) {
+    auto list = header_.find_array(name(key));
+    auto views = list ? list->strings() : std::nullopt;
+    if (views) return {views->begin(), views->end()};
+    refuse(key, "must be an array of strings");
+    return {};
+  }
+
+  std::vector<std::int32_t> numbers(std::string_view key) {
+    if (!present(key)) return {};
+    auto list = header_.find_array(name(key));
+    auto wide = list ? list->integers() : std::nullopt;
+    std::vector<std::int32_t> out;
+    for (auto v : wide.value_or(std::vector<std::int64_t>{}))
+      if (auto narrow = checked_cast<std::int32_t>(v)) out.push_back(*narrow);
+    if (!wide || out.size() != wide->size()) refuse(key, "must be an array of small numbers");
+    return out;
+  }
+
+  const std::optional<error>& problem() const { return problem_; }
+
+ private:
+  static std::string name(std::string_view key) { return std::string("tokenizer.ggml.").append(key); }
+  bool present(std::string_view key) const { return header_.find(name(key)) != nullptr; }
+
+  void refuse(std::string_view key, std::string_view what) {
+    if (!problem_) problem_ = fail(errc::bad_model, name(key).append(" ").append(what));
+  }
+
+  const gguf_header& header_;
+  std::optional<error> problem_;
+};
+
 }  // namespace
 
+result<gguf_vocabulary> read_vocabulary(const gguf_header& header) {
+  key_reader keys(header);
+  gguf_vocabulary out;
+  out.model = keys.text("model");
+  out.pre = keys.text("pre");
+  out.tokens = keys.texts("tokens");
+  out.token_types = keys.numbers("token_type");
+  out.merges = keys.texts("merges");
+  out.bos = keys.id("bos_token_id");
+  out.eos = keys.id("eos_token_id");
+  out.eot = keys.id("eot_token_id");
+  out.eom = keys.id("eom_token_id");
+  out.add_bos = keys.flag("add_bos_token");
+  out.add_eos = keys.flag("add_eos_token");
+  // Other models lack merges; their name says more than the missing key.
+  if (keys.problem() && (out.model.empty() || out.model == supported_model)) return *keys.problem();
+  return out;
+}
+
 result<tokenizer_parts> describe(gguf_vocabulary file) {
-  if (file.model != "gpt2")
-    return fail(errc::bad_model, "tokenizer.ggml.model '" + file.model + "' is not supported; gpt2 is");
+  if (file.model != supported_model)
+    return fail(errc::bad_model, "tokenizer.ggml.model " + shown(file.model) + " is not supported; gpt2 is");
   auto wanted = file.pre.empty() ? "default" : std::string_view(file.pre);
   auto kind = std::find_if(pre_kinds.begin(), pre_kinds.end(), [&](auto& k) { return k.name == wanted; });
   if (kind == pre_kinds.end())
     return fail(errc::bad_model,
-                "tokenizer.ggml.pre '" + file.pre + "' is not supported; known are " + known_kinds());
+                "tokenizer.ggml.pre " + shown(file.pre) + " is not supported; known are " + known_kinds());
   if (file.tokens.empty() || file.tokens.size() > static_cast<std::size_t>(vocabulary::id_limit))
     return fail(errc::bad_model,
                 "tokenizer.ggml.tokens holds " + std::to_string(file.tokens.size()) + " tokens");

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "files/gguf.hpp"
 #include "text/tokenizer_parts.hpp"
 
 namespace lorica {
@@ -20,6 +21,9 @@ struct gguf_vocabulary {
   std::optional<token_id> bos, eos, eot, eom;
   std::optional<bool> add_bos, add_eos;
 };
+
+/// Takes the keys out of a file's header; `errc::bad_model` names a key that is missing or of another kind.
+result<gguf_vocabulary> read_vocabulary(const gguf_header& header);
 
 /// Names the parts of the tokenizer that such a file describes. Control and user-defined tokens become added
 /// tokens. `errc::bad_model` for models and pre-tokenizers that are not known.

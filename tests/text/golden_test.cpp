@@ -1,4 +1,4 @@
-#include <algorithm>
+#include <filesystem>
 
 #include "tests/text/golden_files.hpp"
 #include "text/incremental_decoder.hpp"
@@ -71,6 +71,20 @@ TEST_CASE("tokenizers of real families give the ids, offsets and texts of the re
   DYNAMIC_SECTION(family) {
     check_goldens(golden_tokenizer(family), family);
   }
+}
+
+TEST_CASE("the default model's vocabulary gives the ids, offsets and texts of the reference library") {
+  auto path = std::string(LORICA_SOURCE_DIR) + "/models/SmolLM2-135M-Instruct.Q4_1.gguf";
+  if (!std::filesystem::exists(path)) {
+    WARN("the default model is not there; tools/fetch_model fetches it");
+    return;
+  }
+  auto words = open_tokenizer(path);
+  INFO((words ? "" : words.error().text));
+  REQUIRE(words);
+  CHECK((*words)->size() == 49152);
+  CHECK((*words)->eos() == std::vector<token_id>{2});
+  check_goldens(*words, "default_model");
 }
 
 }  // namespace lorica
