@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
+#include "adapters/reader.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/generation_service.hpp"
@@ -33,6 +35,7 @@ struct runtime_options {
   std::uint32_t max_sequences = 0;             ///< run at once; 0: slots of the executor
   std::uint32_t max_batch_prefill_tokens = 0;  ///< prompt rows per step; 0: rows of the executor
   std::uint32_t max_batch_total_tokens = 0;    ///< of all running sequences at their longest; 0: the KV pool
+  std::uint32_t max_waiting_sequences = 4096;  ///< queue before the scheduler; beyond: `errc::overloaded`
   std::uint32_t tokenizer_workers = 2;
   std::uint32_t max_adapter_rank = 256;
   std::uint64_t adapter_bytes = std::uint64_t{1} << 32;  ///< resident packed adapters
@@ -44,6 +47,10 @@ struct runtime_options {
   std::function<void(const std::string& why)> on_fatal;
 };
 
+/// Reads and checks an adapter directory as `read_adapter` does; called on the loader's thread.
+using adapter_source =
+    std::function<result<loaded_adapter>(const std::string& directory, std::stop_token stop)>;
+
 /// What the runtime is made of. `counters` and `clock` outlive it.
 struct runtime_parts {
   std::unique_ptr<executor> engine;
@@ -51,7 +58,21 @@ struct runtime_parts {
   model_config model;
   metrics& counters;
   const clock_source& clock;
+  adapter_source read = {};  ///< empty: `read_adapter` with the model and the limits of the options
 };
+
+/// The limits in force, once zeros are replaced.
+struct runtime_limits {
+  std::uint32_t max_input_tokens = 0;
+  std::uint32_t max_total_tokens = 0;
+  std::uint32_t max_sequences = 0;
+  std::uint32_t max_batch_prefill_tokens = 0;
+  std::uint64_t max_batch_total_tokens = 0;
+};
+
+/// Replaces zeros and checks that what is set fits model and executor (`errc::bad_config`).
+result<runtime_limits> decide_limits(const runtime_options& options, const executor_limits& engine,
+                                     const model_config& model);
 
 /// All actors of the process behind three services. Owned by the program; the destructor ends every running
 /// request with an error, then the actors in the order of their dependencies, and returns when all are gone.
@@ -63,18 +84,20 @@ class runtime {
   virtual generation_service& generations() = 0;
   virtual tokenize_service& tokens() = 0;
   virtual status_service& status() = 0;
+  virtual const runtime_limits& limits() const noexcept = 0;
 
   /// Blocks until every start-up adapter is decided. Fails with the first refused one (its name and reason in
   /// the text, `errc` and `reason` as the reader gave them) unless they are skipped; with `errc::cancelled`
   /// after `interrupt`.
   virtual result<void> wait_until_ready() = 0;
 
-  /// Ends `wait_until_ready` and `drain` early; from any thread, for good.
-  virtual void interrupt() noexcept = 0;
+  /// Ends `wait_until_ready` and loads early; from any thread, for good.
+  virtual void interrupt() = 0;
 
   /// New requests are refused with `errc::unavailable` from now on. Waits for the running ones, at most
-  /// `limit`; those that are left end with `errc::incomplete`. True when none was left.
-  virtual bool drain(std::chrono::milliseconds limit) = 0;
+  /// `limit` and not after `stop` was requested; those that are left end with `errc::incomplete`. True when
+  /// none was left.
+  virtual bool drain(std::chrono::milliseconds limit, std::stop_token stop = {}) = 0;
 };
 
 /// Starts all actors and the loading of the start-up adapters. Fails with `errc::bad_config` when the limits

@@ -1,0 +1,64 @@
+#include "actors/executor.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <utility>
+
+#include "actors/attempt.hpp"
+#include "actors/harden.hpp"
+#include "actors/payloads.hpp"
+
+namespace lorica {
+namespace {
+
+class executor_state {
+ public:
+  static inline const char* name = "executor";
+  explicit executor_state(executor_actor::pointer self) : self_(self) {}
+  executor_actor::behavior_type start(executor& engine, loader_actor loader);
+
+ private:
+  void detach(packed_ptr& adapter);
+
+  executor_actor::pointer self_;
+  executor* engine_ = nullptr;
+  loader_actor loader_;
+};
+static_assert(!std::is_aggregate_v<executor_state>);
+
+executor_actor::behavior_type executor_state::start(executor& engine, loader_actor loader) {
+  harden(self_);
+  engine_ = &engine;
+  loader_ = std::move(loader);
+  return {
+      [this](atom::execute, const batch_ptr& step) -> step_reply {
+        return std::make_shared<const result<step_output>>(
+            attempt(name, [&] { return engine_->execute(*step); }));
+      },
+      [this](atom::attach, const packed_ptr& adapter) -> outcome_ptr {
+        return std::make_shared<const result<void>>(attempt(name, [&] { return engine_->attach(adapter); }));
+      },
+      [this](atom::detach, packed_ptr& adapter) { detach(adapter); }};
+}
+
+void executor_state::detach(packed_ptr& adapter) {
+  engine_->detach(*adapter);
+  // Moved out of the message: the last reference must not end on this thread.
+  self_->send(loader_, atom::destroy::value, std::move(adapter));
+}
+
+executor_actor::behavior_type executor_worker(executor_actor::stateful_pointer<executor_state> self,
+                                              executor* engine, loader_actor loader) {
+  return self->state.start(*engine, std::move(loader));
+}
+
+}  // namespace
+
+executor_actor spawn_executor(caf::actor_system& system, executor& engine, loader_actor loader,
+                              placement where) {
+  if (where == placement::shared_threads) return system.spawn(executor_worker, &engine, std::move(loader));
+  return system.spawn<caf::detached>(executor_worker, &engine, std::move(loader));
+}
+
+}  // namespace lorica

@@ -1,0 +1,75 @@
+#include "actors/loader.hpp"
+
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <caf/actor_system.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <optional>
+#include <utility>
+
+#include "actors/attempt.hpp"
+#include "actors/harden.hpp"
+#include "actors/payloads.hpp"
+
+namespace lorica {
+namespace {
+
+constexpr int nice_of_loader = 15;
+
+/// Loads run beside generation: the kernel gives the cores to whoever computes.
+void lower_priority() {
+  auto thread = static_cast<id_t>(::syscall(SYS_gettid));
+  if (::setpriority(PRIO_PROCESS, thread, nice_of_loader) != 0) log_warn("loader: priority stays as it is");
+}
+
+class loader_state {
+ public:
+  static inline const char* name = "loader";
+  explicit loader_state(loader_actor::pointer self) : self_(self) {}
+  loader_actor::behavior_type start(loader_parts parts, placement where);
+
+ private:
+  result<packed_load> load(const load_job& job) const;
+
+  loader_actor::pointer self_;
+  std::optional<loader_parts> parts_;
+};
+static_assert(!std::is_aggregate_v<loader_state>);
+
+loader_actor::behavior_type loader_state::start(loader_parts parts, placement where) {
+  harden(self_);
+  parts_.emplace(std::move(parts));
+  if (where == placement::own_thread) lower_priority();
+  return {[this](atom::load, const load_job_ptr& job) -> load_reply {
+            return std::make_shared<const result<packed_load>>(attempt(name, [&] { return load(*job); }));
+          },
+          [](atom::destroy, packed_ptr& adapter) { adapter.reset(); }};
+}
+
+result<packed_load> loader_state::load(const load_job& job) const {
+  auto began = parts_->clock.now();
+  auto read = parts_->read(job.path, job.stop);
+  if (!read) return std::move(read).error();
+  for (auto& warning : read->warnings)
+    log_warn("adapter {}: {}", job.name, warning);
+  auto packed = parts_->packer.pack(read->weights, job.stop);
+  if (!packed) return std::move(packed).error();
+  return packed_load{std::move(*packed), parts_->clock.now() - began};
+}
+
+loader_actor::behavior_type loader(loader_actor::stateful_pointer<loader_state> self, loader_parts parts,
+                                   placement where) {
+  return self->state.start(std::move(parts), where);
+}
+
+}  // namespace
+
+loader_actor spawn_loader(caf::actor_system& system, loader_parts parts, placement where) {
+  if (where == placement::shared_threads) return system.spawn(loader, std::move(parts), where);
+  return system.spawn<caf::detached>(loader, std::move(parts), where);
+}
+
+}  // namespace lorica

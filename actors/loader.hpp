@@ -1,0 +1,24 @@
+#pragma once
+
+#include <caf/fwd.hpp>
+#include <memory>
+
+#include "actors/placement.hpp"
+#include "actors/protocol.hpp"
+#include "actors/runtime.hpp"
+#include "core/clock.hpp"
+#include "engine/adapter_packer.hpp"
+
+namespace lorica {
+
+/// What reading and packing need; `packer` and `clock` outlive the actor system.
+struct loader_parts {
+  const adapter_packer& packer;
+  const clock_source& clock;
+  adapter_source read;
+};
+
+/// Reads, checks and packs adapter directories, one after the other, at the lowest priority of the process.
+loader_actor spawn_loader(caf::actor_system& system, loader_parts parts, placement where);
+
+}  // namespace lorica

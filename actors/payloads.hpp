@@ -1,0 +1,148 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "actors/protocol.hpp"
+#include "adapters/catalogue.hpp"
+#include "core/clock.hpp"
+#include "core/generation.hpp"
+#include "core/status_snapshot.hpp"
+#include "core/tokenize_service.hpp"
+
+namespace lorica {
+
+using time_point = clock_source::time_point;
+
+/// What a name meant when a request asked; holds for the whole request.
+struct adapter_reference {
+  std::string name;  ///< as asked for
+  version_reference_ptr meaning;
+  std::string tier;  ///< where the version was found
+};
+
+/// A prompt on its way to ids.
+struct encode_job {
+  std::variant<std::string, std::vector<token_id>> prompt;
+  bool add_special_tokens = true;
+  std::optional<std::uint32_t> truncate;  ///< keep the last n
+  bool texts_wanted = false;
+  std::shared_ptr<const void> ticket;  ///< counts as load of the worker while it lives
+};
+
+struct encoded_prompt {
+  std::vector<token_id> ids;
+  std::vector<generated_token> texts;  ///< only when wanted
+};
+
+/// A `/tokenize` call. `done` is called exactly once, with `errc::unavailable` if no worker gets to it.
+struct span_job {
+  span_job(std::string t, bool special, std::function<void(result<std::vector<token_span>>)> d)
+      : text(std::move(t)), add_special_tokens(special), done_(std::move(d)) {}
+  span_job(const span_job&) = delete;
+  span_job& operator=(const span_job&) = delete;
+  ~span_job() { answer(fail(errc::unavailable, "The server is shutting down")); }
+
+  void answer(result<std::vector<token_span>> spans) const {
+    auto done = std::exchange(done_, nullptr);
+    if (done) done(std::move(spans));
+  }
+
+  std::string text;
+  bool add_special_tokens;
+  std::shared_ptr<const void> ticket;
+
+ private:
+  mutable std::function<void(result<std::vector<token_span>>)> done_;
+};
+
+/// All choices of a request; choice i is sequence `first + i` with seed + i.
+struct submission {
+  session_actor session;
+  sequence_id first = 0;
+  std::uint32_t choices = 1;
+  std::vector<token_id> prompt;
+  std::optional<adapter_reference> adapter;
+  std::uint32_t max_new_tokens = 0;
+  bool ignore_eos = false;
+  sampling_params sampling;
+};
+
+/// One token of one choice; `end` with the last.
+struct token_event {
+  std::uint32_t choice = 0;
+  token_id id = 0;
+  float logprob = 0;
+  std::optional<finish_reason> end;
+};
+
+/// What a step gave one request.
+struct token_chunk {
+  std::vector<token_event> events;
+  time_point admitted;  ///< when the first choice of the request left the queue
+  time_point at;        ///< when the step ended
+};
+
+/// A directory to read and pack.
+struct load_job {
+  std::string name;
+  std::string path;
+  std::stop_token stop;
+};
+
+struct packed_load {
+  mutable packed_ptr packed;  ///< taken by the one receiver, so that no message holds the last reference
+  std::chrono::nanoseconds duration{0};
+};
+
+/// One step, for the histograms.
+struct step_facts {
+  std::uint64_t rows = 0;
+  std::uint64_t adapters = 0;  ///< distinct ones
+  std::chrono::nanoseconds duration{0};
+};
+
+/// The scheduler at the end of a step, or when its queues changed without one.
+struct scheduler_facts {
+  std::optional<step_facts> step;
+  std::uint64_t running = 0;
+  std::uint64_t waiting = 0;
+  std::uint64_t blocks_used = 0;
+  std::uint64_t blocks_total = 0;
+  std::uint64_t steps = 0;
+  std::uint64_t preemptions = 0;
+  bool healthy = true;  ///< the last step did not fail
+};
+
+/// One load that came to its end.
+struct load_facts {
+  bool ready = false;
+  std::chrono::nanoseconds duration{0};
+};
+
+/// The adapters after a change.
+struct adapters_facts {
+  std::optional<load_facts> load;
+  std::vector<adapter_status> adapters;
+  std::uint64_t leases = 0;
+};
+
+/// A request at its end.
+struct request_facts {
+  std::string adapter;          ///< empty: base
+  std::optional<errc> failure;  ///< absent: finished by itself
+  std::uint32_t prompt_tokens = 0;
+  std::uint32_t generated_tokens = 0;
+  std::uint32_t max_new_tokens = 0;
+  generation_timings timings;
+  std::chrono::nanoseconds total{0};
+  std::optional<std::chrono::nanoseconds> first_token;  ///< from the start of the request
+};
+
+}  // namespace lorica

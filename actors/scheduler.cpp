@@ -1,0 +1,192 @@
+#include "actors/scheduler.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/sec.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "actors/harden.hpp"
+#include "actors/payloads.hpp"
+#include "actors/running_requests.hpp"
+
+namespace lorica {
+namespace {
+
+constexpr auto step_limit = std::chrono::minutes(10);
+constexpr auto lease_limit = std::chrono::minutes(20);
+
+class scheduler_state {
+ public:
+  static inline const char* name = "scheduler";
+  explicit scheduler_state(scheduler_actor::pointer self) : self_(self) {}
+  scheduler_actor::behavior_type start(scheduler_parts parts);
+
+ private:
+  void submit(const submission& request);
+  void cancel(sequence_id id);
+  void step();
+  void ask_for_leases();
+  void execute(const planned_step& planned);
+  void complete(const step_reply& reply);
+  void lose_executor();
+  void apply(plan_outcome outcome);
+  void wake();
+  void publish(std::optional<step_facts> step);
+
+  scheduler_actor::pointer self_;
+  std::optional<scheduler_parts> parts_;
+  std::optional<planner> plan_;
+  running_requests requests_;
+  time_point step_began_;
+  step_facts in_flight_;
+  bool step_sent_ = false;  // a `step` is in the mailbox
+  bool healthy_ = true;
+};
+static_assert(!std::is_aggregate_v<scheduler_state>);
+
+scheduler_actor::behavior_type scheduler_state::start(scheduler_parts parts) {
+  harden(self_);
+  parts_.emplace(std::move(parts));
+  plan_.emplace(parts_->options);
+  publish(std::nullopt);
+  return {[this](atom::submit, const submission_ptr& request) { submit(*request); },
+          [this](atom::cancel, sequence_id id) { cancel(id); },
+          [this](atom::pause, sequence_id id) {
+            plan_->pause(id);
+            wake();  // it may make room for others
+          },
+          [this](atom::resume, sequence_id id) {
+            plan_->resume(id);
+            wake();
+          },
+          [this](atom::step) { step(); }};
+}
+
+void scheduler_state::submit(const submission& request) {
+  requests_.add(request);
+  for (std::uint32_t i = 0; i < request.choices; ++i) {
+    auto taken = plan_->submit(running_requests::make_sequence(request, i));
+    if (taken) continue;
+    // The session answers by cancelling all its choices; those that were not taken are forgotten here.
+    self_->send(request.session, atom::failed::value,
+                error_ptr(std::make_shared<const error>(taken.error())));
+    for (; i < request.choices; ++i)
+      requests_.remove(request.first + i);
+  }
+  publish(std::nullopt);
+  wake();
+}
+
+void scheduler_state::cancel(sequence_id id) {
+  apply(plan_->cancel(id));
+  publish(std::nullopt);
+  wake();
+}
+
+/// Plans after all that arrived before: `step` goes to the end of the mailbox.
+void scheduler_state::wake() {
+  if (plan_->step_in_flight() || std::exchange(step_sent_, true)) return;
+  self_->send(self_, atom::step::value);
+}
+
+void scheduler_state::step() {
+  step_sent_ = false;
+  auto planned = plan_->next_step();
+  ask_for_leases();
+  if (planned) execute(*planned);
+  publish(std::nullopt);
+}
+
+void scheduler_state::ask_for_leases() {
+  for (auto& version : plan_->lease_wanted()) {
+    auto meaning = requests_.meaning(version);
+    if (!meaning) {
+      apply(plan_->lease_refused(version, fail(errc::internal, "An adapter version is not known")));
+      continue;
+    }
+    self_->request(parts_->adapters, lease_limit, atom::acquire::value, meaning)
+        .then(
+            [this, version](const lease_reply& reply) {
+              apply(*reply ? plan_->lease_granted(version, **reply)
+                           : plan_->lease_refused(version, reply->error()));
+              wake();
+            },
+            [this, version](const caf::error&) {
+              apply(plan_->lease_refused(version, fail(errc::timeout, "Loading the adapter took too long")));
+              wake();
+            });
+  }
+}
+
+void scheduler_state::execute(const planned_step& planned) {
+  step_began_ = parts_->clock.now();
+  for (auto id : planned.admitted)
+    requests_.admitted(id, step_began_);
+  std::set<const packed_adapter*> adapters;
+  for (auto& use : planned.work->uses)
+    adapters.insert(use.adapter);
+  in_flight_ = {planned.work->tokens.size(), adapters.size(), {}};
+  self_->request(parts_->executor, step_limit, atom::execute::value, planned.work)
+      .then([this](const step_reply& reply) { complete(reply); },
+            [this](const caf::error&) { lose_executor(); });
+}
+
+void scheduler_state::complete(const step_reply& reply) {
+  in_flight_.duration = parts_->clock.now() - step_began_;
+  healthy_ = reply->has_value();
+  if (!healthy_) log_error("step failed: {}", reply->error().text);
+  apply(healthy_ ? plan_->complete(**reply) : plan_->step_failed(reply->error()));
+  publish(in_flight_);
+  wake();
+}
+
+/// The executor is gone or hangs: nothing here can go on.
+void scheduler_state::lose_executor() {
+  auto why = fail(errc::generation_failed, "Request failed during generation: the executor is gone");
+  healthy_ = false;
+  apply(plan_->step_failed(why));
+  apply(plan_->end_all(why));
+  publish(in_flight_);
+  self_->quit(caf::sec::runtime_error);
+}
+
+void scheduler_state::apply(plan_outcome outcome) {
+  auto news = requests_.deliver(outcome, parts_->clock.now());
+  for (auto& [session, chunk] : news.chunks)
+    self_->send(session, atom::tokens::value, chunk);
+  for (auto& [session, why] : news.errors)
+    self_->send(session, atom::failed::value, why);
+  // The leases in the outcome end here: that only posts their release.
+}
+
+void scheduler_state::publish(std::optional<step_facts> step) {
+  auto now = plan_->stats();
+  auto facts = std::make_shared<scheduler_facts>();
+  facts->step = step;
+  facts->running = now.running;
+  facts->waiting = now.waiting;
+  facts->blocks_used = now.blocks_used;
+  facts->blocks_total = now.blocks_total;
+  facts->steps = now.steps;
+  facts->preemptions = now.preemptions;
+  facts->healthy = healthy_;
+  parts_->board->update(facts);
+  self_->send(parts_->telemetry, atom::publish::value, scheduler_facts_ptr(facts));
+}
+
+scheduler_actor::behavior_type scheduler(scheduler_actor::stateful_pointer<scheduler_state> self,
+                                         scheduler_parts parts) {
+  return self->state.start(std::move(parts));
+}
+
+}  // namespace
+
+scheduler_actor spawn_scheduler(caf::actor_system& system, scheduler_parts parts, placement where) {
+  if (where == placement::shared_threads) return system.spawn(scheduler, std::move(parts));
+  return system.spawn<caf::detached>(scheduler, std::move(parts));
+}
+
+}  // namespace lorica

@@ -1,0 +1,269 @@
+#include "actors/session.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <utility>
+#include <vector>
+
+#include "actors/choice_output.hpp"
+#include "actors/harden.hpp"
+#include "actors/payloads.hpp"
+#include "actors/prompt_limits.hpp"
+
+namespace lorica {
+namespace {
+
+constexpr auto resolve_limit = std::chrono::seconds(10);
+constexpr auto encode_limit = std::chrono::seconds(60);
+
+class session_state {
+ public:
+  static inline const char* name = "session";
+  explicit session_state(session_actor::pointer self) : self_(self) {}
+  ~session_state();
+  session_actor::behavior_type start(std::shared_ptr<const session_world> world, session_task task);
+
+ private:
+  void resolve();
+  void encode();
+  void submit(encoded_prompt prompt);
+  void show(const token_chunk& chunk);
+  void announce(const token_chunk& chunk);
+  void show(const token_event& event);
+  void finish_choice(const token_event& event);
+  void finish();
+  void end_with(error why);
+  void fail_with(error why);
+  void drop_sequences();
+  void pause();
+  void resume();
+  void report(std::optional<errc> failure);
+  generation_timings timings() const;
+
+  session_actor::pointer self_;
+  std::shared_ptr<const session_world> world_;
+  session_task task_;
+  time_point began_, submitted_at_, admitted_, last_;
+  std::optional<time_point> first_token_;
+  std::optional<adapter_reference> adapter_;
+  generation_started facts_;
+  std::uint32_t prompt_tokens_ = 0;
+  std::uint32_t max_new_tokens_ = 0;
+  std::vector<choice_output> choices_;  // made when the prompt is submitted
+  std::size_t ended_choices_ = 0;
+  bool paused_ = false;
+  bool over_ = true;  // the sink has had its last call; true until there is a sink
+};
+static_assert(!std::is_aggregate_v<session_state>);
+
+session_state::~session_state() {
+  // Killed, or forgotten by whoever should have answered: the client still gets its one outcome.
+  if (!over_) end_with(fail(errc::incomplete, "Incomplete generation"));
+}
+
+session_actor::behavior_type session_state::start(std::shared_ptr<const session_world> world,
+                                                  session_task task) {
+  harden(self_);
+  world_ = std::move(world);
+  task_ = std::move(task);
+  over_ = false;
+  began_ = world_->clock.now();
+  if (world_->max_duration.count() > 0) self_->delayed_send(self_, world_->max_duration, atom::expire::value);
+  if (task_.request.adapter.empty()) {
+    encode();
+  } else {
+    resolve();
+  }
+  return {[this](atom::tokens, const token_chunk_ptr& chunk) { show(*chunk); },
+          [this](atom::failed, const error_ptr& why) { fail_with(*why); },
+          [this](atom::cancel) { fail_with(fail(errc::cancelled, "Cancelled by the client")); },
+          [this](atom::resume) { resume(); },
+          [this](atom::expire) {
+            fail_with(fail(errc::timeout, "The request took longer than the server allows"));
+          }};
+}
+
+void session_state::resolve() {
+  self_->request(world_->adapters, resolve_limit, atom::resolve::value, task_.request.adapter)
+      .then(
+          [this](const resolve_reply& reply) {
+            if (!*reply) return fail_with(reply->error());
+            adapter_ = **reply;
+            encode();
+          },
+          [this](const caf::error&) {
+            fail_with(fail(errc::unavailable, "The adapters do not answer; try again"));
+          });
+}
+
+void session_state::encode() {
+  encode_job job;
+  auto text = std::get_if<std::string>(&task_.request.prompt);
+  auto chosen = world_->tokenizers.pick(text ? text->size() : 0);
+  job.prompt = std::move(task_.request.prompt);
+  job.add_special_tokens = task_.request.add_special_tokens;
+  job.truncate = task_.request.truncate;
+  job.texts_wanted = task_.request.prompt_tokens_wanted;
+  job.ticket = std::move(chosen.ticket);
+  self_
+      ->request(chosen.worker, encode_limit, atom::encode::value,
+                encode_job_ptr(std::make_shared<const encode_job>(std::move(job))))
+      .then(
+          [this](const encode_reply& reply) {
+            if (!*reply) return fail_with(reply->error());
+            submit(**reply);
+          },
+          [this](const caf::error&) {
+            fail_with(fail(errc::unavailable, "The tokenizers do not answer; try again"));
+          });
+}
+
+void session_state::submit(encoded_prompt prompt) {
+  auto& request = task_.request;
+  auto count = allowed_new_tokens(prompt.ids.size(), request.max_new_tokens, world_->max_input_tokens,
+                                  world_->max_total_tokens);
+  if (!count) return fail_with(count.error());
+  max_new_tokens_ = *count;
+  facts_.served.model_id = world_->model_id;
+  prompt_tokens_ = static_cast<std::uint32_t>(prompt.ids.size());
+  facts_.prompt_tokens = prompt_tokens_;
+  facts_.prompt = std::move(prompt.texts);
+  if (adapter_) {
+    facts_.served.adapter = adapter_->name;
+    facts_.served.version = adapter_->meaning->version;
+    facts_.served.tier = adapter_->tier;
+  }
+  for (std::uint32_t i = 0; i < request.choices; ++i)
+    choices_.emplace_back(world_->vocabulary, request);
+  submission all;
+  all.session = self_;
+  all.first = task_.first;
+  all.choices = request.choices;
+  all.prompt = std::move(prompt.ids);
+  all.adapter = adapter_;
+  all.max_new_tokens = max_new_tokens_;
+  all.ignore_eos = request.ignore_eos;
+  all.sampling = request.sampling;
+  submitted_at_ = world_->clock.now();
+  self_->send(world_->scheduler, atom::submit::value,
+              submission_ptr(std::make_shared<const submission>(std::move(all))));
+}
+
+void session_state::show(const token_chunk& chunk) {
+  if (!first_token_) {
+    announce(chunk);
+  } else {
+    world_->inter_token.observe(std::chrono::duration<double>(chunk.at - last_).count());
+  }
+  last_ = chunk.at;
+  for (auto& event : chunk.events)
+    show(event);
+  if (ended_choices_ == choices_.size()) return finish();
+  if (!paused_ && task_.sink->saturated()) pause();
+}
+
+void session_state::announce(const token_chunk& chunk) {
+  first_token_ = chunk.at;
+  admitted_ = chunk.admitted;
+  task_.sink->started(std::move(facts_));
+}
+
+void session_state::show(const token_event& event) {
+  auto& choice = choices_.at(event.choice);
+  if (choice.ended()) return;  // computed before the scheduler heard of the stop string
+  auto token = choice.push(event.id, event.logprob, event.end);
+  task_.sink->chunk({event.choice, {std::move(token)}});
+  if (choice.ended()) finish_choice(event);
+}
+
+void session_state::finish_choice(const token_event& event) {
+  auto& choice = choices_[event.choice];
+  ++ended_choices_;
+  if (!event.end) self_->send(world_->scheduler, atom::cancel::value, task_.first + event.choice);
+  task_.sink->finished({.choice = event.choice,
+                        .reason = *choice.ended(),
+                        .text = choice.text(),
+                        .generated_tokens = choice.tokens(),
+                        .seed = task_.request.sampling.seed + event.choice});
+}
+
+void session_state::finish() {
+  over_ = true;
+  task_.sink->done(timings());
+  report(std::nullopt);
+  self_->quit();
+}
+
+void session_state::end_with(error why) {
+  over_ = true;
+  drop_sequences();
+  auto code = why.code;
+  task_.sink->failed(std::move(why));
+  report(code);
+}
+
+void session_state::fail_with(error why) {
+  if (over_) return;
+  end_with(std::move(why));
+  self_->quit();
+}
+
+void session_state::drop_sequences() {
+  for (std::uint32_t i = 0; i < choices_.size(); ++i)
+    if (!choices_[i].ended()) caf::anon_send(world_->scheduler, atom::cancel::value, task_.first + i);
+}
+
+void session_state::pause() {
+  paused_ = true;
+  for (std::uint32_t i = 0; i < choices_.size(); ++i)
+    if (!choices_[i].ended()) self_->send(world_->scheduler, atom::pause::value, task_.first + i);
+}
+
+void session_state::resume() {
+  // A sink that is full again says so once more when it has drained.
+  if (!paused_ || task_.sink->saturated()) return;
+  paused_ = false;
+  for (std::uint32_t i = 0; i < choices_.size(); ++i)
+    if (!choices_[i].ended()) self_->send(world_->scheduler, atom::resume::value, task_.first + i);
+}
+
+generation_timings session_state::timings() const {
+  generation_timings out;
+  auto now = world_->clock.now();
+  bool submitted = !choices_.empty();
+  out.validation = (submitted ? submitted_at_ : now) - began_;
+  if (submitted) out.queue = (first_token_ ? admitted_ : now) - submitted_at_;
+  if (first_token_) out.inference = last_ - admitted_;
+  return out;
+}
+
+void session_state::report(std::optional<errc> failure) {
+  request_facts facts;
+  if (adapter_) facts.adapter = adapter_->name;
+  facts.failure = failure;
+  facts.prompt_tokens = prompt_tokens_;
+  for (auto& choice : choices_)
+    facts.generated_tokens += choice.tokens();
+  facts.max_new_tokens = max_new_tokens_;
+  facts.timings = timings();
+  facts.total = world_->clock.now() - began_;
+  if (first_token_) facts.first_token = *first_token_ - began_;
+  caf::anon_send(world_->telemetry, atom::finish::value,
+                 request_facts_ptr(std::make_shared<const request_facts>(std::move(facts))));
+}
+
+session_actor::behavior_type session(session_actor::stateful_pointer<session_state> self,
+                                     std::shared_ptr<const session_world> world, session_task task) {
+  return self->state.start(std::move(world), std::move(task));
+}
+
+}  // namespace
+
+session_actor spawn_session(caf::actor_system& system, std::shared_ptr<const session_world> world,
+                            session_task task) {
+  return system.spawn(session, std::move(world), std::move(task));
+}
+
+}  // namespace lorica

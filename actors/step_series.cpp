@@ -1,0 +1,64 @@
+#include "actors/step_series.hpp"
+
+#include "actors/time_bounds.hpp"
+
+namespace lorica {
+
+step_series::step_series(metrics& m)
+    : running_(m.make_gauge("lorica_requests_running", "Sequences that hold KV blocks.")),
+      waiting_(m.make_gauge("lorica_requests_waiting", "Sequences in the queue.")),
+      blocks_used_(m.make_gauge("lorica_kv_blocks_used", "KV blocks in use.")),
+      blocks_total_(m.make_gauge("lorica_kv_blocks_total", "KV blocks of the pool.")),
+      leases_(m.make_gauge("lorica_adapter_leases", "Sequences that hold an adapter.")),
+      resident_(m.make_gauge("lorica_adapters_resident", "Adapters in memory.")),
+      resident_bytes_(m.make_gauge("lorica_adapter_bytes", "Bytes of the adapters in memory.")),
+      tgi_queue_(m.make_gauge("tgi_queue_size", "As lorica_requests_waiting.")),
+      tgi_batch_(m.make_gauge("tgi_batch_current_size", "As lorica_requests_running.")),
+      steps_(m.make_counter("lorica_steps_total", "Steps the executor computed.")),
+      failures_(m.make_counter("lorica_step_failures_total", "Steps that failed.")),
+      preemptions_(m.make_counter("lorica_preemptions_total", "Sequences put back for want of KV blocks.")),
+      loads_(
+          m.make_counter("lorica_adapter_loads_total", "Adapter loads by outcome.", {{"outcome", "ready"}})),
+      failed_loads_(
+          m.make_counter("lorica_adapter_loads_total", "Adapter loads by outcome.", {{"outcome", "failed"}})),
+      seconds_(m.make_histogram("lorica_step_seconds", "Duration of a step.", short_times())),
+      rows_(m.make_histogram("lorica_step_rows", "Rows of a step.",
+                             {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048})),
+      adapters_(m.make_histogram("lorica_step_adapters", "Distinct adapters of a step.",
+                                 {0, 1, 2, 4, 8, 16, 32, 64, 128})),
+      load_seconds_(m.make_histogram("lorica_adapter_load_seconds", "From the start of a load to ready.",
+                                     long_times())) {}
+
+void step_series::count(const scheduler_facts& facts) {
+  running_.set(static_cast<double>(facts.running));
+  waiting_.set(static_cast<double>(facts.waiting));
+  tgi_batch_.set(static_cast<double>(facts.running));
+  tgi_queue_.set(static_cast<double>(facts.waiting));
+  blocks_used_.set(static_cast<double>(facts.blocks_used));
+  blocks_total_.set(static_cast<double>(facts.blocks_total));
+  steps_.add(static_cast<double>(facts.steps - std::exchange(seen_steps_, facts.steps)));
+  preemptions_.add(
+      static_cast<double>(facts.preemptions - std::exchange(seen_preemptions_, facts.preemptions)));
+  if (!facts.step) return;
+  if (!facts.healthy) failures_.add();
+  seconds_.observe(std::chrono::duration<double>(facts.step->duration).count());
+  rows_.observe(static_cast<double>(facts.step->rows));
+  adapters_.observe(static_cast<double>(facts.step->adapters));
+}
+
+void step_series::count(const adapters_facts& facts) {
+  double bytes = 0, resident = 0;
+  for (auto& adapter : facts.adapters) {
+    bytes += static_cast<double>(adapter.bytes);
+    if (adapter.bytes > 0) ++resident;
+  }
+  leases_.set(static_cast<double>(facts.leases));
+  resident_.set(resident);
+  resident_bytes_.set(bytes);
+  if (!facts.load) return;
+  auto& outcome = facts.load->ready ? loads_ : failed_loads_;
+  outcome.add();
+  load_seconds_.observe(std::chrono::duration<double>(facts.load->duration).count());
+}
+
+}  // namespace lorica
