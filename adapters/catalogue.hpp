@@ -94,8 +94,8 @@ class catalogue {
   /// while its first load runs; the reader's error when its only load failed.
   result<std::shared_ptr<const version_reference>> resolve(std::string_view name) const;
 
-  /// The entry itself (aliases are not followed), or null. Valid until the next mutation.
-  const catalogue_entry* find(std::string_view name) const;
+  /// One entry, unloaded ones too; an alias shows the state of its target.
+  std::optional<catalogue_entry> find(std::string_view name) const;
 
   /// All entries by name; the unloaded ones too.
   std::vector<catalogue_entry> list() const;
@@ -115,6 +115,9 @@ class catalogue {
 
   slot* awaited(const load_ticket& ticket);
   bool make_room();
+  result<slot*> slot_for(std::string_view name, std::int64_t now);
+  void point(slot& s, std::shared_ptr<const version_reference> next);
+  catalogue_entry shown(const catalogue_entry& entry) const;
 
   std::map<std::string, slot, std::less<>> slots_;
   std::map<std::uint64_t, std::string> unloaded_;  ///< oldest first

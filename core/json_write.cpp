@@ -5,29 +5,10 @@
 #include <utility>
 
 #include "core/json.hpp"
+#include "core/utf8.hpp"
 
 namespace lorica {
 namespace {
-
-// Length of the valid UTF-8 sequence at `s`, 0 if there is none (RFC 3629: no surrogates, no overlongs).
-std::size_t utf8_length(std::string_view s) {
-  auto at = [&](std::size_t i) { return i < s.size() ? static_cast<unsigned char>(s[i]) : 0u; };
-  auto tail = [&](std::size_t i) { return (at(i) & 0xc0u) == 0x80u; };
-  unsigned lead = at(0);
-  if (lead < 0x80) return 1;
-  if (lead >= 0xc2 && lead <= 0xdf) return tail(1) ? 2 : 0;
-  if (lead >= 0xe0 && lead <= 0xef) {
-    if (!tail(1) || !tail(2)) return 0;
-    if ((lead == 0xe0 && at(1) < 0xa0) || (lead == 0xed && at(1) > 0x9f)) return 0;
-    return 3;
-  }
-  if (lead >= 0xf0 && lead <= 0xf4) {
-    if (!tail(1) || !tail(2) || !tail(3)) return 0;
-    if ((lead == 0xf0 && at(1) < 0x90) || (lead == 0xf4 && at(1) > 0x8f)) return 0;
-    return 4;
-  }
-  return 0;
-}
 
 // Sequences that event-stream readers take for line ends although JSON allows them.
 std::string_view line_end_escape(std::string_view sequence) {
@@ -64,7 +45,7 @@ void append_json_string(std::string& out, std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     auto length = utf8_length(text.substr(i, 4));
     if (length == 0) {
-      out += "\xef\xbf\xbd";
+      out += utf8_replacement;
       ++i;
       continue;
     }

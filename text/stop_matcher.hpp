@@ -9,9 +9,11 @@
 namespace lorica {
 
 /// Finds the first of several stop strings in text that arrives in pieces, across and inside tokens. Text
-/// that might be the start of a stop string is held back. Owned by one session; no locks.
+/// that might be the start of a stop string is held back. Time is linear in the text. Owned by one session;
+/// no locks.
 class stop_matcher {
  public:
+  /// Empty stop strings are ignored.
   explicit stop_matcher(std::vector<std::string> stops, bool include_stop);
 
   struct step {
@@ -19,16 +21,41 @@ class stop_matcher {
     bool stopped = false;  ///< a stop string matched; nothing may be pushed afterwards
   };
 
-  /// Adds a piece. The earliest match wins; of those that begin at one place, the one that ends first.
+  /// Adds a piece. The earliest match wins; of those that begin at one place, the one that ends first. A
+  /// match is reported once no stop string that began before it can match any more, so the way text is cut
+  /// into pieces never changes the outcome.
   step push(std::string_view piece);
 
-  /// What is held back, once the generation ended without a match.
+  /// What is held back, once the generation ended without a reported match. A match that still waited for a
+  /// stop string that began before it counts now: the text ends there and `stopped` tells so.
   std::string flush();
 
+  /// A stop string matched, in `push` or in `flush`.
+  bool stopped() const noexcept { return stopped_; }
+
  private:
-  std::vector<std::string> stops_;
+  struct pattern {
+    std::string text;
+    std::vector<std::size_t> border;  ///< by length: longest proper prefix that is also a suffix
+    std::size_t matched = 0;          ///< how much of `text` the end of the input is
+    bool done = false;                ///< matched once; a later match of it begins later
+
+    void advance(char c);
+  };
+  struct match {
+    std::size_t begin;
+    std::size_t end;
+  };
+
+  std::size_t undecided_from() const;
+  void advance(char c);
+  std::string cut();
+
+  std::vector<pattern> patterns_;
   bool include_stop_;
+  bool stopped_ = false;
   std::string held_;
+  std::optional<match> best_;  ///< in `held_`
 };
 
 }  // namespace lorica

@@ -1,0 +1,91 @@
+#include "adapters/names.hpp"
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace lorica {
+namespace {
+
+constexpr std::size_t longest_part = 128;
+
+// Own tests instead of <cctype>: a locale must not change what a name is.
+constexpr bool letter_or_digit(char c) noexcept {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool good_part(std::string_view part) noexcept {
+  if (part.empty() || part.size() > longest_part || !letter_or_digit(part.front())) return false;
+  return std::all_of(part.begin(), part.end(),
+                     [](char c) { return letter_or_digit(c) || c == '.' || c == '_' || c == '-'; });
+}
+
+std::string_view trimmed(std::string_view text) noexcept {
+  auto first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+// A name in an error text: cut, and without what could break a line or a terminal.
+std::string shown(std::string_view text) {
+  std::string out;
+  for (char c : text.substr(0, longest_part))
+    out += c >= ' ' && c <= '~' ? c : '?';
+  return text.size() > longest_part ? out + "..." : out;
+}
+
+error bad_format(std::string_view entry, std::string_view why) {
+  return fail(errc::bad_config,
+              "Invalid LoRA adapter format: " + shown(entry) + " (" + std::string(why) + ")");
+}
+
+result<named_source> parse_entry(std::string_view entry) {
+  if (entry.empty()) return bad_format(entry, "an entry is empty; write name=path");
+  if (std::count(entry.begin(), entry.end(), '=') > 1) return bad_format(entry, "more than one '='");
+  if (std::count(entry.begin(), entry.end(), '@') > 1) return bad_format(entry, "more than one '@'");
+  auto equals = entry.find('=');
+  if (equals == std::string_view::npos && (entry.front() == '/' || entry.front() == '.'))
+    return bad_format(entry, "a directory needs a name; write name=path");
+  if (equals == std::string_view::npos)
+    return bad_format(entry, "adapters are loaded from local directories; write name=path");
+  if (entry.find('@') != std::string_view::npos)
+    return bad_format(entry, "a local directory has no '@revision'");
+  auto name = trimmed(entry.substr(0, equals));
+  auto path = trimmed(entry.substr(equals + 1));
+  if (path.empty()) return bad_format(entry, "the path is empty");
+  if (auto ok = check_adapter_name(name); !ok) return bad_format(entry, ok.error().text);
+  return named_source{std::string(name), std::string(path)};
+}
+
+}  // namespace
+
+result<void> check_adapter_name(std::string_view name) {
+  auto slash = name.find('/');
+  bool good = slash == std::string_view::npos
+                  ? good_part(name)
+                  : good_part(name.substr(0, slash)) && good_part(name.substr(slash + 1));
+  if (good) return {};
+  return fail(
+      errc::invalid,
+      "adapter name '" + shown(name) +
+          "' is not valid: letters, digits, '.', '_' and '-', at most 128, beginning with a letter or "
+          "digit, with at most one 'org/' before",
+      "invalid_name");
+}
+
+result<std::vector<named_source>> parse_adapter_list(std::string_view text) {
+  std::vector<named_source> out;
+  std::unordered_set<std::string> seen;
+  if (trimmed(text).empty()) return out;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    auto end = std::min(text.find(',', begin), text.size());
+    auto entry = parse_entry(trimmed(text.substr(begin, end - begin)));
+    if (!entry) return entry.error();
+    if (!seen.insert(entry->name).second)
+      return fail(errc::bad_config, "LoRA adapter '" + entry->name + "' is listed twice");
+    out.push_back(std::move(*entry));
+    begin = end + 1;
+  }
+  return out;
+}
+
+}  // namespace lorica

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/ids.hpp"
+
+namespace lorica {
+
+/// A token and the bytes it covers.
+struct placed_token {
+  token_id id = 0;
+  std::uint32_t begin = 0;
+  std::uint32_t end = 0;
+  bool added = false;  ///< found as an added token, not made by merges
+};
+
+/// Byte pair merges by rank over raw bytes (Sennrich et al., 2016; byte level: GPT-2). Immutable.
+class bpe {
+ public:
+  struct merge {
+    token_id left = 0, right = 0, joined = 0;
+  };
+
+  struct options {
+    std::array<token_id, 256> byte_ids{};  ///< token of each single byte, -1 where the vocabulary has none
+    std::vector<merge> merges;             ///< in order of rank
+    std::optional<token_id> unknown;       ///< stands for bytes without a token; such bytes vanish without it
+    bool fuse_unknown = false;             ///< neighbouring unknown bytes are one token
+    /// Pieces that are one token whatever the merges say (`ignore_merges`), by their bytes.
+    std::unordered_map<std::string, token_id> whole_pieces;
+  };
+
+  explicit bpe(options o);
+
+  struct target {
+    std::uint32_t rank = 0;
+    token_id joined = 0;
+  };
+
+  /// What two neighbours merge to.
+  const target* find(token_id left, token_id right) const noexcept;
+
+ private:
+  friend class bpe_run;
+
+  struct slot {
+    std::uint64_t key = empty;
+    target to;
+  };
+  static constexpr std::uint64_t empty = ~std::uint64_t{0};
+
+  std::size_t home(std::uint64_t key) const noexcept;
+  void insert(const merge& m, std::uint32_t rank);
+
+  options options_;
+  std::vector<slot> slots_;  // open addressing, at most half full
+};
+
+/// Applies the merges to one piece after another, reusing its memory. One per encode call; the model outlives
+/// it.
+class bpe_run {
+ public:
+  explicit bpe_run(const bpe& model) : model_(&model) {}
+
+  /// Tokens of `piece` (below 4 GiB), offsets in bytes of the piece. Time n log n. Valid until the next call.
+  std::span<const placed_token> operator()(std::string_view piece);
+
+ private:
+  struct symbol {
+    placed_token token;
+    std::uint32_t previous = none;
+    std::uint32_t next = none;
+    bool gone = false;
+  };
+  struct candidate {
+    std::uint32_t rank = 0;
+    std::uint32_t left = 0;
+    token_id joined = 0;
+  };
+  static constexpr std::uint32_t none = ~std::uint32_t{0};
+
+  void load(std::string_view piece);
+  void append(placed_token token);
+  void consider(std::uint32_t left);
+  void join(const candidate& c);
+
+  const bpe* model_;
+  std::vector<symbol> symbols_;
+  std::vector<candidate> heap_;
+  std::vector<placed_token> out_;
+};
+
+}  // namespace lorica

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/error.hpp"
+#include "core/ids.hpp"
+#include "text/added_tokens.hpp"
+#include "text/post_processor.hpp"
+#include "text/pre_tokenizer.hpp"
+#include "text/tokenizer.hpp"
+
+namespace lorica {
+
+/// What a tokenizer file says, before its parts are checked against each other. Loaders fill it.
+struct tokenizer_parts {
+  std::vector<std::pair<std::string, token_id>> tokens;     ///< the model's vocabulary, in the byte alphabet
+  std::vector<std::pair<std::string, std::string>> merges;  ///< in order of rank
+  bool ignore_merges = false;
+  bool fuse_unknown = false;
+  std::optional<std::string> unknown_token;
+  std::vector<added_token> added;
+  bool nfc = false;
+  pre_tokenizer::options pre;
+  post_processor post;
+  std::vector<token_id> eos;
+};
+
+/// Checks the parts and builds the tokenizer; `errc::bad_model` names the part that does not fit.
+result<std::shared_ptr<const tokenizer>> build_tokenizer(tokenizer_parts parts);
+
+}  // namespace lorica

@@ -1,0 +1,282 @@
+#!/usr/bin/env python3
+"""Writes tests/golden/tokenizers/: small tokenizers in the configurations of real families, and what the
+`tokenizers` library makes of nasty strings with them. Also the same strings with the default model's vocabulary.
+
+    pip install tokenizers==0.23.3 gguf==0.19.0
+    tools/make_tokenizer_goldens.py [--model models/SmolLM2-135M-Instruct.Q4_1.gguf]
+
+FAMILY.tokenizer.json   the tokenizer as the library saves it
+FAMILY.golden.json      {encodings: [ids, offsets, ids with specials, offsets with specials], decodings: [ids, text,
+                        text without specials]}; encodings follow texts.json, then the family's own `texts`
+texts.json              the strings; splits.json: pre-tokenizers alone, [config, text, offsets of pieces]
+"""
+import argparse
+import json
+import pathlib
+import random
+import unicodedata
+
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+OUT = pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden" / "tokenizers"
+
+LLAMA3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+          r"|\s*[\r\n]+|\s+(?!\S)|\s+")
+QWEN2 = LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}")
+
+WORDS = """the of and to in a is that for it as was with be by on not he I this are or his from at which but have an
+had they you were their one all we can her has there been if more when will would who so no don't it's we'll they're
+DON'T I'm you've he'd token tokens adapter model weights rank hello world def return int for while print import
+Straße café naïve Ünïcödé Привет мир Ελλάδα שלום עולם مرحبا العالم हिन्दी ภาษาไทย 日本語 テキスト 中文 文本 한국어 단어
+1234567 2024 3.14 42 ０１２ ½ Ⅷ a_b foo(bar) {} [] => != -- ... " ' ` ~ @ # $ % ^ & * 👩‍🚀 😀 🇩🇪 ❤️ \t \n""".split()
+
+
+def corpus(rng):
+    gaps = [" "] * 12 + ["  ", "\n", "\n\n", "\t", "    ", "\r\n"]
+    return ["".join(w + rng.choice(gaps) for w in rng.choices(WORDS, k=60)) for _ in range(300)]
+
+
+FIXED = ["", " ", "  ", "   ", "\n", "\r\n", "\r", "\t", "\0", "a", "é", "e\u0301", "\u0301", "\u0301a", "a\u0301\u0323b",
+         "a\u0323\u0301b", "\u212b", "\u1100\u1161\u11a8", "\u0344", "q\u0307\u0323", "\ufb01", "ｶﾞ", "Hello world",
+         "  leading two", "trailing  ", "don't DON'T Don'T", "'s 'S 's'S 'ſ 'LL 'lL 'RE 'vE", "I'M O'CLOCK'D",
+         "1234567", "1 22 333 4444", "１２３", "١٢٣", "½⅓Ⅷ㊿", "3.14159e-10", "0x1F600", "a1b2c3", "日本語", "中文文本。テスト",
+         "한국어 단어", "👩‍🚀", "👩‍👩‍👧‍👦 family", "🇩🇪🇫🇷", "❤️ ❤", "👍🏽", "foo\n \nbar", "   \n  x", "a\u0085b",
+         "a\u2028b\u2029c", "a\u180eb", " \u180e ", "\u180e\u180e", "a\u00a0b", "\u3000\u3000x", "\u200b\u200d\ufeff",
+         "\ufeffBOM", "שלום עולם", "مرحبا بالعالم ١٢٣", "abc \u202eright\u202c", "हिन्दी में", "ภาษาไทย", " " * 50,
+         "x" + " " * 33 + "y", "\n" * 20, "\t\t\tif x:\n\t\t\t\treturn", "line\r\nline\r\n\r\nend", " \r\n \r\n",
+         "def f(a, b):\n    return a+b  # sum\n", "{\"k\": [1, 2.5, null]}", "<|endoftext|>", "<|endoftext|>hi",
+         "hi<|endoftext|>", "a <|endoftext|> b", "<|endoftext|><|endoftext|>", "<|endoftext", "<|endoftext|",
+         "<<|endoftext|>>", "<|im_start|>user\nhi<|im_end|>\n", "<|begin_of_text|>x", "<s>x</s>", "[INST] x", "a\0b",
+         "!!!???...", "---===+++", "((((()))))", "«quoted»", "“curly” ‘single’", "http://example.org/a?b=c&d=%20",
+         "user@example.org", "C:\\dir\\file", "ALLCAPS lowercase MiXeD", "ǅ ǆ ß ẞ İ ı", "ａｂｃＡＢＣ", "\U0001d400\U0001d7d8",
+         "\ue000\U000f0000", "\uffff\U0010ffff", "\ufffd", "a\ufffdb", "\u0600\u0601", "𒀀𒁀", "🏴\U000e0067\U000e0062\U000e007f",
+         "a" * 200, "ab" * 100, "\u0301" * 30, "😀" * 20, "の" * 40, "1" * 50, "'" * 10, "-" * 64, "=" * 65, " a" * 40,
+         "word\u2019s", "l\u2019été", "x²+y²", "5€ £3 ¥", "№ ™ ©", "\x01\x02\x7f", "\u0e33\u0eb3", "\u0f77", "\u1e9b\u0323",
+         "\uac00\u11a8", "\u0958", "\u2126 \u212a", "\u1fef", "  \n\n  \n", "\u2003em\u2002en\u2009thin", "tab\tsep\tvalues"]
+
+
+def texts(rng, specials):
+    """Fixed strings, then random ones: code points by block, mixes of words, spaces and special tokens."""
+    out = list(dict.fromkeys(FIXED))
+    blocks = [(0x20, 0x7e), (0xa0, 0x24f), (0x300, 0x36f), (0x370, 0x5ff), (0x600, 0x6ff), (0x900, 0xdff), (0x1100, 0x11ff),
+              (0x1e00, 0x1fff), (0x2000, 0x206f), (0x2100, 0x23ff), (0x3000, 0x30ff), (0x4e00, 0x4fff), (0xac00, 0xacff),
+              (0xfb00, 0xffee), (0x10000, 0x100ff), (0x1f300, 0x1f6ff), (0x1d400, 0x1d7ff)]
+
+    def character():
+        while True:
+            low, high = rng.choice(blocks) if rng.random() < 0.9 else (1, 0x10ffff)
+            c = chr(rng.randint(low, high))
+            # Unassigned ones may be letters in a younger Unicode than another library has.
+            if unicodedata.category(c) not in ("Cn", "Cs"):
+                return c
+
+    spaces = [" ", " ", " ", "  ", "\n", "\t", "\r\n", "\u00a0", "\u2028", "\u0085", "\u3000", "\u180e", "   "]
+    while len(out) < 240:
+        out.append("".join(character() for _ in range(rng.randint(1, 14))))
+    while len(out) < 330:
+        out.append("".join(rng.choice([character, lambda: rng.choice(spaces), lambda: rng.choice(WORDS)])()
+                           for _ in range(rng.randint(2, 12))))
+    while len(out) < 420:
+        out.append("".join(rng.choice([lambda: rng.choice(specials), lambda: rng.choice(spaces), lambda: rng.choice(WORDS),
+                                       character, lambda: str(rng.randint(0, 99999))])() for _ in range(rng.randint(2, 9))))
+    return out
+
+
+def trained(rng, size, specials, pre, normalizer=None, left_out=()):
+    t = Tokenizer(models.BPE())
+    t.pre_tokenizer = pre
+    if normalizer:
+        t.normalizer = normalizer
+    alphabet = sorted(set(pre_tokenizers.ByteLevel.alphabet()) - set(left_out))
+    t.train_from_iterator(corpus(rng), trainers.BpeTrainer(vocab_size=size, show_progress=False, special_tokens=specials,
+                                                            initial_alphabet=alphabet))
+    t.decoder = decoders.ByteLevel()
+    return t
+
+
+def edited(tokenizer, edit):
+    """The tokenizer after `edit` changed its JSON, as text and reloaded."""
+    tree = json.loads(tokenizer.to_str())
+    edit(tree)
+    text = json.dumps(tree, ensure_ascii=False, separators=(",", ":"))
+    return text, Tokenizer.from_str(text)
+
+
+def merges_as_lines(tree):
+    tree["model"]["merges"] = [m if isinstance(m, str) else " ".join(m) for m in tree["model"]["merges"]]
+
+
+def byte_level(**options):
+    return pre_tokenizers.ByteLevel(add_prefix_space=False, **options)
+
+
+def gpt2():
+    t = trained(random.Random(1), 900, ["<|endoftext|>"], byte_level())
+    t.post_processor = processors.ByteLevel(trim_offsets=False)
+    return edited(t, merges_as_lines)
+
+
+def prefix_space():
+    t = trained(random.Random(2), 700, ["<s>", "</s>"], pre_tokenizers.ByteLevel(add_prefix_space=True))
+    t.post_processor = processors.Sequence([
+        processors.TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 1)]),
+        processors.ByteLevel(trim_offsets=True, add_prefix_space=True)])
+    return edited(t, lambda tree: None)
+
+
+def llama3():
+    pre = pre_tokenizers.Sequence([pre_tokenizers.Split(__import__("tokenizers").Regex(LLAMA3), "isolated"),
+                                   byte_level(use_regex=False)])
+    t = trained(random.Random(3), 900, [], pre)
+    t.post_processor = processors.ByteLevel(trim_offsets=True)
+    specials = ["<|begin_of_text|>", "<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+
+    def edit(tree):
+        vocab = tree["model"]["vocab"]
+        # Entries that no merge builds: only ignore_merges finds them.
+        for word in ["Ġadapters", "unmergeable", "日本語", "ĊĊĊĊ", "ĠÐ¼ÐÎ"]:
+            vocab.setdefault(word, len(vocab))
+        tree["model"]["ignore_merges"] = True
+        merges_as_lines(tree)
+        base = len(vocab)
+        tree["added_tokens"] = [dict(id=base + i, content=s, single_word=False, lstrip=False, rstrip=False,
+                                     normalized=False, special=True) for i, s in enumerate(specials)]
+        tree["post_processor"] = {"type": "Sequence", "processors": [
+            tree["post_processor"],
+            {"type": "TemplateProcessing",
+             "single": [{"SpecialToken": {"id": specials[0], "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+             "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+             "special_tokens": {specials[0]: {"id": specials[0], "ids": [base], "tokens": [specials[0]]}}}]}
+
+    return edited(t, edit)
+
+
+def qwen2():
+    pre = pre_tokenizers.Sequence([pre_tokenizers.Split(__import__("tokenizers").Regex(QWEN2), "isolated"),
+                                   byte_level(use_regex=False)])
+    t = trained(random.Random(4), 900, [], pre, normalizers.NFC())
+    t.post_processor = processors.ByteLevel(trim_offsets=False)
+    t.add_special_tokens(["<|endoftext|>", "<|im_start|>", "<|im_end|>"])
+    t.add_tokens([AddedToken("<think>", normalized=False), AddedToken("</think>", normalized=False)])
+
+    def edit(tree):
+        tree["model"].update(continuing_subword_prefix="", end_of_word_suffix="", fuse_unk=False)
+
+    return edited(t, edit)
+
+
+def smollm2():
+    pre = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), byte_level()])
+    # Like the real vocabulary, without symbols for some bytes: they vanish.
+    t = trained(random.Random(5), 900, ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<repo_name>"], pre,
+                left_out=("\u00c0", "\u00c1", "\u00f5", "\u0104", "\u0113"))
+    return edited(t, merges_as_lines)
+
+
+def odd():
+    t = trained(random.Random(6), 600, ["<unk>"], byte_level(), normalizers.Sequence([normalizers.NFC()]))
+    t.post_processor = processors.ByteLevel(trim_offsets=True, add_prefix_space=False)
+    for token in [AddedToken("<mask>", lstrip=True, normalized=False, special=True),
+                  AddedToken("<right>", rstrip=True, normalized=False, special=True),
+                  AddedToken("<both>", lstrip=True, rstrip=True, normalized=True),
+                  AddedToken("word", single_word=True, normalized=False), AddedToken("wordy", normalized=False),
+                  AddedToken("CaféToken", normalized=True), AddedToken("Cafe\u0301Two", normalized=True),
+                  AddedToken("aa", normalized=False), AddedToken("aaa", normalized=False),
+                  AddedToken("日本", single_word=True, normalized=True), AddedToken("two words", normalized=False),
+                  AddedToken(" spaced ", normalized=False), AddedToken("\n\n", normalized=False)]:
+        t.add_tokens([token]) if not token.special else t.add_special_tokens([token])
+    return edited(t, lambda tree: None)
+
+
+ODD_TEXTS = ["a <mask> b", "a   <mask>", "<mask><mask>", "x<right>   y", "x <right> <mask> y", "p \n<both>\t q", "word",
+             "a word b", "aword", "word1", "word_", "word.", "éword", "word\u0301", "wordy", "wordword", "CaféToken",
+             "Cafe\u0301Token", "CaféTwo", "Cafe\u0301Two", "xCafe\u0301TokenY", "aaaa", "aaaaa", "baaab", "日本語", "日本 語",
+             "日本", "two words", "two  words", "x spaced y", "x spaced  spaced y", "\n\n\n\n\n", "a\n\n\nb", "<unk>x",
+             "\u2028<mask>\u3000", "<right>\u0085\u00a0z", "<right>\u180ez", "word\u200d", "\u2160word", "word\u24d0"]
+
+
+def default_model(path):
+    """The tokenizer that the keys of the default model's file describe."""
+    import gguf
+    fields = gguf.GGUFReader(str(path)).fields
+    tokens = fields["tokenizer.ggml.tokens"].contents()
+    types = fields["tokenizer.ggml.token_type"].contents()
+    merges = [tuple(m.split(" ", 1)) for m in fields["tokenizer.ggml.merges"].contents()]
+    t = Tokenizer(models.BPE(vocab={s: i for i, s in enumerate(tokens)}, merges=merges))
+    t.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), byte_level()])
+    t.post_processor = processors.ByteLevel(trim_offsets=True, add_prefix_space=False)
+    t.decoder = decoders.ByteLevel()
+    t.add_special_tokens([AddedToken(s, normalized=False, special=True) for s, k in zip(tokens, types) if k == 3])
+    return t
+
+
+def encodings(t, strings):
+    out = []
+    for s in strings:
+        row = []
+        for special in (False, True):
+            e = t.encode(s, add_special_tokens=special)
+            row += [e.ids, [n for pair in e.offsets for n in pair]]
+        out.append(row if row[:2] != row[2:] else row[:2])
+    return out
+
+
+def decodings(t, rng):
+    out = []
+    ids = sorted(t.get_vocab(with_added_tokens=True).values())
+    top = [i for i in ids if t.id_to_token(i) in {a.content for a in t.get_added_tokens_decoder().values()}]
+    single = [i for i in ids if len(t.id_to_token(i)) == 1]
+    for _ in range(200):
+        row = [rng.choice(rng.choice([ids, single, single, top])) for _ in range(rng.randint(0, 24))]
+        out.append([row, t.decode(row, skip_special_tokens=False), t.decode(row, skip_special_tokens=True)])
+    return out
+
+
+def splits():
+    regex = __import__("tokenizers").Regex
+    rows = []
+    samples = ["", "a", "a-b--c-", "-a--", "--", "one two  three", "x1y22z333", "a\nb\r\n", "αβγ-δ", "e\u0301-e", "²½-٣"]
+    for behaviour in ["isolated", "removed", "merged_with_previous", "merged_with_next", "contiguous"]:
+        for pattern in ["-", regex(r"\d+"), regex(r"\s"), regex(r"(?=[a-z])"), regex(r"\w+|$"), regex(r"^.|[^\w\s]++")]:
+            for invert in (False, True):
+                if isinstance(pattern, str) and invert:
+                    continue
+                rows.append(pre_tokenizers.Split(pattern, behaviour, invert=invert))
+    rows += [pre_tokenizers.Digits(individual_digits=b) for b in (False, True)]
+    rows += [pre_tokenizers.Sequence([pre_tokenizers.Punctuation("isolated")])][:0]
+    out = []
+    for pre in rows:
+        config = json.loads(pre.__getstate__())
+        out.append([config, [[s, [n for _, o in pre.pre_tokenize_str(s) for n in o]] for s in samples]])
+    return out
+
+
+def write(name, tree):
+    text = tree if isinstance(tree, str) else json.dumps(tree, ensure_ascii=True, separators=(",", ":"))
+    (OUT / name).write_text(text + "\n", encoding="utf-8")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", type=pathlib.Path, help="the default model's GGUF file")
+    model = parser.parse_args().model
+    OUT.mkdir(parents=True, exist_ok=True)
+    specials = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<s>", "</s>", "<think>", "</think>", "<mask>", "<right>",
+                "<both>", "word", "<|begin_of_text|>"]
+    shared = texts(random.Random(20), specials)
+    write("texts.json", shared)
+    for seed, (name, make, own) in enumerate([("gpt2", gpt2, []), ("prefix_space", prefix_space, []), ("llama3", llama3, []),
+                                              ("qwen2", qwen2, []), ("smollm2", smollm2, []), ("odd", odd, ODD_TEXTS)]):
+        text, t = make()
+        write(f"{name}.tokenizer.json", text)
+        write(f"{name}.golden.json", {"texts": own, "encodings": encodings(t, shared + own),
+                                      "decodings": decodings(t, random.Random(100 + seed))})
+    write("splits.json", splits())
+    if model:
+        t = default_model(model)
+        write("default_model.golden.json", {"texts": [], "encodings": encodings(t, shared),
+                                            "decodings": decodings(t, random.Random(200))})
+
+
+if __name__ == "__main__":
+    main()
