@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/ids.hpp"
@@ -11,12 +12,17 @@ namespace lorica {
 /// Families of the base model that are served.
 enum class architecture : std::uint8_t { llama, qwen2 };
 
-/// Rotary embedding: inv_freq[k] = theta^(-2k/d), scaled as `formats` in docs/models.md tell.
+/// The word of `model_type` and `general.architecture`.
+constexpr std::string_view to_string(architecture a) noexcept {
+  return a == architecture::llama ? "llama" : "qwen2";
+}
+
+/// Rotary embedding: inv_freq[k] = theta^(-2k/d), then scaled (`rope_frequencies`).
 struct rope_config {
-  enum class scaling : std::uint8_t { none, llama3 };
+  enum class scaling : std::uint8_t { none, linear, llama3 };
   double theta = 10000;
   scaling kind = scaling::none;
-  double factor = 1;                            ///< llama3
+  double factor = 1;                            ///< linear, llama3
   double low_freq_factor = 1;                   ///< llama3
   double high_freq_factor = 4;                  ///< llama3
   std::uint32_t original_max_positions = 8192;  ///< llama3

@@ -1,0 +1,23 @@
+#include "model/config_checks.hpp"
+
+namespace lorica {
+
+result<void> check_config(const model_config& config, const std::string& file) {
+  auto refuse = [&](const std::string& text) { return refuse_model(file + ": " + text); };
+  if (config.heads % config.kv_heads != 0)
+    return refuse(std::to_string(config.heads) + " attention heads are no multiple of " +
+                  std::to_string(config.kv_heads) + " key-value heads");
+  if (config.head_dim % 2 != 0)
+    return refuse("the head dimension " + std::to_string(config.head_dim) +
+                  " is odd; rotary pairs need an even one");
+  const auto& rope = config.rope;
+  if (rope.kind == rope_config::scaling::llama3 && rope.high_freq_factor <= rope.low_freq_factor)
+    return refuse("high_freq_factor of the rope scaling is not above low_freq_factor");
+  for (auto id : config.eos)
+    if (id < 0 || static_cast<std::uint32_t>(id) >= config.vocab)
+      return refuse("the end-of-sequence id " + std::to_string(id) + " is outside the vocabulary of " +
+                    std::to_string(config.vocab));
+  return {};
+}
+
+}  // namespace lorica

@@ -1,0 +1,177 @@
+#include "model/gguf_config.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "model/config_checks.hpp"
+
+namespace lorica {
+namespace {
+
+// Reads keys below the architecture's prefix and remembers the first that is wrong.
+class gguf_fields {
+ public:
+  gguf_fields(const gguf_header& header, std::string_view prefix)
+      : header_(header), prefix_(std::string(prefix) + ".") {}
+
+  bool has(std::string_view key) const { return header_.find(prefix_ + std::string(key)) != nullptr; }
+
+  std::uint32_t size(std::string_view key, std::uint32_t most, std::optional<std::uint32_t> fallback = {}) {
+    if (!has(key) && fallback) return *fallback;
+    auto number = whole(key);
+    if (number && *number >= 1 && *number <= most) return static_cast<std::uint32_t>(*number);
+    refuse(key, has(key) ? "is not a whole number from 1 to " + std::to_string(most) +
+                               " (or an array that repeats one)"
+                         : "is missing");
+    return 1;
+  }
+
+  /// 0 when absent.
+  std::uint64_t count(std::string_view key) {
+    if (!has(key)) return 0;
+    if (auto number = whole(key)) return *number;
+    refuse(key, "is not a whole number >= 0");
+    return 0;
+  }
+
+  double real(std::string_view key, double least, double most, std::optional<double> fallback = {}) {
+    auto v = header_.find(prefix_ + std::string(key));
+    if (!v && fallback) return *fallback;
+    auto number = v ? std::get_if<double>(v) : nullptr;
+    if (number && *number >= least && *number <= most) return *number;
+    refuse(key, v ? "is not a number in its range" : "is missing");
+    return least;
+  }
+
+  std::string text(std::string_view key, std::string_view fallback) {
+    if (!has(key)) return std::string(fallback);
+    if (auto s = header_.find_string(prefix_ + std::string(key))) return std::string(*s);
+    refuse(key, "is not a string");
+    return std::string(fallback);
+  }
+
+  void refuse(std::string_view key, const std::string& text) {
+    if (!failure_) failure_ = refuse_model("GGUF: " + prefix_ + std::string(key) + " " + text);
+  }
+  const std::optional<error>& failure() const noexcept { return failure_; }
+
+ private:
+  // Some files give one number per layer; only equal ones are served.
+  std::optional<std::uint64_t> whole(std::string_view key) const {
+    auto name = prefix_ + std::string(key);
+    if (auto number = header_.find_unsigned(name)) return number;
+    auto array = header_.find_array(name);
+    if (!array || array->count == 0 || array->count > config_bounds::layers) return std::nullopt;
+    auto items = array->integers();
+    if (!items || items->front() < 0) return std::nullopt;
+    bool uniform =
+        std::all_of(items->begin(), items->end(), [&](auto item) { return item == items->front(); });
+    return uniform ? std::optional(static_cast<std::uint64_t>(items->front())) : std::nullopt;
+  }
+
+  const gguf_header& header_;
+  std::string prefix_;
+  std::optional<error> failure_;
+};
+
+const gguf_tensor* tensor(const gguf_header& header, std::string_view name) {
+  auto at =
+      std::find_if(header.tensors.begin(), header.tensors.end(), [&](auto& t) { return t.name == name; });
+  return at != header.tensors.end() ? &*at : nullptr;
+}
+
+result<architecture> read_family(const gguf_header& header) {
+  if (auto type = header.find_string("general.type"); type && *type != "model")
+    return refuse_model("GGUF: general.type is \"" + std::string(*type) + "\", not a base model");
+  if (auto parts = header.find_unsigned("split.count"); parts && *parts > 1)
+    return refuse_model("GGUF: the model is split into " + std::to_string(*parts) +
+                        " files; join them first");
+  auto name = header.find_string("general.architecture");
+  if (!name) return refuse_model("GGUF: general.architecture is missing");
+  if (*name == "llama") return architecture::llama;
+  if (*name == "qwen2") return architecture::qwen2;
+  return refuse_model("GGUF: general.architecture \"" + std::string(*name) +
+                      "\" is not served; llama and qwen2 are");
+}
+
+void read_rope(gguf_fields& in, rope_config& out) {
+  out.theta = in.real("rope.freq_base", 1, 1e12, out.theta);
+  auto type = in.text("rope.scaling.type", "linear");
+  if (type != "none" && type != "linear")
+    in.refuse("rope.scaling.type", "\"" + type + "\" is not served; none and linear are");
+  if (in.real("rope.scaling.attn_factor", 0, 1e6, 1) != 1)
+    in.refuse("rope.scaling.attn_factor", "other than 1 is not served");
+  // The older key holds the same number; 0 means unscaled.
+  auto factor = in.real("rope.scaling.factor", 0, 1e12, in.real("rope.scale_linear", 0, 1e12, 0));
+  if (type == "none" || factor == 0 || factor == 1) return;
+  out.kind = rope_config::scaling::linear;
+  out.factor = factor;
+}
+
+void check_arithmetic(gguf_fields& in, const model_config& out) {
+  if (auto experts = in.count("expert_count"); experts != 0)
+    in.refuse("expert_count", "is " + std::to_string(experts) + "; mixtures of experts are not served");
+  if (in.size("attention.value_length", config_bounds::head_dim, out.head_dim) != out.head_dim)
+    in.refuse("attention.value_length", "differs from the key length, which is not served");
+  if (in.size("rope.dimension_count", config_bounds::head_dim, out.head_dim) != out.head_dim)
+    in.refuse("rope.dimension_count", "differs from the head dimension, which is not served");
+  const auto window = in.count("attention.sliding_window");
+  if (window != 0 && window < out.max_positions)
+    in.refuse("attention.sliding_window",
+              "is " + std::to_string(window) + "; sliding windows are not served");
+}
+
+result<void> add_eos(const gguf_header& header, std::vector<token_id>& ids) {
+  for (std::string_view key :
+       {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"}) {
+    if (!header.find(key)) continue;
+    auto number = header.find_unsigned(key);
+    if (!number || *number >= config_bounds::vocab)
+      return refuse_model("GGUF: " + std::string(key) + " is not a token id");
+    auto id = static_cast<token_id>(*number);
+    if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
+  }
+  return {};
+}
+
+}  // namespace
+
+result<model_config> read_gguf_config(const gguf_header& header) {
+  auto family = read_family(header);
+  if (!family) return family.error();
+  auto embedding = tensor(header, "token_embd.weight");
+  if (!embedding) return refuse_model("GGUF: tensor token_embd.weight is missing");
+  model_config out;
+  out.arch = *family;
+  if (auto name = header.find_string("general.name")) out.name = *name;
+  gguf_fields in(header, to_string(out.arch));
+  out.layers = in.size("block_count", config_bounds::layers);
+  out.hidden = in.size("embedding_length", config_bounds::width);
+  out.ffn = in.size("feed_forward_length", config_bounds::width);
+  out.heads = in.size("attention.head_count", config_bounds::heads);
+  out.kv_heads = in.size("attention.head_count_kv", config_bounds::heads, out.heads);
+  if (!in.has("attention.key_length") && out.hidden % out.heads != 0)
+    in.refuse("attention.key_length", "is missing and the width is no multiple of the heads");
+  out.head_dim = in.size("attention.key_length", config_bounds::head_dim, out.hidden / out.heads);
+  out.max_positions = in.size("context_length", config_bounds::positions);
+  out.norm_epsilon = static_cast<float>(in.real("attention.layer_norm_rms_epsilon", 0, 1));
+  if (embedding->extent[1] > config_bounds::vocab)
+    return refuse_model("GGUF: token_embd.weight has more than " + std::to_string(config_bounds::vocab) +
+                        " rows");
+  const auto rows = static_cast<std::uint32_t>(embedding->extent[1]);
+  out.vocab = in.size("vocab_size", config_bounds::vocab, rows);
+  out.tied_head = !tensor(header, "output.weight");
+  out.qkv_bias = tensor(header, "blk.0.attn_q.bias") != nullptr;
+  out.o_bias = tensor(header, "blk.0.attn_output.bias") != nullptr;
+  out.mlp_bias = tensor(header, "blk.0.ffn_gate.bias") != nullptr;
+  read_rope(in, out.rope);
+  check_arithmetic(in, out);
+  if (in.failure()) return *in.failure();
+  if (auto added = add_eos(header, out.eos); !added) return added.error();
+  if (auto sound = check_config(out, "GGUF"); !sound) return sound.error();
+  return out;
+}
+
+}  // namespace lorica
