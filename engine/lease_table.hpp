@@ -23,6 +23,7 @@ class lease_table {
     std::uint64_t serial = 0;  ///< order of first use: sorts compositions without looking at digests
     lease held;                ///< null: asked for, not answered yet
     std::uint64_t users = 0;
+    bool asked = false;  ///< was handed out by `wanted`
   };
 
   /// Adds a user; a version that is neither held nor asked for becomes wanted.
@@ -40,8 +41,8 @@ class lease_table {
   /// Forgets that an unanswered version was asked for, once it has no user.
   void forget(const adapter_version& version);
 
-  /// True when the version is held.
-  bool holds(const adapter_version& version) const;
+  /// The entry of a version that is held or asked for; null when there is none.
+  const entry* find(const adapter_version& version) const;
 
   /// Versions wanted since the last call, in the order of first use.
   std::vector<adapter_version> wanted();

@@ -134,19 +134,25 @@ class planner {
   // Place in the queue, smaller is sooner: preempted ones first, then by arrival. Fairness adds a key here.
   using place = std::pair<std::uint32_t, std::uint64_t>;
 
+  enum class asking : std::uint8_t { allowed, refused };
+
   place place_of(const record& r) const noexcept;
   result<void> check(const sequence& s) const;
   void make_blocks(planned_step& step);
+  record& victim();
+  void preempt(record& r, planned_step& step);
   void admit_waiting(planned_step& step);
-  bool gather_leases(record& r, std::uint32_t asked);
+  std::uint32_t gather_leases(record& r, asking may_ask);
   bool fits(const record& r) const;
   bool make_room(const record& r, planned_step& step);
   void admit(record& r);
-  void preempt(record& r, planned_step& step);
   std::vector<record*> select();
-  void build(planned_step& step, const std::vector<record*>& chosen);
+  std::vector<record*> within_adapter_limit(std::vector<record*> able) const;
+  std::shared_ptr<const batch> build() const;
+  static void add_to_segments(batch& work, const record& r, const record* before);
+  void take_token(record& r, const sampled_token& sampled, plan_outcome& out);
+  void doom(record& r, const error& why, plan_outcome& out);
   void end(record& r, result<finish_reason> how, plan_outcome& out);
-  plan_outcome doom(record& r, const error& why);
 
   planner_options options_;
   kv_blocks blocks_;

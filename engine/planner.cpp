@@ -1,0 +1,196 @@
+#include "engine/planner.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <string>
+
+#include "engine/planner_record.hpp"
+
+namespace lorica {
+namespace {
+
+error too_long(std::uint64_t tokens, const std::string& limit) {
+  return fail(errc::invalid,
+              "prompt and max_new_tokens together are " + std::to_string(tokens) + " tokens; " + limit, {},
+              "max_new_tokens");
+}
+
+/// One token for each sequence that samples, in their order.
+bool keeps_contract(const step_output& output, const std::vector<std::uint32_t>& sampling) {
+  if (output.tokens.size() != sampling.size()) return false;
+  for (std::size_t i = 0; i < sampling.size(); ++i)
+    if (output.tokens[i].sequence != sampling[i] || output.tokens[i].token < 0) return false;
+  return true;
+}
+
+}  // namespace
+
+planner::planner(planner_options options)
+    : options_(std::move(options)), blocks_(options_.blocks, options_.block_tokens) {
+  // Each running sequence can then decode in every step, and a prefill is never left without a row.
+  auto slots = std::min(options_.max_sequences, options_.max_rows);
+  for (auto slot = slots; slot > 0; --slot)
+    free_slots_.push_back(slot - 1);
+}
+
+planner::~planner() = default;
+
+result<void> planner::check(const sequence& s) const {
+  if (records_.contains(s.id))
+    return fail(errc::internal, "sequence " + std::to_string(s.id) + " was submitted twice");
+  if (s.prompt.empty())
+    return fail(errc::invalid, "the prompt has no tokens; at least 1 is needed", {}, "prompt");
+  if (std::ranges::any_of(s.prompt, [](token_id t) { return t < 0; }))
+    return fail(errc::invalid, "the prompt holds a negative token id", {}, "prompt");
+  if (s.max_new_tokens == 0)
+    return fail(errc::invalid, "max_new_tokens is 0; at least 1 is needed", {}, "max_new_tokens");
+  auto most = std::uint64_t{s.prompt.size()} + s.max_new_tokens;
+  if (most > options_.max_positions)
+    return too_long(most, "the model takes " + std::to_string(options_.max_positions));
+  auto pool = std::uint64_t{options_.blocks} * options_.block_tokens;
+  if (most > pool) return too_long(most, "the KV cache holds " + std::to_string(pool));
+  if (options_.max_total_tokens != 0 && most > options_.max_total_tokens)
+    return too_long(most, "a batch takes " + std::to_string(options_.max_total_tokens));
+  for (auto& share : s.composition)
+    if (!std::isfinite(share.weight))
+      return fail(errc::invalid, "an adapter's weight is not a finite number", {}, "adapters");
+  if (options_.max_adapters_per_step != 0 && s.composition.size() > options_.max_adapters_per_step)
+    return fail(errc::invalid,
+                std::to_string(s.composition.size()) + " adapters are combined; a step takes at most " +
+                    std::to_string(options_.max_adapters_per_step),
+                {}, "adapters");
+  return {};
+}
+
+result<void> planner::submit(sequence s) {
+  if (auto good = check(s); !good) return good;
+  if (waiting_.size() >= options_.max_waiting)
+    return fail(errc::overloaded, "the queue is full (" + std::to_string(waiting_.size()) +
+                                      " sequences wait); try again later");
+  auto id = s.id;
+  auto made = std::make_unique<record>(std::move(s), next_ticket_++, blocks_);
+  waiting_.emplace(place_of(*made), made.get());
+  records_.emplace(id, std::move(made));
+  return {};
+}
+
+plan_outcome planner::cancel(sequence_id id) {
+  auto found = records_.find(id);
+  if (found == records_.end()) return {};
+  plan_outcome out;
+  doom(*found->second, fail(errc::cancelled, "the request was cancelled"), out);
+  return out;
+}
+
+void planner::pause(sequence_id id) {
+  if (auto found = records_.find(id); found != records_.end()) found->second->paused = true;
+}
+
+void planner::resume(sequence_id id) {
+  if (auto found = records_.find(id); found != records_.end()) found->second->paused = false;
+}
+
+plan_outcome planner::lease_granted(const adapter_version& version, lease_table::lease lease) {
+  plan_outcome out;
+  if (auto spare = leases_.grant(version, std::move(lease))) out.leases.push_back(std::move(spare));
+  return out;
+}
+
+plan_outcome planner::lease_refused(const adapter_version& version, const error& why) {
+  plan_outcome out;
+  auto refused = leases_.pending(version);
+  if (!refused) return out;
+  std::vector<record*> hit;
+  for (auto& [place, r] : waiting_)
+    if (std::ranges::any_of(r->uses, [refused](auto& u) { return u.lease == refused; })) hit.push_back(r);
+  for (auto r : hit)
+    end(*r, why, out);
+  leases_.forget(version);
+  return out;
+}
+
+plan_outcome planner::complete(const step_output& output) {
+  if (in_flight_.empty()) throw std::logic_error("a step was completed that was not planned");
+  std::vector<std::uint32_t> sampling;
+  for (std::uint32_t i = 0; i < in_flight_.size(); ++i)
+    if (in_flight_[i]->samples()) sampling.push_back(i);
+  if (!keeps_contract(output, sampling))
+    return step_failed(fail(errc::internal, "the executor returned tokens that do not match the step"));
+  plan_outcome out;
+  auto sampled = output.tokens.begin();
+  for (auto r : std::exchange(in_flight_, {})) {
+    auto samples = r->samples();
+    r->computed += std::exchange(r->planned, 0u);
+    if (samples)
+      take_token(*r, *sampled++, out);
+    else if (r->doomed)
+      end(*r, *r->doomed, out);
+  }
+  return out;
+}
+
+void planner::take_token(record& r, const sampled_token& sampled, plan_outcome& out) {
+  // Nobody waits for the tokens of a sequence that was cancelled meanwhile.
+  if (r.doomed) return end(r, *r.doomed, out);
+  r.tokens.push_back(sampled.token);
+  out.tokens.push_back({r.facts.id, sampled.token, sampled.logprob});
+  ++counts_.tokens;
+  auto is_eos = std::ranges::find(options_.eos, sampled.token) != options_.eos.end();
+  if (is_eos && !r.facts.ignore_eos) return end(r, finish_reason::eos_token, out);
+  if (r.generated() == r.facts.max_new_tokens) end(r, finish_reason::length, out);
+}
+
+plan_outcome planner::step_failed(const error& why) {
+  if (in_flight_.empty()) throw std::logic_error("a step failed that was not planned");
+  plan_outcome out;
+  for (auto r : std::exchange(in_flight_, {}))
+    end(*r, r->doomed.value_or(why), out);
+  return out;
+}
+
+plan_outcome planner::end_all(const error& why) {
+  std::vector<record*> all = running_;
+  for (auto& [place, r] : waiting_)
+    all.push_back(r);
+  plan_outcome out;
+  for (auto r : all)
+    doom(*r, why, out);
+  return out;
+}
+
+void planner::doom(record& r, const error& why, plan_outcome& out) {
+  if (r.planned == 0) return end(r, why, out);
+  if (!r.doomed) r.doomed = why;
+}
+
+void planner::end(record& r, result<finish_reason> how, plan_outcome& out) {
+  if (r.running) {
+    std::erase(running_, &r);
+    admitted_tokens_ -= r.most_tokens();
+    free_slots_.push_back(r.slot);
+  } else {
+    waiting_.erase(place_of(r));
+  }
+  r.blocks.clear();
+  for (auto& u : r.uses)
+    if (auto lease = leases_.drop(*u.lease)) out.leases.push_back(std::move(lease));
+  if (gathering_several_ == &r) gathering_several_ = nullptr;
+  auto id = r.facts.id;
+  out.ended.push_back({id, std::move(how)});
+  records_.erase(id);
+}
+
+planner_stats planner::stats() const {
+  auto out = counts_;
+  out.running = running_.size();
+  out.waiting = waiting_.size();
+  for (auto& [id, r] : records_)
+    out.paused += r->paused ? 1 : 0;
+  out.blocks_used = blocks_.used();
+  out.blocks_total = blocks_.total();
+  out.leases = leases_.size();
+  return out;
+}
+
+}  // namespace lorica

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "engine/planner.hpp"
+
+namespace lorica {
+
+/// A sequence inside the planner, from submit to its end. Waiting: in the queue, no slot, no blocks. Running:
+/// a slot, blocks for all its tokens, every lease held.
+struct planner::record {
+  /// One adapter of the composition, once its lease is taken part in.
+  struct use {
+    lease_table::entry* lease;
+    float weight;
+
+    bool operator==(const use&) const = default;
+  };
+
+  record(sequence s, std::uint64_t order, kv_blocks& pool)
+      : prompt_tokens(static_cast<std::uint32_t>(s.prompt.size())),
+        tokens(std::move(s.prompt)),
+        facts(std::move(s)),
+        ticket(order),
+        blocks(pool) {}
+
+  bool base() const noexcept { return facts.composition.empty(); }
+
+  /// Every lease is there.
+  bool ready() const noexcept {
+    if (!gathering) return false;
+    for (auto& u : uses)
+      if (!u.lease->held) return false;
+    return true;
+  }
+
+  /// Tokens at its longest.
+  std::uint64_t most_tokens() const noexcept { return std::uint64_t{prompt_tokens} + facts.max_new_tokens; }
+
+  /// Tokens whose K and V are not in the blocks yet; 1 is a decode row.
+  std::uint32_t remaining() const noexcept { return static_cast<std::uint32_t>(tokens.size()) - computed; }
+
+  std::uint32_t generated() const noexcept {
+    return static_cast<std::uint32_t>(tokens.size()) - prompt_tokens;
+  }
+
+  /// The step in flight reaches the last token and samples the next.
+  bool samples() const noexcept { return planned == remaining(); }
+
+  std::uint32_t prompt_tokens;
+  std::vector<token_id> tokens;  ///< prompt, then what was sampled
+  sequence facts;                ///< its prompt moved into `tokens`
+  std::uint64_t ticket;          ///< order of arrival: the smaller, the older
+  kv_table blocks;
+  std::vector<use> uses;  ///< in the order of the composition; filled when gathering begins
+  bool gathering = false;
+  bool paused = false;
+  bool running = false;
+  bool preempted = false;       ///< waits with a head start
+  std::uint32_t slot = 0;       ///< while running
+  std::uint32_t computed = 0;   ///< tokens whose K and V are in the blocks
+  std::uint32_t planned = 0;    ///< rows in the step in flight; 0: not in it
+  std::uint64_t last_step = 0;  ///< number of the last step it was in
+  std::optional<error> doomed;  ///< ends with this when the step in flight is over
+};
+
+}  // namespace lorica

@@ -1,0 +1,160 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "engine/batch.hpp"
+#include "engine/planner.hpp"
+
+namespace lorica::testing {
+
+/// Fails the running test; cheaper than a CHECK in loops of millions.
+inline void require(bool holds, const char* what) {
+  if (!holds) throw std::runtime_error(what);
+}
+
+inline std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
+  auto x = a ^ (b + 0x9e3779b97f4a7c15u + (a << 6) + (a >> 2));
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return x ^ (x >> 31);
+}
+
+inline adapter_version version_of(std::uint8_t number) {
+  adapter_version v;
+  v.digest[0] = number;
+  return v;
+}
+
+/// An adapter without weights.
+class fake_adapter final : public packed_adapter {
+ public:
+  explicit fake_adapter(adapter_version v) : version_(v) {}
+  const adapter_version& version() const noexcept override { return version_; }
+  std::uint64_t bytes() const noexcept override { return 1; }
+  std::vector<std::uint32_t> ranks() const override { return {8}; }
+
+ private:
+  adapter_version version_;
+};
+
+/// What a composition means to the fake device: a function of versions, weights and their order.
+inline std::uint64_t add_use(std::uint64_t key, const adapter_version& version, float weight) {
+  return mix(mix(key, version.digest[0]), static_cast<std::uint64_t>(weight * 64));
+}
+
+inline std::uint64_t composition_key(const std::vector<adapter_share>& shares) {
+  std::uint64_t key = 0;
+  for (auto& s : shares)
+    key = add_use(key, s.version, s.weight);
+  return key;
+}
+
+/// The "K and V" of a token: a chain over everything before it.
+inline std::uint64_t chain(std::uint64_t before, std::uint64_t composition, token_id token,
+                           std::uint32_t position) {
+  return mix(mix(mix(before, composition), static_cast<std::uint64_t>(token)), position);
+}
+
+/// The next token after a position whose chain is `state`: 0 ends the text now and then.
+inline token_id next_token(std::uint64_t state, std::uint64_t seed) {
+  return static_cast<token_id>(mix(state, seed) % 40);
+}
+
+/// An executor without arithmetic: a block holds the chain of each of its tokens, and a token is read only
+/// through the block table. Wrong blocks, positions, tokens or adapters give other tokens. Checks the
+/// contract of `engine/batch.hpp` on the way.
+class fake_device {
+ public:
+  explicit fake_device(const planner_options& o)
+      : options_(o), blocks_(o.blocks, std::vector<std::uint64_t>(o.block_tokens)) {}
+
+  step_output execute(const batch& work) {
+    check_shape(work);
+    auto keys = row_keys(work);
+    step_output out;
+    for (std::uint32_t i = 0; i < work.sequences.size(); ++i) {
+      auto& s = work.sequences[i];
+      auto state = compute(work, s, keys[s.first_row]);
+      if (s.sample) out.tokens.push_back({i, next_token(state, s.sampling.seed), -1.0f});
+    }
+    return out;
+  }
+
+ private:
+  std::uint64_t compute(const batch& work, const sequence_rows& s, std::uint64_t key) {
+    auto state = s.context == 0 ? 0 : at(work, s, s.context - 1);
+    for (std::uint32_t row = 0; row < s.rows; ++row) {
+      auto token = work.tokens[s.first_row + row];
+      require(token >= 0, "a row has a token");
+      state = chain(state, key, token, s.context + row);
+      at(work, s, s.context + row) = state;
+    }
+    return state;
+  }
+
+  std::uint64_t& at(const batch& work, const sequence_rows& s, std::uint32_t position) {
+    auto block = work.block_table[s.first_block + position / options_.block_tokens];
+    return blocks_[block][position % options_.block_tokens];
+  }
+
+  void check_shape(const batch& work) const {
+    require(!work.sequences.empty(), "a step has sequences");
+    require(work.tokens.size() <= options_.max_rows, "a step keeps the bound of rows");
+    std::vector<bool> slots(options_.max_sequences), blocks(options_.blocks);
+    std::uint32_t row = 0;
+    std::uint32_t prefill = 0;
+    for (auto& s : work.sequences) {
+      require(s.first_row == row && s.rows > 0, "sequences cover the rows in order, without holes");
+      row += s.rows;
+      prefill += s.rows > 1 ? s.rows : 0;
+      require(s.slot < slots.size() && !slots[s.slot], "slots are unique");
+      slots[s.slot] = true;
+      require(s.blocks * options_.block_tokens >= s.context + s.rows, "the block table is large enough");
+      require(s.first_block + s.blocks <= work.block_table.size(), "block tables lie inside");
+      for (auto b = s.first_block; b < s.first_block + s.blocks; ++b) {
+        auto id = work.block_table[b];
+        require(id < blocks.size() && !blocks[id], "no block is in two tables");
+        blocks[id] = true;
+      }
+    }
+    require(row == work.tokens.size(), "sequences cover all rows");
+    require(options_.max_prefill_tokens == 0 || prefill <= options_.max_prefill_tokens,
+            "a step keeps the bound of prefill rows");
+  }
+
+  /// The composition of each row, from the segments.
+  std::vector<std::uint64_t> row_keys(const batch& work) const {
+    std::vector<std::uint64_t> keys(work.tokens.size(), 0);
+    std::vector<adapter_version> distinct;
+    std::uint32_t row = 0;
+    std::vector<std::uint64_t> seen;
+    for (auto& s : work.segments) {
+      require(s.first_row >= row && s.rows > 0, "segments are disjoint and ascending");
+      row = s.first_row + s.rows;
+      require(row <= work.tokens.size() && s.uses > 0, "segments lie inside");
+      std::uint64_t key = 0;
+      for (auto u = s.first_use; u < s.first_use + s.uses; ++u) {
+        key = add_use(key, work.uses.at(u).adapter->version(), work.uses[u].weight);
+        distinct.push_back(work.uses[u].adapter->version());
+      }
+      require(std::find(seen.begin(), seen.end(), key) == seen.end(), "equal compositions are neighbours");
+      seen.push_back(key);
+      std::fill(keys.begin() + s.first_row, keys.begin() + row, key);
+    }
+    std::sort(distinct.begin(), distinct.end());
+    auto count = std::unique(distinct.begin(), distinct.end()) - distinct.begin();
+    require(options_.max_adapters_per_step == 0 || count <= options_.max_adapters_per_step,
+            "a step keeps the bound of adapters");
+    return keys;
+  }
+
+  planner_options options_;
+  std::vector<std::vector<std::uint64_t>> blocks_;
+};
+
+}  // namespace lorica::testing

@@ -1,0 +1,80 @@
+#include <iostream>
+
+#include "tests/catch.hpp"
+#include "tests/engine/planner_world.hpp"
+
+using namespace lorica;
+using lorica::testing::planner_world;
+
+namespace {
+
+planner_options roomy() {
+  return {.block_tokens = 4,
+          .blocks = 400,
+          .max_sequences = 8,
+          .max_rows = 48,
+          .max_positions = 120,
+          .max_waiting = 40,
+          .eos = {0}};
+}
+
+struct run {
+  const char* name;
+  planner_options options;
+  std::uint64_t seed;
+};
+
+/// Pools, budgets and queues of every kind: roomy, starved of blocks, of rows, of slots, of adapters, of
+/// tokens.
+std::vector<run> runs() {
+  auto tight = roomy();
+  tight.blocks = 30;
+  auto chunks = roomy();
+  chunks.max_prefill_tokens = 5;
+  chunks.blocks = 60;
+  auto few_rows = roomy();
+  few_rows.max_rows = 5;
+  few_rows.block_tokens = 1;
+  auto few_adapters = roomy();
+  few_adapters.max_adapters_per_step = 2;
+  few_adapters.blocks = 50;
+  auto token_bound = roomy();
+  token_bound.max_total_tokens = 150;
+  token_bound.max_waiting = 12;
+  token_bound.leases_ahead = 0;
+  auto alone = roomy();
+  alone.max_sequences = 1;
+  alone.blocks = 30;
+  return {{"roomy", roomy(), 11},      {"few blocks", tight, 12},          {"small chunks", chunks, 13},
+          {"few rows", few_rows, 14},  {"few adapters", few_adapters, 15}, {"few tokens", token_bound, 16},
+          {"one at a time", alone, 17}};
+}
+
+}  // namespace
+
+TEST_CASE("whatever is called in whatever order, the plan keeps its promises") {
+  for (auto& r : runs()) {
+    INFO(r.name << ", seed " << r.seed);
+    planner_world world(r.options, r.seed);
+    for (int i = 0; i < 100'000; ++i)
+      REQUIRE_NOTHROW(world.act());
+    REQUIRE_NOTHROW(world.drain());
+    auto s = world.stats();
+    std::cout << "planner, " << r.name << ": seed " << r.seed << ", accepted " << world.accepted
+              << ", finished " << world.finished << ", refused " << world.refused << ", steps " << s.steps
+              << ", rows " << s.rows << ", preemptions " << s.preemptions << "\n";
+    CHECK(world.finished > 1000);
+    CHECK((r.options.max_sequences == 1 || s.preemptions > 20));
+  }
+}
+
+TEST_CASE("ending everything ends everything once, in the middle of any traffic") {
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    INFO("seed " << seed);
+    planner_world world(runs()[seed % 7].options, seed);
+    for (std::uint64_t i = 0; i < 100 + seed; ++i)
+      REQUIRE_NOTHROW(world.act());
+    REQUIRE_NOTHROW(world.end_all());
+    REQUIRE_NOTHROW(world.drain());
+  }
+}

@@ -1,0 +1,351 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <random>
+#include <set>
+#include <utility>
+
+#include "tests/engine/fake_device.hpp"
+
+namespace lorica::testing {
+
+/// Drives a planner with random calls and keeps its own, simpler account of what must be true. Throws at the
+/// first broken promise.
+class planner_world {
+ public:
+  planner_world(planner_options options, std::uint64_t seed)
+      : options_(std::move(options)), random_(seed), planner_(options_), device_(options_) {}
+
+  /// One random call, then every check.
+  void act() {
+    auto dice = roll(100);
+    if (dice < 14)
+      submit();
+    else if (dice < 17)
+      cancel(some_id());
+    else if (dice < 20)
+      pause(some_id());
+    else if (dice < 30)
+      resume(some_id());
+    else if (dice < 44)
+      answer_lease();
+    else if (dice < 72)
+      plan();
+    else
+      finish_step();
+    check();
+  }
+
+  /// Lets everything end: all resumed, every lease granted.
+  void drain() {
+    while (!live_.empty() && turns_ < most_turns) {
+      ++turns_;
+      for (auto& [id, a] : live_)
+        resume(id);
+      plan();
+      while (!asked_.empty())
+        grant(*asked_.begin());
+      if (planner_.step_in_flight()) absorb(planner_.complete(device_.execute(*work_)));
+      check();
+    }
+    require(live_.empty(), "everything accepted comes to an end");
+    auto s = planner_.stats();
+    require(s.running == 0 && s.waiting == 0 && s.blocks_used == 0, "nothing is left at rest");
+    while (!asked_.empty())
+      grant(*asked_.begin());
+    require(planner_.stats().leases == 0 && leases_alive_ == 0, "every lease was handed back");
+    require(accepted == ended, "every accepted sequence ended once");
+  }
+
+  /// The server drains: everything ends with an error.
+  void end_all() {
+    ending_ = true;
+    absorb(planner_.end_all(fail(errc::unavailable, "draining")));
+    if (planner_.step_in_flight()) absorb(planner_.complete(device_.execute(*work_)));
+    ending_ = false;
+    require(live_.empty(), "nothing survives the end");
+  }
+
+  planner_stats stats() const { return planner_.stats(); }
+
+  std::uint64_t accepted = 0;
+  std::uint64_t ended = 0;
+  std::uint64_t finished = 0;  ///< ended by themselves
+  std::uint64_t refused = 0;
+
+ private:
+  /// The account of one accepted sequence.
+  struct account {
+    sequence facts;
+    std::uint64_t state = 0;   ///< chain over prompt and generated tokens
+    std::uint32_t tokens = 0;  ///< prompt and generated
+    std::uint32_t blocks = 0;  ///< blocks it must hold
+    token_id last = -1;        ///< newest generated token
+    bool running = false;
+    bool admitted_before = false;
+    bool paused = false;
+    bool was_cancelled = false;
+  };
+
+  static constexpr int most_turns = 100'000;
+
+  std::uint64_t roll(std::uint64_t sides) { return random_() % sides; }
+
+  /// An id that is alive, now and then one that ended or never was.
+  sequence_id some_id() {
+    if (roll(30) == 0 || live_.empty()) return roll(last_id_ + 5);
+    return std::next(live_.begin(), static_cast<std::ptrdiff_t>(roll(live_.size())))->first;
+  }
+
+  sequence random_sequence() {
+    constexpr std::array<std::uint64_t, 8> adapters{0, 0, 1, 1, 1, 1, 1, 2};
+    sequence s;
+    s.id = ++last_id_;
+    s.prompt.resize(roll(12) == 0 ? 1 + roll(60) : 1 + roll(14));
+    for (auto& token : s.prompt)
+      token = static_cast<token_id>(roll(1000));
+    s.max_new_tokens = roll(60) == 0 ? options_.max_positions : static_cast<std::uint32_t>(1 + roll(20));
+    s.ignore_eos = roll(3) == 0;
+    s.sampling.seed = s.id;  // names the sequence in the batch
+    auto count = adapters[roll(adapters.size())];
+    for (std::uint64_t i = 0; i < count; ++i)
+      s.composition.push_back(
+          {version_of(static_cast<std::uint8_t>(1 + roll(6))), roll(4) == 0 ? 0.5f : 1.0f});
+    return s;
+  }
+
+  void submit() {
+    auto s = random_sequence();
+    auto fits =
+        s.prompt.size() + s.max_new_tokens <= longest() &&
+        (options_.max_adapters_per_step == 0 || s.composition.size() <= options_.max_adapters_per_step);
+    auto full = planner_.stats().waiting >= options_.max_waiting;
+    auto taken = planner_.submit(s);
+    require(taken.has_value() == (fits && !full), "exactly what fits is taken");
+    if (!taken) {
+      require(taken.error().code == (fits ? errc::overloaded : errc::invalid), "a refusal says why");
+      ++refused;
+      return;
+    }
+    ++accepted;
+    account a;
+    for (auto token : s.prompt)
+      a.state = chain(a.state, composition_key(s.composition), token, a.tokens++);
+    a.facts = std::move(s);
+    live_.emplace(a.facts.id, std::move(a));
+  }
+
+  std::uint64_t longest() const {
+    auto most = std::min<std::uint64_t>(options_.max_positions, options_.blocks * options_.block_tokens);
+    return options_.max_total_tokens == 0 ? most : std::min(most, options_.max_total_tokens);
+  }
+
+  void cancel(sequence_id id) {
+    if (auto known = live_.find(id); known != live_.end()) known->second.was_cancelled = true;
+    absorb(planner_.cancel(id));
+    auto in_step = std::ranges::find(step_ids_, id) != step_ids_.end();
+    require(in_step || !live_.contains(id), "who is in no step ends at once");
+    require(in_step == live_.contains(id), "who is in the step stays until it is over");
+  }
+
+  void pause(sequence_id id) {
+    planner_.pause(id);
+    if (auto known = live_.find(id); known != live_.end()) known->second.paused = true;
+  }
+
+  void resume(sequence_id id) {
+    planner_.resume(id);
+    if (auto known = live_.find(id); known != live_.end()) known->second.paused = false;
+  }
+
+  void grant(adapter_version version) {
+    asked_.erase(version);
+    ++leases_alive_;
+    auto free = [this](const packed_adapter* adapter) {
+      destroyed_inside_ = destroyed_inside_ || !may_destroy_;
+      --leases_alive_;
+      delete adapter;
+    };
+    absorb(planner_.lease_granted(version, lease_table::lease(new fake_adapter(version), free)));
+  }
+
+  void collect_wanted() {
+    for (auto& version : planner_.lease_wanted())
+      require(asked_.insert(version).second, "a version is asked for once");
+  }
+
+  void answer_lease() {
+    collect_wanted();
+    if (roll(40) == 0) return grant(version_of(static_cast<std::uint8_t>(1 + roll(8))));
+    if (asked_.empty()) return;
+    auto version = *std::next(asked_.begin(), static_cast<std::ptrdiff_t>(roll(asked_.size())));
+    if (roll(25) != 0) return grant(version);
+    asked_.erase(version);
+    refusing_ = version;
+    absorb(planner_.lease_refused(version, fail(errc::bad_adapter, "refused")));
+    refusing_.reset();
+  }
+
+  void plan() {
+    auto busy = planner_.step_in_flight();
+    auto step = planner_.next_step();
+    collect_wanted();
+    require(!busy || !step, "one step is in flight at most");
+    if (!step) return;
+    work_ = step->work;
+    for (auto id : step->preempted)
+      live_.at(id).running = false, live_.at(id).blocks = 0;
+    for (auto id : step->admitted)
+      live_.at(id).running = true;
+    for (auto id : step->admitted)
+      check_order(live_.at(id));
+    for (auto& [id, a] : live_)
+      if (a.running && !a.paused) a.blocks = (a.tokens + options_.block_tokens - 1) / options_.block_tokens;
+    for (auto& rows : work_->sequences)
+      check_rows(rows);
+    ++step_number_;
+  }
+
+  /// No base sequence that could run is overtaken by a younger one.
+  void check_order(account& admitted) const {
+    if (std::exchange(admitted.admitted_before, true)) return;
+    for (auto& [id, a] : live_) {
+      if (id >= admitted.facts.id) return;
+      require(a.running || a.paused || !a.facts.composition.empty(), "who is ready is not overtaken");
+    }
+  }
+
+  void check_rows(const sequence_rows& rows) {
+    auto found = live_.find(rows.sampling.seed);
+    require(found != live_.end(), "a step holds live sequences only");
+    auto& a = found->second;
+    require(a.running && !a.paused && !a.was_cancelled, "no waiting, paused or cancelled row");
+    require(rows.prompt_tokens == a.facts.prompt.size(), "the prompt keeps its length");
+    require(rows.sample == (rows.context + rows.rows == a.tokens), "the last token samples, and only it");
+    step_ids_.push_back(found->first);
+  }
+
+  void finish_step() {
+    if (!planner_.step_in_flight()) return plan();
+    auto dice = roll(300);
+    failing_ = dice < 2;
+    if (dice == 0)
+      absorb(planner_.step_failed(fail(errc::generation_failed, "device lost")));
+    else if (dice == 1)
+      absorb(planner_.complete(step_output{{{0, -3, 0.0f}}}));
+    else
+      absorb(planner_.complete(device_.execute(*work_)));
+    failing_ = false;
+  }
+
+  void absorb(plan_outcome out) {
+    std::vector<sequence_id> over;
+    if (!planner_.step_in_flight()) over = std::exchange(step_ids_, {});
+    for (auto& t : out.tokens)
+      take(t);
+    for (auto& e : out.ended)
+      take(e, std::ranges::find(over, e.id) != over.end());
+    may_destroy_ = true;
+    out.leases.clear();
+    may_destroy_ = false;
+    require(!destroyed_inside_, "no adapter is destroyed inside the planner");
+  }
+
+  void take(const sequence_token& t) {
+    auto& a = live_.at(t.id);
+    require(!a.was_cancelled, "no token after a cancel");
+    require(a.last != 0 || a.facts.ignore_eos, "no token after the end token");
+    require(t.token == next_token(a.state, a.facts.sampling.seed),
+            "a token is what the sequence gives alone");
+    a.state = chain(a.state, composition_key(a.facts.composition), t.token, a.tokens++);
+    a.last = t.token;
+    require(a.tokens <= a.facts.prompt.size() + a.facts.max_new_tokens, "no token too many");
+  }
+
+  void take(const sequence_end& e, bool step_over) {
+    auto found = live_.find(e.id);
+    require(found != live_.end(), "a sequence ends once");
+    require(std::ranges::find(step_ids_, e.id) == step_ids_.end(),
+            "nothing in the step ends before it is over");
+    auto& a = found->second;
+    if (e.how)
+      check_finish(a, *e.how);
+    else
+      check_error(a, e.how.error().code, step_over);
+    ++ended;
+    finished += e.how ? 1 : 0;
+    live_.erase(found);
+  }
+
+  void check_finish(const account& a, finish_reason how) const {
+    auto by_eos = a.last == 0 && !a.facts.ignore_eos;
+    require(how == (by_eos ? finish_reason::eos_token : finish_reason::length), "the reason is true");
+    require(by_eos || a.tokens == a.facts.prompt.size() + a.facts.max_new_tokens,
+            "length is the full length");
+  }
+
+  void check_error(const account& a, errc code, bool step_over) const {
+    auto names = [&a](const adapter_version& v) {
+      return std::ranges::any_of(a.facts.composition, [&v](auto& share) { return share.version == v; });
+    };
+    if (a.was_cancelled)
+      require(code == errc::cancelled, "a cancelled sequence says so");
+    else if (code == errc::unavailable)
+      require(ending_, "unavailable at the end only");
+    else if (code == errc::bad_adapter)
+      require(refusing_ && names(*refusing_) && !a.running, "its own adapter");
+    else
+      require(failing_ && step_over, "a failed step ends its own sequences only");
+  }
+
+  void check() const {
+    std::uint64_t running = 0;
+    std::uint64_t paused = 0;
+    std::uint64_t blocks = 0;
+    for (auto& [id, a] : live_) {
+      running += a.running ? 1 : 0;
+      paused += a.paused ? 1 : 0;
+      blocks += a.blocks;
+    }
+    auto s = planner_.stats();
+    require(s.running == running && s.waiting == live_.size() - running, "the counts of sequences are right");
+    require(s.paused == paused, "the count of paused sequences is right");
+    require(s.blocks_used == blocks && blocks <= options_.blocks, "blocks used are the sum of the tables");
+    require(accepted == ended + live_.size(), "no sequence is lost");
+    require(s.steps == step_number_, "steps are counted");
+    require(running <= std::min(options_.max_sequences, options_.max_rows),
+            "no more run than there are slots");
+    require(options_.max_total_tokens == 0 || admitted_tokens() <= options_.max_total_tokens,
+            "the bound of tokens holds");
+  }
+
+  std::uint64_t admitted_tokens() const {
+    std::uint64_t sum = 0;
+    for (auto& [id, a] : live_)
+      sum += a.running ? a.facts.prompt.size() + a.facts.max_new_tokens : 0;
+    return sum;
+  }
+
+  planner_options options_;
+  std::mt19937_64 random_;
+  // Before the planner: what it still holds at its end is returned through these.
+  std::uint64_t leases_alive_ = 0;
+  bool may_destroy_ = false;
+  bool destroyed_inside_ = false;
+  planner planner_;
+  fake_device device_;
+  std::map<sequence_id, account> live_;
+  std::set<adapter_version> asked_;
+  std::optional<adapter_version> refusing_;
+  bool failing_ = false;
+  bool ending_ = false;
+  std::shared_ptr<const batch> work_;
+  std::vector<sequence_id> step_ids_;
+  sequence_id last_id_ = 0;
+  std::uint64_t step_number_ = 0;
+  int turns_ = 0;
+};
+
+}  // namespace lorica::testing
