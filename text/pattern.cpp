@@ -7,7 +7,10 @@
 namespace lorica {
 namespace {
 
-constexpr std::string_view word_members = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{200c}\\x{200d}";
+// What Oniguruma takes for a word character. Outside of classes it asks another table for characters below
+// U+0100, which also holds superscript digits and fractions.
+constexpr std::string_view word_members = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}";
+constexpr std::string_view more_word_members = "\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}]";
 constexpr std::array<std::string_view, 8> groups = {"?:", "?=", "?!", "?<=", "?<!", "?>", "?i:", "?-i:"};
 
 bool is_punctuation(char c) {
@@ -139,12 +142,12 @@ class translator {
 
   result<void> word() {
     if (in_class_) return replace(2, word_members);
-    return replace(2, std::string("[").append(word_members) + ']');
+    return replace(2, std::string("[").append(word_members).append(more_word_members));
   }
 
   result<void> no_word() {
     if (in_class_) return refuse("'\\W' in a class");
-    return replace(2, std::string("[^").append(word_members) + ']');
+    return replace(2, std::string("[^").append(word_members).append(more_word_members));
   }
 
   // General categories have one or two letters and mean the same. Longer names are scripts: by the property

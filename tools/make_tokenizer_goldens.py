@@ -16,10 +16,11 @@ import pathlib
 import random
 import unicodedata
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 OUT = pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden" / "tokenizers"
 
+GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 LLAMA3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
           r"|\s*[\r\n]+|\s+(?!\S)|\s+")
 QWEN2 = LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}")
@@ -125,7 +126,7 @@ def prefix_space():
 
 
 def llama3():
-    pre = pre_tokenizers.Sequence([pre_tokenizers.Split(__import__("tokenizers").Regex(LLAMA3), "isolated"),
+    pre = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(LLAMA3), "isolated"),
                                    byte_level(use_regex=False)])
     t = trained(random.Random(3), 900, [], pre)
     t.post_processor = processors.ByteLevel(trim_offsets=True)
@@ -152,7 +153,7 @@ def llama3():
 
 
 def qwen2():
-    pre = pre_tokenizers.Sequence([pre_tokenizers.Split(__import__("tokenizers").Regex(QWEN2), "isolated"),
+    pre = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(QWEN2), "isolated"),
                                    byte_level(use_regex=False)])
     t = trained(random.Random(4), 900, [], pre, normalizers.NFC())
     t.post_processor = processors.ByteLevel(trim_offsets=False)
@@ -170,6 +171,16 @@ def smollm2():
     # Like the real vocabulary, without symbols for some bytes: they vanish.
     t = trained(random.Random(5), 900, ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<repo_name>"], pre,
                 left_out=("\u00c0", "\u00c1", "\u00f5", "\u0104", "\u0113"))
+    return edited(t, merges_as_lines)
+
+
+def no_name():
+    """What llama.cpp does when a file names no pre-tokenizer."""
+    t = trained(random.Random(7), 700, ["<|endoftext|>"], pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(r"[\p{P}\$\+<=>\^~\|]+"), "isolated"),
+        pre_tokenizers.Split(Regex(GPT2), "isolated"), pre_tokenizers.Split(Regex(r"\p{N}+"), "isolated"),
+        pre_tokenizers.Split(Regex("[0-9][0-9][0-9]"), "isolated"), byte_level(use_regex=False)]))
+    t.post_processor = processors.ByteLevel(trim_offsets=True)
     return edited(t, merges_as_lines)
 
 
@@ -233,17 +244,15 @@ def decodings(t, rng):
 
 
 def splits():
-    regex = __import__("tokenizers").Regex
     rows = []
     samples = ["", "a", "a-b--c-", "-a--", "--", "one two  three", "x1y22z333", "a\nb\r\n", "αβγ-δ", "e\u0301-e", "²½-٣"]
     for behaviour in ["isolated", "removed", "merged_with_previous", "merged_with_next", "contiguous"]:
-        for pattern in ["-", regex(r"\d+"), regex(r"\s"), regex(r"(?=[a-z])"), regex(r"\w+|$"), regex(r"^.|[^\w\s]++")]:
+        for pattern in ["-", Regex(r"\d+"), Regex(r"\s"), Regex(r"(?=[a-z])"), Regex(r"\w+|$"), Regex(r"^.|[^\w\s]++")]:
             for invert in (False, True):
                 if isinstance(pattern, str) and invert:
                     continue
                 rows.append(pre_tokenizers.Split(pattern, behaviour, invert=invert))
     rows += [pre_tokenizers.Digits(individual_digits=b) for b in (False, True)]
-    rows += [pre_tokenizers.Sequence([pre_tokenizers.Punctuation("isolated")])][:0]
     out = []
     for pre in rows:
         config = json.loads(pre.__getstate__())
@@ -265,8 +274,10 @@ def main():
                 "<both>", "word", "<|begin_of_text|>"]
     shared = texts(random.Random(20), specials)
     write("texts.json", shared)
-    for seed, (name, make, own) in enumerate([("gpt2", gpt2, []), ("prefix_space", prefix_space, []), ("llama3", llama3, []),
-                                              ("qwen2", qwen2, []), ("smollm2", smollm2, []), ("odd", odd, ODD_TEXTS)]):
+    families = {"gpt2": gpt2, "prefix_space": prefix_space, "llama3": llama3, "qwen2": qwen2, "smollm2": smollm2,
+                "odd": odd, "no_name": no_name}
+    for seed, (name, make) in enumerate(families.items()):
+        own = ODD_TEXTS if name == "odd" else []
         text, t = make()
         write(f"{name}.tokenizer.json", text)
         write(f"{name}.golden.json", {"texts": own, "encodings": encodings(t, shared + own),
