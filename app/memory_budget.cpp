@@ -71,7 +71,9 @@ std::uint64_t control_group_available(const std::string& root) {
   return out;
 }
 
-std::uint64_t ceil_div(std::uint64_t a, std::uint64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
+std::uint64_t ceil_div(std::uint64_t a, std::uint64_t b) {
+  return a / b + (a % b != 0 ? 1 : 0);
+}
 
 }  // namespace
 
@@ -97,7 +99,8 @@ result<kv_plan> plan_kv(const kv_request& r) {
                                       std::to_string(longest) + "); raise --kv-memory to at least " +
                                       std::to_string(ceil_div(longest, r.block_tokens) * block_bytes));
   if (capacity < 2 * r.block_tokens)
-    return fail(errc::bad_config, "the KV cache of " + std::to_string(bytes) + " bytes is too small; raise --kv-memory to at least " +
+    return fail(errc::bad_config, "the KV cache of " + std::to_string(bytes) +
+                                      " bytes is too small; raise --kv-memory to at least " +
                                       std::to_string(2 * block_bytes));
   return kv_plan{static_cast<std::uint32_t>(blocks), static_cast<std::uint32_t>(std::min(longest, capacity))};
 }

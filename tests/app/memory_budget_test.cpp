@@ -29,7 +29,10 @@ class fake_root {
   fs::path path_;
 };
 
-constexpr kv_request small{.available = 1'000'000, .bytes_per_token = 100, .block_tokens = 16, .max_sequences = 4,
+constexpr kv_request small{.available = 1'000'000,
+                           .bytes_per_token = 100,
+                           .block_tokens = 16,
+                           .max_sequences = 4,
                            .max_positions = 160};
 
 }  // namespace

@@ -1,0 +1,239 @@
+#include "app/serve.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+#include <stop_token>
+
+#include "actors/runtime.hpp"
+#include "adapters/names.hpp"
+#include "app/memory_budget.hpp"
+#include "app/stop_signals.hpp"
+#include "app/version.hpp"
+#include "core/clock.hpp"
+#include "core/log.hpp"
+#include "core/metrics.hpp"
+#include "core/server_info.hpp"
+#include "cpu/executor.hpp"
+#include "model/weights.hpp"
+#include "net/server.hpp"
+#include "text/tokenizer.hpp"
+
+namespace lorica {
+namespace {
+
+constexpr int failed = 1;
+constexpr int bad_settings = 2;
+
+/// Why the main thread stops waiting.
+enum class stop_reason : int { none, signal, fatal };
+
+int report(const error& e) {
+  log_error("{}", e.text);
+  return e.code == errc::bad_config ? bad_settings : failed;
+}
+
+/// The directory for state: made if missing, and writable.
+result<void> prepare_data_directory(const std::string& path) {
+  if (path.empty()) return {};
+  std::error_code code;
+  std::filesystem::create_directories(path, code);
+  if (code || ::access(path.c_str(), W_OK | X_OK) != 0)
+    return fail(errc::bad_config, "--data-dir: the directory cannot be made or written");
+  return {};
+}
+
+/// Everything between settings and a listening server, in the order in which it depends on each other.
+struct parts {
+  std::shared_ptr<const model_weights> weights;
+  std::shared_ptr<const tokenizer> vocabulary;
+  std::unique_ptr<executor> engine;
+  kv_plan kv;
+};
+
+result<kv_plan> plan_memory(const serve_settings& s, const model_config& model, const cpu_options& options) {
+  kv_request r;
+  r.available = available_memory();
+  r.bytes_per_token = kv_bytes_per_token(model, options.dtype);
+  r.block_tokens = options.block_tokens;
+  r.max_sequences = s.max_batch_size;
+  r.max_positions = model.max_positions;
+  r.kv_memory = s.kv_memory.value_or(0);
+  r.max_total_tokens = s.max_total_tokens.value_or(0);
+  auto plan = plan_kv(r);
+  if (plan)
+    log_info("KV cache: {} blocks of {} tokens, {} MiB; longest request {} tokens", plan->blocks,
+             r.block_tokens, plan->blocks * r.bytes_per_token * r.block_tokens >> 20, plan->max_total_tokens);
+  return plan;
+}
+
+result<parts> load(const serve_settings& s) {
+  parts p;
+  auto weights = open_model(s.model_id);
+  if (!weights) return std::move(weights).error();
+  p.weights = *std::move(weights);
+  auto vocabulary = open_tokenizer(s.model_id);
+  if (!vocabulary) return std::move(vocabulary).error();
+  p.vocabulary = *std::move(vocabulary);
+  auto& model = p.weights->config();
+
+  cpu_options options;
+  options.dtype = s.dtype == compute_dtype::float32 ? cpu_dtype::float32 : cpu_dtype::bfloat16;
+  options.threads = s.threads.value_or(0);
+  options.max_sequences = s.max_batch_size;
+  options.max_rows = s.max_batch_prefill_tokens + s.max_batch_size;
+  auto plan = plan_memory(s, model, options);
+  if (!plan) return std::move(plan).error();
+  p.kv = *plan;
+  options.blocks = plan->blocks;
+  options.max_positions = plan->max_total_tokens;
+  auto engine = make_cpu_executor(p.weights, options);
+  if (!engine) return std::move(engine).error();
+  p.engine = *std::move(engine);
+  log_info("model {}: {} layers, {}", model.name, model.layers, p.engine->description());
+  return p;
+}
+
+server_info describe(const serve_settings& s, const parts& p) {
+  server_info out;
+  out.model_id = s.served_model_names.empty() ? p.weights->config().name : s.served_model_names.front();
+  if (!s.served_model_names.empty())
+    out.served_model_names.assign(s.served_model_names.begin() + 1, s.served_model_names.end());
+  out.model_dtype = s.dtype == compute_dtype::float32 ? "float32" : "bfloat16";
+  out.device = "cpu";
+  out.isa = p.engine->description();
+  out.version = LORICA_VERSION;
+  out.commit = LORICA_COMMIT;
+  out.started =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count();
+  out.max_concurrent_requests = s.max_concurrent_requests;
+  out.max_best_of = s.max_best_of;
+  out.max_stop_sequences = s.max_stop_sequences;
+  out.max_total_tokens = p.kv.max_total_tokens;
+  out.max_input_tokens = s.max_input_tokens.value_or(p.kv.max_total_tokens - 1);
+  out.max_batch_total_tokens =
+      s.max_batch_total_tokens.value_or(p.kv.blocks * p.engine->limits().block_tokens);
+  out.max_batch_prefill_tokens = s.max_batch_prefill_tokens;
+  out.validation_workers = s.validation_workers;
+  out.max_client_batch_size = s.max_client_batch_size;
+  return out;
+}
+
+runtime_options actor_options(const serve_settings& s, const server_info& info,
+                              std::vector<startup_adapter> adapters) {
+  runtime_options out;
+  out.model_id = info.model_id;
+  out.max_input_tokens = info.max_input_tokens;
+  out.max_total_tokens = info.max_total_tokens;
+  out.max_sequences = s.max_batch_size;
+  out.max_batch_prefill_tokens = s.max_batch_prefill_tokens;
+  out.max_batch_total_tokens = s.max_batch_total_tokens.value_or(0);
+  out.tokenizer_workers = s.validation_workers;
+  out.adapters = std::move(adapters);
+  out.skip_bad_adapters = s.skip_bad_adapters;
+  return out;
+}
+
+/// Prints where the server is and a request to try; standard output, so that scripts can wait for it.
+void print_ready(const serve_settings& s, const server_info& info, std::uint16_t port,
+                 const std::vector<startup_adapter>& adapters) {
+  auto host = s.hostname.find(':') == std::string::npos ? s.hostname : "[" + s.hostname + "]";
+  auto url = "http://" + host + ":" + std::to_string(port);
+  auto chosen = adapters.empty() ? std::string() : R"("adapter_id": ")" + adapters.front().name + R"(", )";
+  std::printf("Lorica %s is ready on %s with %s and %zu adapters. Try:\n", LORICA_VERSION, url.c_str(),
+              info.model_id.c_str(), adapters.size());
+  std::printf(
+      "  curl -s %s/generate -H 'content-type: application/json' -d '{\"inputs\": \"Once upon a time\", "
+      "\"parameters\": {%s\"max_new_tokens\": 40}}'\n",
+      url.c_str(), chosen.c_str());
+  std::fflush(stdout);
+}
+
+/// Waits until something ends the service.
+stop_reason wait_for_end(const std::atomic<stop_reason>& reason) {
+  reason.wait(stop_reason::none);
+  return reason.load();
+}
+
+/// Sets the reason once; later ones do not count.
+void end_with(std::atomic<stop_reason>& reason, stop_reason why) {
+  auto expected = stop_reason::none;
+  if (reason.compare_exchange_strong(expected, why)) reason.notify_all();
+}
+
+/// From loaded parts to the end of the process. The order of the locals is the order of taking apart,
+/// reversed.
+result<stop_reason> run(const serve_settings& s, parts p, const std::vector<startup_adapter>& adapters) {
+  std::atomic<stop_reason> reason{stop_reason::none};
+  metrics counters;
+  steady_clock_source clock;
+  auto info = describe(s, p);
+  auto options = actor_options(s, info, adapters);
+  options.on_fatal = [&reason](const std::string& why) {
+    log_error("a part of the server died: {}", why);
+    end_with(reason, stop_reason::fatal);
+  };
+  auto actors = start_runtime(std::move(options),
+                              {std::move(p.engine), p.vocabulary, p.weights->config(), counters, clock});
+  if (!actors) return std::move(actors).error();
+  runtime& living = **actors;
+
+  server_options front;
+  front.host = s.hostname;
+  front.port = s.port;
+  front.api_key = s.api_key;
+  front.cors_allow_origin = s.cors_allow_origin;
+  front.payload_limit = s.payload_limit;
+  server http(front, {living.generations(), living.tokens(), living.status(), counters, info});
+  if (auto ok = http.start(); !ok) return fail(errc::io, ok.error().text);
+  std::stop_source hurry;
+  stop_listener signals([&](int count) {
+    log_info("{}", count == 1 ? "signal: draining" : "another signal: ending now");
+    end_with(reason, stop_reason::signal);
+    if (count > 1) hurry.request_stop();
+    if (!living.status().snapshot()->ready) living.interrupt();
+  });
+
+  auto ready = living.wait_until_ready();
+  if (!ready && reason.load() == stop_reason::none) {
+    http.stop();
+    return ready.error();
+  }
+  if (ready) print_ready(s, info, http.port(), adapters);
+  auto why = wait_for_end(reason);
+  http.drain();
+  auto grace = std::chrono::seconds(why == stop_reason::signal ? s.graceful_termination_timeout : 0);
+  bool all_done = living.drain(grace, hurry.get_token());
+  http.wait_until_idle(std::chrono::seconds(5));
+  http.stop();
+  log_info("ended, {}", all_done ? "all requests done" : "some requests cut short");
+  return why;
+}
+
+}  // namespace
+
+int serve(const serve_settings& s) {
+  block_stop_signals();
+  start_log(s.json_output, s.least_log_level);
+  for (auto& warning : s.warnings)
+    log_warn("{}", warning);
+  auto listed = parse_adapter_list(s.lora_adapters);
+  if (!listed) return report(listed.error());
+  if (auto ok = prepare_data_directory(s.data_dir); !ok) return report(ok.error());
+  std::vector<startup_adapter> adapters;
+  for (auto& a : *listed)
+    adapters.push_back({a.name, a.path});
+  auto loaded = load(s);
+  if (!loaded) return report(loaded.error());
+  auto end = run(s, *std::move(loaded), adapters);
+  if (!end) return report(end.error());
+  return *end == stop_reason::signal ? 0 : failed;
+}
+
+}  // namespace lorica

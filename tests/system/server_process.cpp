@@ -1,0 +1,158 @@
+#include "tests/system/server_process.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+
+#include "tests/system/http_client.hpp"
+
+extern char** environ;
+
+namespace lorica::testing {
+namespace fs = std::filesystem;
+namespace {
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+std::string temporary_path(const char* what) {
+  static int counter = 0;
+  return (fs::temp_directory_path() /
+          ("lorica-" + std::to_string(::getpid()) + "-" + std::to_string(counter++) + "-" + what))
+      .string();
+}
+
+pid_t start(const std::vector<std::string>& arguments, const std::string& out, const std::string& err) {
+  std::vector<char*> argv{const_cast<char*>(LORICA_BINARY)};
+  for (auto& a : arguments)
+    argv.push_back(const_cast<char*>(a.c_str()));
+  argv.push_back(nullptr);
+  posix_spawn_file_actions_t files;
+  posix_spawn_file_actions_init(&files);
+  posix_spawn_file_actions_addopen(&files, 1, out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  posix_spawn_file_actions_addopen(&files, 2, err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  pid_t pid = -1;
+  int code = ::posix_spawn(&pid, LORICA_BINARY, &files, nullptr, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&files);
+  if (code != 0) throw std::runtime_error("cannot start " LORICA_BINARY);
+  return pid;
+}
+
+/// Exit code once the process has ended by itself, -1 when a signal ended it, nothing while it runs.
+std::optional<int> ended(pid_t pid) {
+  int status = 0;
+  if (::waitpid(pid, &status, WNOHANG) != pid) return std::nullopt;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+}  // namespace
+
+bool eventually(const std::function<bool()>& condition, std::chrono::seconds limit) {
+  auto end = std::chrono::steady_clock::now() + limit;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    ::poll(nullptr, 0, 5);
+  }
+  return true;
+}
+
+process_end run_lorica(const std::vector<std::string>& arguments) {
+  auto out = temporary_path("out"), err = temporary_path("err");
+  auto pid = start(arguments, out, err);
+  std::optional<int> code;
+  if (!eventually([&] { return (code = ended(pid)).has_value(); }, std::chrono::seconds(60))) {
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+  }
+  process_end end{code.value_or(-1), read_file(out), read_file(err)};
+  fs::remove(out);
+  fs::remove(err);
+  return end;
+}
+
+server_process::server_process(std::vector<std::string> arguments) : log_path_(temporary_path("server")) {
+  arguments.insert(arguments.begin(), "serve");
+  arguments.insert(arguments.end(), {"--port", "0"});
+  pid_ = start(arguments, log_path_ + ".out", log_path_ + ".err");
+  std::optional<int> code;
+  bool ready = eventually(
+      [&] {
+        auto text = read_file(log_path_ + ".out");
+        auto at = text.find("ready on http://127.0.0.1:");
+        if (at != std::string::npos && text.find('\n', at) != std::string::npos)
+          port_ = static_cast<std::uint16_t>(std::stoi(text.substr(at + 26)));
+        return port_ != 0 || (code = ended(pid_)).has_value();
+      },
+      std::chrono::seconds(60));
+  if (ready && port_ != 0) return;
+  if (!code) {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  pid_ = -1;
+  throw std::runtime_error("the server did not get ready:\n" + log());
+}
+
+server_process::~server_process() {
+  if (pid_ > 0) {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  fs::remove(log_path_ + ".out");
+  fs::remove(log_path_ + ".err");
+}
+
+void server_process::signal(int number) const {
+  ::kill(pid_, number);
+}
+
+int server_process::wait(std::chrono::seconds limit) {
+  std::optional<int> code;
+  if (!eventually([&] { return (code = ended(pid_)).has_value(); }, limit)) return -1;
+  pid_ = -1;
+  return *code;
+}
+
+std::size_t server_process::descriptors() const {
+  auto folder = fs::directory_iterator("/proc/" + std::to_string(pid_) + "/fd");
+  return static_cast<std::size_t>(std::distance(fs::begin(folder), fs::end(folder)));
+}
+
+std::optional<double> server_process::metric(const std::string& name) const {
+  auto text = exchange(port_, "GET", "/metrics").body;
+  auto at = text.find("\n" + name + " ");
+  if (at == std::string::npos) return std::nullopt;
+  return std::stod(text.substr(at + name.size() + 2));
+}
+
+std::string server_process::log() const {
+  return read_file(log_path_ + ".out") + read_file(log_path_ + ".err");
+}
+
+std::optional<std::string> default_model() {
+  std::string path = LORICA_SOURCE_DIR "/models/SmolLM2-135M-Instruct.Q4_1.gguf";
+  if (!fs::exists(path)) return std::nullopt;
+  return path;
+}
+
+std::string demonstration_adapters() {
+  std::string out;
+  for (auto& entry : fs::directory_iterator(LORICA_SOURCE_DIR "/examples/adapters"))
+    if (fs::exists(entry.path() / "adapter_config.json"))
+      out += (out.empty() ? "" : ",") + entry.path().filename().string() + "=" + entry.path().string();
+  return out;
+}
+
+}  // namespace lorica::testing

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lorica::testing {
+
+/// How a finished `lorica` process ended.
+struct process_end {
+  int exit_code = -1;  ///< -1: by a signal
+  std::string out;
+  std::string err;
+};
+
+/// Runs `lorica` with arguments to its end, at most 60 s.
+process_end run_lorica(const std::vector<std::string>& arguments);
+
+/// A running `lorica serve` on a free port of 127.0.0.1. Owned by one test; killed by the destructor.
+class server_process {
+ public:
+  /// Starts it and waits for the ready line; throws std::runtime_error with its log when it ends first.
+  explicit server_process(std::vector<std::string> arguments);
+  ~server_process();
+  server_process(const server_process&) = delete;
+  server_process& operator=(const server_process&) = delete;
+
+  std::uint16_t port() const noexcept { return port_; }
+  void signal(int number) const;
+
+  /// Waits until it ended by itself; -1 after `limit` or when a signal ended it.
+  int wait(std::chrono::seconds limit);
+
+  /// Open descriptors now.
+  std::size_t descriptors() const;
+
+  /// Value of a metric without labels from /metrics.
+  std::optional<double> metric(const std::string& name) const;
+
+  /// Everything it has logged so far.
+  std::string log() const;
+
+ private:
+  pid_t pid_ = -1;
+  std::uint16_t port_ = 0;
+  std::string log_path_;
+};
+
+/// Polls until `condition` holds or `limit` is over; true when it held.
+bool eventually(const std::function<bool()>& condition,
+                std::chrono::seconds limit = std::chrono::seconds(20));
+
+/// Path of the default model, or nothing when it is not fetched.
+std::optional<std::string> default_model();
+
+/// `--lora-adapters` value with the four demonstration adapters.
+std::string demonstration_adapters();
+
+}  // namespace lorica::testing

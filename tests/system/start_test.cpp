@@ -1,0 +1,141 @@
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+#include "core/json.hpp"
+#include "tests/catch.hpp"
+#include "tests/system/http_client.hpp"
+#include "tests/system/server_process.hpp"
+
+using namespace lorica;
+using namespace lorica::testing;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string tiny_model = LORICA_TEST_DATA "/golden/models/llama_tied_gqa";
+
+/// A directory that looks like an adapter but is refused.
+class bad_adapter {
+ public:
+  bad_adapter() : path_(fs::temp_directory_path() / ("lorica-bad-" + std::to_string(::getpid()))) {
+    fs::create_directories(path_);
+    std::ofstream(path_ / "adapter_config.json") << R"({"peft_type":"LORA","r":8,"use_dora":true})";
+    std::ofstream(path_ / "adapter_model.safetensors") << "x";
+  }
+  ~bad_adapter() { fs::remove_all(path_); }
+  std::string given() const { return "broken=" + path_.string(); }
+
+ private:
+  fs::path path_;
+};
+
+}  // namespace
+
+TEST_CASE("version and help come without a model") {
+  auto version = run_lorica({"--version"});
+  CHECK(version.exit_code == 0);
+  CHECK_THAT(version.out, Catch::StartsWith("lorica 0."));
+  auto help = run_lorica({"serve", "--help"});
+  CHECK(help.exit_code == 0);
+  CHECK_THAT(help.out, Catch::Contains("--lora-adapters") && Catch::Contains("LORA_ADAPTERS"));
+}
+
+TEST_CASE("a bad setting ends the program with 2 before anything is loaded") {
+  auto row = GENERATE(as<std::vector<std::string>>{}, std::vector<std::string>{"serve"},
+                      std::vector<std::string>{"serve", "--model-id", "/nowhere", "--port", "99999"},
+                      std::vector<std::string>{"serve", "--model-id", "/nowhere", "--quantize", "awq"},
+                      std::vector<std::string>{"serve", "--model-id", "/nowhere", "--no-such-flag", "1"},
+                      std::vector<std::string>{"serve", "--model-id", "/nowhere", "--lora-adapters", "a=b=c"},
+                      std::vector<std::string>{"dance"});
+  auto end = run_lorica(row);
+  CHECK(end.exit_code == 2);
+  CHECK_FALSE(end.err.empty());
+}
+
+TEST_CASE("a model that is not there is named without its folder") {
+  auto end = run_lorica({"serve", "--model-id", "/some/secret/place/model.gguf"});
+  CHECK(end.exit_code != 0);
+  CHECK_THAT(end.err, Catch::Contains("model.gguf"));
+  CHECK_THAT(end.err, !Catch::Contains("secret"));
+}
+
+TEST_CASE("a bad adapter at start stops the server with its reason") {
+  bad_adapter bad;
+  auto end = run_lorica({"serve", "--model-id", tiny_model, "--port", "0", "--lora-adapters", bad.given()});
+  CHECK(end.exit_code == 1);
+  CHECK_THAT(end.err, Catch::Contains("broken") && Catch::Contains("unsupported_dora"));
+}
+
+TEST_CASE("a bad adapter at start can be skipped, and its name is then unknown") {
+  bad_adapter bad;
+  server_process server({"--model-id", tiny_model, "--lora-adapters", bad.given(), "--skip-bad-adapters"});
+  auto reply = exchange(server.port(), "POST", "/generate",
+                        R"({"inputs":"a","parameters":{"adapter_id":"broken","max_new_tokens":2}})");
+  CHECK(reply.status == 404);
+  CHECK(exchange(server.port(), "GET", "/health").status == 200);
+  CHECK_THAT(server.log(), Catch::Contains("unsupported_dora"));
+}
+
+TEST_CASE("a port that is taken is an error with the port in it") {
+  server_process server({"--model-id", tiny_model});
+  auto end = run_lorica({"serve", "--model-id", tiny_model, "--port", std::to_string(server.port())});
+  CHECK(end.exit_code == 1);
+  CHECK_THAT(end.err, Catch::Contains(std::to_string(server.port())));
+}
+
+TEST_CASE("a ready server answers the routes that describe it") {
+  server_process server({"--model-id", tiny_model, "--served-model-name", "tiny,small"});
+  auto port = server.port();
+  for (auto path : {"/health", "/ping", "/"}) {
+    auto reply = exchange(port, "GET", path);
+    CHECK(reply.status == 200);
+    CHECK(reply.body.empty());
+    CHECK(reply.headers.contains("x-request-id"));
+  }
+  auto info = parse_json(exchange(port, "GET", "/info").body);
+  REQUIRE(info);
+  CHECK(*info->find("model_id")->as_string() == "tiny");
+  auto models = parse_json(exchange(port, "GET", "/v1/models").body);
+  REQUIRE(models);
+  CHECK(*(*models->find("data")->as_array())[0].find("id")->as_string() == "tiny");
+  CHECK_THAT(exchange(port, "GET", "/metrics").body, Catch::Contains("lorica_") && Catch::Contains("tgi_"));
+}
+
+TEST_CASE("SIGTERM lets a running stream finish, refuses new work, and ends with 0") {
+  server_process server({"--model-id", tiny_model});
+  http_connection stream(server.port());
+  stream.request("POST", "/generate_stream", R"({"inputs":"a b c","parameters":{"max_new_tokens":100}})");
+  bool signalled = false;
+  auto reply = stream.read([&](std::string_view) {
+    if (!signalled) server.signal(SIGTERM);
+    signalled = true;
+    return true;
+  });
+  CHECK(reply.complete);
+  auto all = events(reply.body);
+  REQUIRE_FALSE(all.empty());
+  auto last = parse_json(all.back());
+  REQUIRE(last);
+  CHECK(last->find("generated_text") != nullptr);
+  CHECK(server.wait(std::chrono::seconds(20)) == 0);
+}
+
+TEST_CASE("SIGTERM without time to drain ends running streams with an error event") {
+  server_process server({"--model-id", tiny_model, "--graceful-termination-timeout", "0"});
+  http_connection stream(server.port());
+  stream.request("POST", "/generate_stream",
+                 R"({"inputs":"a","parameters":{"max_new_tokens":200,"repetition_penalty":1.01}})");
+  bool signalled = false;
+  auto reply = stream.read([&](std::string_view) {
+    if (!signalled) server.signal(SIGTERM);
+    signalled = true;
+    return true;
+  });
+  auto all = events(reply.body);
+  REQUIRE_FALSE(all.empty());
+  bool ended = all.back().find("\"error\"") != std::string::npos ||
+               all.back().find("\"generated_text\":\"") != std::string::npos;
+  CHECK(ended);
+  CHECK(server.wait(std::chrono::seconds(20)) == 0);
+}
