@@ -1,0 +1,133 @@
+"""The adapters of tests/golden/adapters: PEFT writes them, every variant showing one thing a reader must understand."""
+
+import json
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+import peft
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+ALL_SEVEN = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+
+@dataclass
+class Variant:
+    """One kind of adapter: what LoraConfig gets, and how the file differs from what PEFT writes."""
+
+    name: str
+    config: dict
+    zero_b: bool = False
+    dtype: torch.dtype = torch.float32
+    rename: tuple = ()
+
+
+VARIANTS = [
+    Variant("r8-q-v", {"r": 8, "lora_alpha": 16, "target_modules": ["q_proj", "v_proj"]}),
+    # Of two patterns that match, the first one in the file counts; PEFT sorts them when it writes.
+    Variant(
+        "patterns",
+        {
+            "r": 4,
+            "lora_alpha": 8,
+            "target_modules": ALL_SEVEN,
+            "rank_pattern": {
+                "^model.layers.1.mlp.down_proj": 16,
+                "layers.1.self_attn.q_proj": 5,
+                "mlp.(gate|up)_proj": 6,
+                "q_proj": 2,
+                "self_attn.k_proj": 1,
+            },
+            "alpha_pattern": {
+                "layers.0.self_attn.[kv]_proj": 3,
+                "mlp.down_proj": 24,
+                "q_proj": 6.5,
+                "v_proj": 5,
+            },
+        },
+    ),
+    Variant("rslora", {"r": 9, "lora_alpha": 6, "use_rslora": True, "target_modules": ["k_proj", "o_proj", "down_proj"]}),
+    Variant(
+        "rslora-patterns",
+        {
+            "r": 4,
+            "lora_alpha": 4,
+            "use_rslora": True,
+            "target_modules": ["q_proj", "v_proj", "up_proj"],
+            "rank_pattern": {"v_proj": 7},
+            "alpha_pattern": {"layers.0.mlp.up_proj": 9},
+        },
+    ),
+    Variant("one-layer", {"r": 8, "lora_alpha": 16, "target_modules": ["o_proj", "up_proj"], "layers_to_transform": [1]}),
+    Variant("regex-targets", {"r": 6, "lora_alpha": 12, "target_modules": r".*\.layers\.0\.(self_attn\.(q|k|v)_proj|mlp\.gate_proj)"}),
+    Variant("all-linear", {"r": 3, "lora_alpha": 6, "target_modules": "all-linear"}),
+    Variant("float-alpha", {"r": 8, "lora_alpha": 12.5, "target_modules": ["v_proj", "down_proj"]}),
+    Variant("negative-alpha", {"r": 2, "lora_alpha": -4, "target_modules": ["v_proj", "gate_proj"]}),
+    Variant("zero-b", {"r": 8, "lora_alpha": 16, "target_modules": ALL_SEVEN}, zero_b=True),
+    Variant("stored-bf16", {"r": 8, "lora_alpha": 16, "target_modules": ["q_proj", "v_proj"]}, dtype=torch.bfloat16),
+    Variant("stored-f16", {"r": 16, "lora_alpha": 16, "target_modules": ["k_proj", "down_proj"]}, dtype=torch.float16),
+    Variant(
+        "default-in-keys",
+        {"r": 4, "lora_alpha": 8, "target_modules": ["v_proj", "o_proj"]},
+        rename=((".lora_A.weight", ".lora_A.default.weight"), (".lora_B.weight", ".lora_B.default.weight")),
+    ),
+    Variant("bare-keys", {"r": 4, "lora_alpha": 8, "target_modules": ["v_proj", "gate_proj"]}, rename=(("base_model.model.", ""),)),
+]
+# What GGUF files and the second spelling of a config are tried with: k and q are in it.
+FEW = ["r8-q-v", "patterns", "all-linear"]
+
+
+def write(variant, base, model_name, folder):
+    """Writes one adapter for `base` and returns the model that PEFT makes of the files, in float32."""
+    config = peft.LoraConfig(task_type="CAUSAL_LM", lora_dropout=0.0, **variant.config)
+    adapted = peft.get_peft_model(base, config)
+    rng = np.random.default_rng(zlib.crc32(f"{model_name}/{variant.name}".encode()))
+    with torch.no_grad():
+        for name, parameter in sorted(adapted.named_parameters()):
+            if "lora_A" in name:
+                scale = 1 / np.sqrt(parameter.shape[1])
+            elif "lora_B" in name:
+                scale = 0 if variant.zero_b else 0.5
+            else:
+                continue
+            values = rng.standard_normal(tuple(parameter.shape)) * scale
+            parameter.copy_(torch.from_numpy(values.astype(np.float32)).to(variant.dtype))
+    adapted.save_pretrained(folder)
+    base = adapted.unload()
+    _make_repeatable(folder, model_name, variant)
+    reloaded = peft.PeftModel.from_pretrained(base, folder).eval()
+    assert all(weight.dtype == torch.float32 for weight in reloaded.parameters())
+    _rename(folder, variant)
+    return reloaded
+
+
+def _make_repeatable(folder, model_name, variant):
+    """Takes out what differs from run to run, and stores the tensors in the variant's dtype."""
+    (folder / "README.md").unlink()
+    path = folder / "adapter_config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["base_model_name_or_path"] = f"tiny/{model_name}"
+    if isinstance(config["target_modules"], list):
+        config["target_modules"].sort()
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    _rewrite(folder, lambda name, tensor: (name, tensor.to(variant.dtype)))
+
+
+def _rename(folder, variant):
+    def renamed(name, tensor):
+        for old, new in variant.rename:
+            name = name.replace(old, new)
+        return name, tensor
+
+    if variant.rename:
+        _rewrite(folder, renamed)
+
+
+def _rewrite(folder, change):
+    path = folder / "adapter_model.safetensors"
+    with safe_open(path, "pt") as file:
+        tensors = dict(change(name, file.get_tensor(name)) for name in sorted(file.keys()))
+    save_file(tensors, path, metadata={"format": "pt"})
+

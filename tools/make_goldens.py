@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""Writes tests/golden/models and tests/golden/adapters: tiny models and adapters with what they must answer.
+
+transformers and PEFT compute in float32 with unmerged adapters, greedily, 24 tokens at most. A prompt is taken only if at every step the
+best two tokens are more than 0.001 apart in log-probability, so that another order of summation cannot change the tokens. The layout
+is described in tests/golden/README.md. Everything is seeded; a second run writes the same bytes. Needs tools/requirements-train.txt.
+"""
+
+import json
+import shutil
+import sys
+import warnings
+import zlib
+from pathlib import Path
+
+import golden_adapters
+import golden_models
+import numpy as np
+import torch
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+
+ROOT = Path("tests/golden")
+NEW_TOKENS = 24
+SMALLEST_GAP = 1e-3
+PROMPT_LENGTHS = [1, 10, 61]
+TRIES = 50
+
+
+@torch.inference_mode()
+def generate(model, eos, prompt_ids):
+    """Returns the golden fields of one greedy generation; log-probabilities are natural and over the whole vocabulary."""
+    tokens, logprobs, gaps, cache = [], [], [], None
+    fed = prompt_ids
+    while len(tokens) < NEW_TOKENS and (not tokens or tokens[-1] not in eos):
+        output = model(input_ids=torch.tensor([fed]), past_key_values=cache, use_cache=True)
+        cache = output.past_key_values
+        best = torch.log_softmax(output.logits[0, -1].float(), dim=-1).topk(2)
+        tokens.append(best.indices[0].item())
+        logprobs.append(round(best.values[0].item(), 6))
+        gaps.append(round((best.values[0] - best.values[1]).item(), 6))
+        fed = tokens[-1:]
+    return {
+        "prompt_ids": prompt_ids,
+        "max_new_tokens": NEW_TOKENS,
+        "token_ids": tokens,
+        "logprobs": logprobs,
+        "top2_gap": gaps,
+        "finish": "eos_token" if tokens[-1] in eos else "length",
+    }
+
+
+def clear_cases(adapter, model, eos, seed):
+    """One case per prompt length, the first of a seeded row of prompts that has no close call."""
+    rng = np.random.default_rng(zlib.crc32(seed.encode()))
+    cases = []
+    for length in PROMPT_LENGTHS:
+        for _ in range(TRIES):
+            prompt = rng.integers(len(golden_models.SPECIALS), golden_models.VOCAB, length).tolist()
+            case = {"adapter": adapter, **generate(model, eos, prompt)}
+            if min(case["top2_gap"]) > SMALLEST_GAP:
+                break
+        else:
+            sys.exit(f"{seed}: no prompt of {length} tokens without a close call")
+        cases.append(case)
+    return cases
+
+
+def base_answers(model, eos, cases):
+    return [generate(model, eos, case["prompt_ids"])["token_ids"] for case in cases]
+
+
+def cases_of(name, base, eos, variants, adapter_source=None):
+    """All cases of a model: the base, then each variant, which is written or copied on the way."""
+    cases = clear_cases(None, base, eos, f"{name}/base")
+    for variant in variants:
+        folder = ROOT / "adapters" / name / variant.name
+        # The same name gives the same values, so a model of equal shape gets an equal adapter.
+        adapted = golden_adapters.write(variant, base, adapter_source or name, folder)
+        found = clear_cases(variant.name, adapted, eos, f"{name}/{variant.name}")
+        base = adapted.unload()
+        plain = base_answers(base, eos, found)
+        differ = [case["token_ids"] != answer for case, answer in zip(found, plain)]
+        assert not any(differ) if variant.zero_b else all(differ), f"{name}/{variant.name}: {differ}"
+        cases += found
+    distinct = {token for case in cases for token in case["token_ids"]}
+    gap = min(min(case["top2_gap"]) for case in cases)
+    print(f"{name}: {len(cases)} cases, {len(distinct)} distinct tokens, smallest gap {gap:.4f}")
+    return cases
+
+
+def write_cases(name, cases):
+    lines = ",\n".join(json.dumps(case) for case in cases)
+    (ROOT / "models" / name / "golden.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+
+
+def hugging_face(model, variants):
+    folder = ROOT / "models" / model.name
+    model.write(folder)
+    base = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    ids = model.generation["eos_token_id"]
+    eos = set(ids if isinstance(ids, list) else [ids])
+    write_cases(model.name, cases_of(model.name, base, eos, variants, model.seed_name))
+
+
+def quantised(name, variants):
+    model = golden_models.TIED
+    stored = golden_models.write_gguf(ROOT / "models" / name / "model.gguf", name, model)
+    stored["lm_head.weight"] = stored["model.embed_tokens.weight"]
+    base = LlamaForCausalLM._from_config(LlamaConfig(**model.config()), attn_implementation="eager").float()
+    base.load_state_dict(stored, strict=True)
+    write_cases(name, cases_of(name, base.eval(), {golden_models.EOS}, variants, model.name))
+
+
+def main():
+    warnings.filterwarnings("ignore")
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    for part in ("models", "adapters"):
+        shutil.rmtree(ROOT / part, ignore_errors=True)
+    few = [variant for variant in golden_adapters.VARIANTS if variant.name in golden_adapters.FEW]
+    for model in golden_models.MODELS:
+        hugging_face(model, few if model.name.endswith("-v5") else golden_adapters.VARIANTS)
+    for name in golden_models.QUANTISED:
+        quantised(name, few)
+    size = sum(path.stat().st_size for path in ROOT.rglob("*") if path.is_file())
+    print(f"{ROOT}: {size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()
