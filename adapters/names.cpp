@@ -1,5 +1,7 @@
 #include "adapters/names.hpp"
 
+#include "adapters/refusal.hpp"
+
 #include <algorithm>
 #include <unordered_set>
 
@@ -23,14 +25,6 @@ std::string_view trimmed(std::string_view text) noexcept {
   auto first = text.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
-
-// A name in an error text: cut, and without what could break a line or a terminal.
-std::string shown(std::string_view text) {
-  std::string out;
-  for (char c : text.substr(0, longest_part))
-    out += c >= ' ' && c <= '~' ? c : '?';
-  return text.size() > longest_part ? out + "..." : out;
 }
 
 error bad_format(std::string_view entry, std::string_view why) {

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/error.hpp"
+
+namespace lorica {
+
+/// The stable words for refused adapters (`error.reason`); docs/adapters.md explains each.
+namespace refusal {
+inline constexpr std::string_view bad_config = "bad_config";
+inline constexpr std::string_view bad_safetensors = "bad_safetensors";
+inline constexpr std::string_view base_mismatch = "base_mismatch";
+inline constexpr std::string_view duplicate_tensor = "duplicate_tensor";
+inline constexpr std::string_view missing_file = "missing_file";
+inline constexpr std::string_view missing_tensor = "missing_tensor";
+inline constexpr std::string_view non_finite_weights = "non_finite_weights";
+inline constexpr std::string_view pickle_refused = "pickle_refused";
+inline constexpr std::string_view rank_too_large = "rank_too_large";
+inline constexpr std::string_view shape_mismatch = "shape_mismatch";
+inline constexpr std::string_view source_changed = "source_changed";
+inline constexpr std::string_view too_large = "too_large";
+inline constexpr std::string_view unknown_tensor = "unknown_tensor";
+inline constexpr std::string_view unpaired_tensor = "unpaired_tensor";
+inline constexpr std::string_view unreadable_file = "unreadable_file";
+inline constexpr std::string_view unsupported_bias = "unsupported_bias";
+inline constexpr std::string_view unsupported_dora = "unsupported_dora";
+inline constexpr std::string_view unsupported_dtype = "unsupported_dtype";
+inline constexpr std::string_view unsupported_field = "unsupported_field";
+inline constexpr std::string_view unsupported_init = "unsupported_init";
+inline constexpr std::string_view unsupported_module = "unsupported_module";
+inline constexpr std::string_view unsupported_modules_to_save = "unsupported_modules_to_save";
+inline constexpr std::string_view unsupported_peft_type = "unsupported_peft_type";
+inline constexpr std::string_view unsupported_task_type = "unsupported_task_type";
+}  // namespace refusal
+
+/// The adapter is refused with `errc::bad_adapter`.
+inline error refused(std::string_view reason, std::string text) {
+  return fail(errc::bad_adapter, std::move(text), std::string(reason));
+}
+
+/// Somebody else's text for an error or a warning: at most 200 bytes, printable ASCII only.
+std::string shown(std::string_view text);
+
+/// The same in double quotes.
+std::string quoted(std::string_view text);
+
+}  // namespace lorica
