@@ -1,0 +1,45 @@
+#include "adapters/coverage.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+namespace lorica {
+namespace {
+
+double norm(const std::vector<float>& numbers) {
+  double sum = 0;
+  for (auto x : numbers)
+    sum += static_cast<double>(x) * static_cast<double>(x);
+  return std::sqrt(sum);
+}
+
+}  // namespace
+
+double module_coverage::update_bound() const noexcept {
+  return std::abs(static_cast<double>(scaling)) * norm_a * norm_b;
+}
+
+module_coverage measure(const lora_site& site) {
+  return {site.layer, site.where, site.rank, site.scaling, norm(site.a), norm(site.b)};
+}
+
+adapter_coverage summarise(std::vector<module_coverage> modules, const std::vector<lora_site>& sites) {
+  adapter_coverage out;
+  std::set<std::uint32_t> layers;
+  std::set<std::uint32_t> ranks;
+  for (const auto& module : modules) {
+    layers.insert(module.layer);
+    ranks.insert(module.rank);
+    if (module.zero_effect()) ++out.zero_effect_modules;
+    out.largest_update_bound = std::max(out.largest_update_bound, module.update_bound());
+  }
+  for (const auto& site : sites)
+    out.parameters += site.a.size() + site.b.size();
+  out.layers = static_cast<std::uint32_t>(layers.size());
+  out.ranks.assign(ranks.begin(), ranks.end());
+  out.modules = std::move(modules);
+  return out;
+}
+
+}  // namespace lorica

@@ -1,0 +1,185 @@
+#include "adapters/reader.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "adapters/adapter_directory.hpp"
+#include "adapters/digest.hpp"
+#include "adapters/manifest.hpp"
+#include "adapters/refusal.hpp"
+#include "adapters/site_plan.hpp"
+#include "files/dequantise.hpp"
+#include "files/safetensors.hpp"
+
+namespace lorica {
+namespace {
+
+constexpr std::string_view config_file = "adapter_config.json";
+constexpr std::string_view weights_file = "adapter_model.safetensors";
+
+constexpr std::size_t slice = std::size_t{1} << 18;  // elements between two looks at the stop token
+constexpr double suspicious_update = 1e6;
+
+error cancelled() {
+  return fail(errc::cancelled, "the load of the adapter was cancelled");
+}
+
+error too_large(std::string_view name, std::uint64_t size, std::uint64_t limit) {
+  return refused(refusal::too_large, std::string(name) + " has " + std::to_string(size) + " bytes; at most " +
+                                         std::to_string(limit) + " are read");
+}
+
+result<adapter_manifest> read_manifest(const adapter_directory& directory, std::size_t max_bytes) {
+  auto file = directory.file(std::string(config_file));
+  if (!file) return file.error();
+  if (file->size() > max_bytes) return too_large(config_file, file->size(), max_bytes);
+  std::string text(static_cast<std::size_t>(file->size()), '\0');
+  if (auto ok = file->read(0, std::as_writable_bytes(std::span(text))); !ok) return ok.error();
+  if (auto ok = file->check_unchanged(); !ok) return ok.error();
+  return parse_manifest(text, max_bytes);
+}
+
+result<adapter_file> open_weights(const adapter_directory& directory, std::uint64_t max_bytes) {
+  auto file = directory.file(std::string(weights_file));
+  if (!file && file.error().code == errc::unknown_adapter) {
+    for (const auto* other :
+         {"adapter_model.bin", "adapter_model.pt", "adapter_model.pth", "adapter_model.pkl"})
+      if (directory.holds(other))
+        return refused(refusal::pickle_refused, std::string(other) +
+                                                    " is a pickle, which can run code; save the adapter as " +
+                                                    std::string(weights_file));
+  }
+  if (file && file->size() > max_bytes) return too_large(weights_file, file->size(), max_bytes);
+  return file;
+}
+
+// A safetensors header begins at byte 8; in that place neither a pickle nor a zip archive has a brace.
+bool looks_like_pickle(std::span<const std::byte> start) {
+  auto at = [&](std::size_t i) { return std::to_integer<unsigned>(start[i]); };
+  if (start.size() < 4 || (start.size() > 8 && at(8) == '{')) return false;
+  bool zip = at(0) == 'P' && at(1) == 'K' && at(2) == 3 && at(3) == 4;
+  bool pickle = at(0) == 0x80 && at(1) >= 2 && at(1) <= 5;
+  return zip || pickle;
+}
+
+result<safetensors_header> read_header(const adapter_file& file, std::size_t max_bytes) {
+  safetensors_limits limits;
+  limits.max_header_bytes = max_bytes;
+  std::vector<std::byte> head(static_cast<std::size_t>(std::min<std::uint64_t>(file.size(), 9)));
+  if (auto ok = file.read(0, head); !ok) return ok.error();
+  if (looks_like_pickle(head))
+    return refused(refusal::pickle_refused, std::string(weights_file) +
+                                                " is a pickle under another name; save the adapter with "
+                                                "safe_serialization");
+  auto length = safetensors_head_bytes(head, file.size(), limits);
+  if (!length)
+    return refused(refusal::bad_safetensors, std::string(weights_file) + ": " + length.error().text);
+  head.resize(static_cast<std::size_t>(*length));
+  if (auto ok = file.read(0, head); !ok) return ok.error();
+  auto header = parse_safetensors(head, file.size(), limits);
+  if (!header)
+    return refused(refusal::bad_safetensors, std::string(weights_file) + ": " + header.error().text);
+  return header;
+}
+
+result<std::vector<float>> read_factor(const adapter_file& file, const stored_factor& factor,
+                                       const std::stop_token& stop) {
+  const std::size_t width = block_bytes(factor.type);
+  std::vector<float> out(static_cast<std::size_t>(factor.elements));
+  std::vector<std::byte> bytes(std::min(slice, out.size()) * width);
+  for (std::size_t at = 0; at < out.size(); at += slice) {
+    if (stop.stop_requested()) return cancelled();
+    auto part = std::span(out).subspan(at, std::min(slice, out.size() - at));
+    auto stored = std::span(bytes).first(part.size() * width);
+    if (auto ok = file.read(factor.begin + at * width, stored); !ok) return ok.error();
+    dequantise(factor.type, stored, part);
+    auto bad = std::find_if(part.begin(), part.end(), [](float x) { return !std::isfinite(x); });
+    if (bad != part.end())
+      return refused(refusal::non_finite_weights,
+                     "tensor " + shown(factor.name) + " holds " + (std::isnan(*bad) ? "NaN" : "infinity") +
+                         " at element " + std::to_string(at + static_cast<std::size_t>(bad - part.begin())));
+  }
+  return out;
+}
+
+result<lora_site> read_site(const adapter_file& file, const planned_site& plan, const std::stop_token& stop) {
+  lora_site site{plan.layer, plan.where, plan.rank, plan.in, plan.out, plan.scaling, {}, {}};
+  auto a = read_factor(file, plan.a, stop);
+  if (!a) return a.error();
+  auto b = read_factor(file, plan.b, stop);
+  if (!b) return b.error();
+  site.a = *std::move(a);
+  site.b = *std::move(b);
+  return site;
+}
+
+// `org/SmolLM2-135M.Q4_1.gguf` and "SmolLM2 135M" are meant to be alike.
+std::string comparable(std::string_view name) {
+  auto slash = name.find_last_of("/\\");
+  if (slash != std::string_view::npos && slash + 1 < name.size()) name.remove_prefix(slash + 1);
+  std::string out;
+  for (char c : name) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) out += c;
+  }
+  return out;
+}
+
+void warn_about_base(const adapter_manifest& manifest, const model_config& base,
+                     std::vector<std::string>& warnings) {
+  auto trained = comparable(manifest.base_name);
+  auto served = comparable(base.name);
+  if (trained.empty() || served.empty()) return;
+  if (trained.starts_with(served) || served.starts_with(trained)) return;
+  auto last = manifest.base_name.substr(manifest.base_name.find_last_of("/\\") + 1);
+  warnings.push_back("adapter_config.json: base_model_name_or_path is " + shown(last) + ", the base is " +
+                     shown(base.name));
+}
+
+}  // namespace
+
+result<loaded_adapter> read_adapter(const std::string& directory, const model_config& base,
+                                    const reader_limits& limits, std::stop_token stop) {
+  if (stop.stop_requested()) return cancelled();
+  auto place = adapter_directory::open(directory);
+  if (!place) return place.error();
+  auto manifest = read_manifest(*place, limits.max_config_bytes);
+  if (!manifest) return manifest.error();
+  auto file = open_weights(*place, limits.max_file_bytes);
+  if (!file) return file.error();
+  if (stop.stop_requested()) return cancelled();
+  auto header = read_header(*file, limits.max_header_bytes);
+  if (!header) return header.error();
+  auto plan = plan_sites(*header, *manifest, base, limits.max_rank, stop);
+  if (!plan) return plan.error();
+
+  loaded_adapter out;
+  std::vector<module_coverage> modules;
+  out.weights.sites.reserve(plan->sites.size());
+  for (const auto& planned : plan->sites) {
+    auto site = read_site(*file, planned, stop);
+    if (!site) return site.error();
+    modules.push_back(measure(*site));
+    out.weights.sites.push_back(*std::move(site));
+  }
+  if (auto ok = file->check_unchanged(); !ok) return ok.error();
+  auto version = digest_of(out.weights.sites, stop);
+  if (!version) return version.error();
+
+  out.weights.version = *version;
+  out.coverage = summarise(std::move(modules), out.weights.sites);
+  out.file_bytes = file->size();
+  out.warnings = std::move(manifest->warnings);
+  out.warnings.insert(out.warnings.end(), plan->warnings.begin(), plan->warnings.end());
+  warn_about_base(*manifest, base, out.warnings);
+  if (out.coverage.zero_effect_modules == out.coverage.modules.size())
+    out.warnings.push_back("the adapter changes nothing: in every module a factor or the scaling is zero");
+  if (out.coverage.largest_update_bound > suspicious_update)
+    out.warnings.push_back(
+        "the update of a module may be larger than 1000000 (Frobenius norm); was it trained?");
+  return out;
+}
+
+}  // namespace lorica

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "adapters/manifest.hpp"
+#include "core/error.hpp"
+#include "engine/adapter_weights.hpp"
+#include "files/safetensors.hpp"
+#include "files/tensor_type.hpp"
+#include "model/model_config.hpp"
+
+namespace lorica {
+
+/// Where the elements of one factor lie in `adapter_model.safetensors`.
+struct stored_factor {
+  std::string name;                     ///< of the tensor, for error texts
+  tensor_type type = tensor_type::f32;  ///< F32, F16 or BF16
+  std::uint64_t begin = 0;              ///< bytes from the start of the file
+  std::uint64_t elements = 0;           ///< all of them fit the file
+};
+
+/// One module before its bytes are read: everything of a `lora_site` but the numbers.
+struct planned_site {
+  std::uint32_t layer = 0;
+  projection where = projection::q;
+  std::uint32_t rank = 0;
+  std::uint32_t in = 0;
+  std::uint32_t out = 0;
+  float scaling = 0;
+  stored_factor a;  ///< [rank, in]
+  stored_factor b;  ///< [out, rank]
+};
+
+/// What is to be read, in canonical order.
+struct site_plan {
+  std::vector<planned_site> sites;
+  std::vector<std::string> warnings;
+};
+
+/// Inputs and outputs of a linear map of `base`.
+struct projection_shape {
+  std::uint64_t in = 0;
+  std::uint64_t out = 0;
+};
+projection_shape shape_of(const model_config& base, projection where) noexcept;
+
+/// Brings header, manifest and base together without looking at a number: every tensor has its place, pairs
+/// are complete, shapes fit base and manifest, no rank is above `max_rank`, and the modules with tensors are
+/// exactly those that the manifest targets. Fails with `errc::bad_adapter`, or `errc::cancelled`.
+result<site_plan> plan_sites(const safetensors_header& header, const adapter_manifest& manifest,
+                             const model_config& base, std::uint32_t max_rank, const std::stop_token& stop);
+
+}  // namespace lorica

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/error.hpp"
+#include "engine/adapter_weights.hpp"
+
+namespace lorica {
+
+/// The two matrices of a LoRA module.
+enum class lora_factor : std::uint8_t { a, b };
+
+/// `lora_A` or `lora_B`.
+constexpr std::string_view to_string(lora_factor f) noexcept {
+  return f == lora_factor::a ? "lora_A" : "lora_B";
+}
+
+/// What a tensor's name says.
+struct tensor_place {
+  std::uint32_t layer = 0;
+  projection where = projection::q;
+  lora_factor factor = lora_factor::a;
+  std::string prefix;  ///< what stands before `layers.` in the module's path, with its dot: `model.`
+};
+
+/// Reads `[base_model.model.]<prefix>layers.N.<block>.<projection>.lora_{A,B}[.<adapter>].weight`. Prefixes
+/// are `model.`, nothing, and the two with `language_model.` before or after (exports of vision models);
+/// parts named `_orig_mod` (compiled models) do not count. Everything else is refused by the word that fits.
+result<tensor_place> place_tensor(std::string_view name);
+
+/// The path of a module as PEFT saw it in the model with this prefix.
+std::string module_path(std::string_view prefix, std::uint32_t layer, projection where);
+
+}  // namespace lorica

@@ -1,0 +1,254 @@
+#include "adapters/reader.hpp"
+
+#include <cmath>
+#include <cstring>
+#include <set>
+
+#include "tests/adapters/adapter_fixture.hpp"
+#include "tests/catch.hpp"
+
+using namespace lorica;
+
+namespace {
+
+std::vector<float> numbers(const fixture_tensor& tensor) {
+  std::vector<float> out(tensor.bytes.size() / sizeof(float));
+  std::memcpy(out.data(), tensor.bytes.data(), tensor.bytes.size());
+  return out;
+}
+
+// The upper halves of float32 numbers: what bfloat16 is.
+fixture_tensor as_bfloat(fixture_tensor tensor) {
+  std::string out;
+  for (std::size_t at = 0; at < tensor.bytes.size(); at += 4)
+    out.append(tensor.bytes, at + 2, 2);
+  tensor.dtype = "BF16";
+  tensor.bytes = out;
+  return tensor;
+}
+
+fixture_tensor widened(fixture_tensor tensor) {
+  std::string out;
+  for (std::size_t at = 0; at < tensor.bytes.size(); at += 2)
+    out.append(2, '\0').append(tensor.bytes, at, 2);
+  tensor.dtype = "F32";
+  tensor.bytes = out;
+  return tensor;
+}
+
+std::string replaced(const std::string& text, const std::string& from, const std::string& to) {
+  auto at = text.find(from);
+  if (at == std::string::npos) return text;
+  std::string out(text, 0, at);
+  out.append(to).append(text, at + from.size());
+  return out;
+}
+
+fixture_adapter renamed(fixture_adapter adapter, const std::string& from, const std::string& to) {
+  for (auto& tensor : adapter.tensors)
+    tensor.name = replaced(tensor.name, from, to);
+  return adapter;
+}
+
+}  // namespace
+
+TEST_CASE("a good adapter is read as it was written, in canonical order") {
+  auto adapter = good_adapter();
+  auto read = read_back(adapter);
+  REQUIRE(read);
+  auto& sites = read->weights.sites;
+  REQUIRE(sites.size() == 4);
+  CHECK(sites[0].layer == 0);
+  CHECK(sites[0].where == projection::q);
+  CHECK(sites[1].where == projection::v);
+  CHECK(sites[2].layer == 1);
+  CHECK(sites[0].rank == 4);
+  CHECK(sites[0].in == 16);
+  CHECK(sites[0].out == 16);
+  CHECK(sites[1].out == 8);
+  CHECK(sites[0].scaling == 2.0f);
+  CHECK(sites[0].a == numbers(adapter.tensor("layers.0.self_attn.q_proj.lora_A")));
+  CHECK(sites[0].b == numbers(adapter.tensor("layers.0.self_attn.q_proj.lora_B")));
+  CHECK(sites[3].b == numbers(adapter.tensor("layers.1.self_attn.v_proj.lora_B")));
+  CHECK(read->warnings.empty());
+  CHECK(read->file_bytes == safetensors_image(adapter.tensors).size());
+}
+
+TEST_CASE("all seven projections have the shapes of the base") {
+  auto adapter = good_adapter();
+  adapter.tensors.clear();
+  adapter.config["target_modules"] = "\"all-linear\"";
+  for (std::uint32_t layer : {0u, 1u}) {
+    auto path = "model.layers." + std::to_string(layer);
+    add_module(adapter, path + ".self_attn.q_proj", 4, 16, 16, 1);
+    add_module(adapter, path + ".self_attn.k_proj", 4, 16, 8, 2);
+    add_module(adapter, path + ".self_attn.v_proj", 4, 16, 8, 3);
+    add_module(adapter, path + ".self_attn.o_proj", 4, 16, 16, 4);
+    add_module(adapter, path + ".mlp.gate_proj", 4, 16, 24, 5);
+    add_module(adapter, path + ".mlp.up_proj", 4, 16, 24, 6);
+    add_module(adapter, path + ".mlp.down_proj", 4, 24, 16, 7);
+  }
+  auto read = read_back(adapter);
+  REQUIRE(read);
+  CHECK(read->weights.sites.size() == 14);
+  CHECK(read->weights.sites[6].where == projection::down);
+  CHECK(read->weights.sites[6].in == 24);
+}
+
+TEST_CASE("half and bfloat16 are widened exactly") {
+  auto adapter = good_adapter();
+  auto& half = adapter.tensor("layers.0.self_attn.q_proj.lora_A");
+  half.dtype = "F16";
+  half.bytes.assign(4 * 16 * 2, '\0');
+  half.bytes[1] = '\x3c';  // 1
+  half.bytes[2] = '\x01';  // the smallest subnormal
+  half.bytes[5] = '\xc0';  // -2
+  auto& bfloat = adapter.tensor("layers.0.self_attn.q_proj.lora_B");
+  bfloat = as_bfloat(bfloat);
+  auto read = read_back(adapter);
+  REQUIRE(read);
+  auto& site = read->weights.sites[0];
+  CHECK(site.a[0] == 1.0f);
+  CHECK(site.a[1] == 0x1p-24f);
+  CHECK(site.a[2] == -2.0f);
+  CHECK(site.a[3] == 0.0f);
+  CHECK(site.b == numbers(widened(bfloat)));
+}
+
+TEST_CASE("keys in the spellings of other tools mean the same modules and give the same version") {
+  auto plain = read_back(good_adapter());
+  REQUIRE(plain);
+  struct row {
+    const char* from;
+    const char* to;
+  };
+  for (auto [from, to] :
+       {row{"base_model.model.", ""}, row{"base_model.model.model.", "base_model.model."},
+        row{"base_model.model.model.", ""}, row{".weight", ".default.weight"},
+        row{".weight", ".my_adapter.weight"}, row{"base_model.model.", "base_model.model._orig_mod."},
+        row{"base_model.model.", "_orig_mod.base_model.model."}, row{".self_attn", "._orig_mod.self_attn"},
+        row{"model.model.layers", "model.language_model.model.layers"},
+        row{"model.model.layers", "model.model.language_model.layers"},
+        row{"model.model.layers", "model.language_model.layers"}}) {
+    INFO(from << " -> " << to);
+    auto other = renamed(good_adapter(), from, to);
+    REQUIRE(other.tensors[0].name != good_adapter().tensors[0].name);
+    auto read = read_back(other);
+    if (!read) FAIL(read.error().text);
+    CHECK(read->weights.version == plain->weights.version);
+    CHECK(read->weights.sites[0].a == plain->weights.sites[0].a);
+  }
+}
+
+TEST_CASE("the version is what the adapter computes, not how it is stored") {
+  auto first = good_adapter();
+  for (auto& tensor : first.tensors)
+    tensor = as_bfloat(tensor);
+  auto version = read_back(first)->weights.version;
+  CHECK(read_back(first)->weights.version == version);
+
+  auto wide = first;
+  for (auto& tensor : wide.tensors)
+    tensor = widened(tensor);
+  std::reverse(wide.tensors.begin(), wide.tensors.end());
+  wide.config["lora_dropout"] = "0.1";
+  wide.config["base_model_name_or_path"] = "\"somewhere/else\"";
+  CHECK(read_back(wide)->weights.version == version);
+
+  // The same scaling spelled otherwise is the same adapter; another scaling or number is not.
+  auto respelled = first;
+  respelled.config["lora_alpha"] = "4.0";
+  respelled.config["use_rslora"] = "true";
+  CHECK(read_back(respelled)->weights.version == version);
+  auto scaled = first;
+  scaled.config["lora_alpha"] = "9";
+  CHECK(read_back(scaled)->weights.version != version);
+  auto touched = first;
+  touched.tensors.back().bytes.back() = static_cast<char>(touched.tensors.back().bytes.back() ^ 1);
+  CHECK(read_back(touched)->weights.version != version);
+  // A and B of one module exchanged with another's: same bytes, other places.
+  auto moved = renamed(renamed(renamed(first, "layers.0", "layers.x"), "layers.1", "layers.0"), "layers.x",
+                       "layers.1");
+  CHECK(read_back(moved)->weights.version != version);
+}
+
+TEST_CASE("rank and alpha patterns give every module its own scaling") {
+  auto adapter = good_adapter();
+  adapter.tensors.clear();
+  add_module(adapter, "model.layers.0.self_attn.q_proj", 2, 16, 16, 1);
+  add_module(adapter, "model.layers.0.self_attn.v_proj", 4, 16, 8, 2);
+  add_module(adapter, "model.layers.1.self_attn.q_proj", 8, 16, 16, 3);
+  add_module(adapter, "model.layers.1.self_attn.v_proj", 1, 16, 8, 4);
+  adapter.config["rank_pattern"] =
+      R"({"layers.0.self_attn.q_proj":2,"^model.layers.1.self_attn.v_proj":1,"q_proj":8})";
+  adapter.config["alpha_pattern"] = R"({"layers.1.*q_proj":-4,"proj":100,"v_proj":0.5})";
+  auto read = read_back(adapter);
+  if (!read) FAIL(read.error().text);
+  auto& sites = read->weights.sites;
+  CHECK(sites[0].rank == 2);
+  CHECK(sites[0].scaling == 4.0f);
+  CHECK(sites[1].scaling == 0.125f);
+  CHECK(sites[2].rank == 8);
+  CHECK(sites[2].scaling == -0.5f);
+  CHECK(sites[3].scaling == 0.5f);
+  CHECK(read->coverage.ranks == std::vector<std::uint32_t>{1, 2, 4, 8});
+}
+
+TEST_CASE("coverage tells what is touched and what has no effect") {
+  auto adapter = good_adapter();
+  auto& b = adapter.tensor("layers.0.self_attn.q_proj.lora_B");
+  b = filled_tensor(b.name, b.shape, 0);
+  auto& a = adapter.tensor("layers.0.self_attn.v_proj.lora_A");
+  a = filled_tensor(a.name, a.shape, 0.5f);
+  auto read = read_back(adapter);
+  REQUIRE(read);
+  auto& coverage = read->coverage;
+  CHECK(coverage.zero_effect_modules == 1);
+  CHECK(coverage.modules[0].zero_effect());
+  CHECK(coverage.layers == 2);
+  CHECK(coverage.parameters == 2 * (64 + 64 + 64 + 32));
+  CHECK(coverage.modules[1].norm_a == Approx(4.0));  // sqrt(64 * 0.25)
+  CHECK(coverage.modules[1].update_bound() == Approx(2 * 4.0 * coverage.modules[1].norm_b));
+  CHECK(read->warnings.empty());
+
+  adapter.config["lora_alpha"] = "0";
+  auto nothing = read_back(adapter);
+  REQUIRE(nothing);
+  CHECK(nothing->coverage.zero_effect_modules == 4);
+  REQUIRE(nothing->warnings.size() == 1);
+  CHECK_THAT(nothing->warnings[0], Catch::Contains("changes nothing"));
+}
+
+TEST_CASE("what looks odd but changes nothing is a warning") {
+  auto adapter = good_adapter();
+  adapter.config["base_model_name_or_path"] = "\"/root/models/other-7b\"";
+  adapter.config["from_the_future"] = "3";
+  adapter.config["target_modules"] = R"(["q_proj","v_proj","c_attn"])";
+  auto read = read_back(adapter);
+  REQUIRE(read);
+  REQUIRE(read->warnings.size() == 3);
+  CHECK(read->warnings[0] == "adapter_config.json: from_the_future is ignored");
+  CHECK(read->warnings[1] == "adapter_config.json: c_attn of target_modules means no adapted module");
+  CHECK(read->warnings[2] == "adapter_config.json: base_model_name_or_path is other-7b, the base is tiny");
+
+  auto same = good_adapter();
+  same.config["base_model_name_or_path"] = "\"org/Tiny-Instruct\"";
+  CHECK(read_back(same)->warnings.empty());
+  auto huge = good_adapter();
+  huge.config["lora_alpha"] = "1e9";
+  CHECK_THAT(read_back(huge)->warnings.at(0), Catch::Contains("larger than 1000000"));
+  auto silent = good_adapter();
+  silent.config.erase("target_modules");
+  CHECK_THAT(read_back(silent)->warnings.at(0), Catch::Contains("target_modules is missing"));
+}
+
+TEST_CASE("a load that nobody wants any more ends with cancelled") {
+  scratch_directory place;
+  place.write(good_adapter());
+  std::stop_source stop;
+  REQUIRE(read_adapter(place.path(), fixture_base(), {}, stop.get_token()));
+  stop.request_stop();
+  auto read = read_adapter(place.path(), fixture_base(), {}, stop.get_token());
+  REQUIRE_FALSE(read);
+  CHECK(read.error().code == errc::cancelled);
+}
