@@ -58,10 +58,10 @@ void planner::admit_waiting(planned_step& step) {
   std::uint32_t holding = 0;  // sequences met that wait with leases taken or asked for
   for (auto next = waiting_.begin(); next != waiting_.end();) {
     auto& r = *(next++)->second;
+    auto may_ask = asked < free_slots_.size() || holding < options_.leases_ahead;
+    if (!r.paused && !r.gathering) asked += gather_leases(r, may_ask ? asking::allowed : asking::refused);
     holding += r.uses.empty() ? 0 : 1;
     if (r.paused) continue;
-    auto may_ask = asked < free_slots_.size() || holding < options_.leases_ahead;
-    if (!r.gathering) asked += gather_leases(r, may_ask ? asking::allowed : asking::refused);
     // Those behind go on while this one's lease is on the way.
     if (!r.ready()) continue;
     // Otherwise the order is strict: who does not fit yet is not overtaken, so its turn comes.

@@ -1,0 +1,463 @@
+#include "engine/planner.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "tests/catch.hpp"
+#include "tests/engine/fake_device.hpp"
+
+using namespace lorica;
+using lorica::testing::fake_adapter;
+using lorica::testing::fake_device;
+using lorica::testing::version_of;
+
+namespace {
+
+planner_options four_slots() {
+  return {
+      .block_tokens = 4, .blocks = 64, .max_sequences = 4, .max_rows = 32, .max_positions = 64, .eos = {0}};
+}
+
+sequence prompt_of(sequence_id id, std::size_t tokens, std::uint32_t max_new,
+                   std::vector<std::uint8_t> adapters = {}) {
+  sequence s;
+  s.id = id;
+  for (std::size_t i = 0; i < tokens; ++i)
+    s.prompt.push_back(static_cast<token_id>(100 + i));
+  s.max_new_tokens = max_new;
+  s.ignore_eos = true;
+  s.sampling.seed = id;
+  for (auto number : adapters)
+    s.composition.push_back({version_of(number), 1.0f});
+  return s;
+}
+
+lease_table::lease lease_of(std::uint8_t number) {
+  return std::make_shared<fake_adapter>(version_of(number));
+}
+
+/// A planner, its device, and what came out so far.
+struct bench_top {
+  explicit bench_top(planner_options o) : plan(o), device(o) {}
+
+  /// One step; the sequences in it by id, with their rows. Empty when nothing ran.
+  std::map<sequence_id, std::uint32_t> step() {
+    auto planned = plan.next_step();
+    if (!planned) return {};
+    last = *planned;
+    keep(plan.complete(device.execute(*last.work)));
+    return rows();
+  }
+
+  std::map<sequence_id, std::uint32_t> rows() const {
+    std::map<sequence_id, std::uint32_t> out;
+    for (auto& s : last.work->sequences)
+      out[s.sampling.seed] = s.rows;
+    return out;
+  }
+
+  void keep(plan_outcome out) {
+    for (auto& t : out.tokens)
+      tokens[t.id].push_back(t.token);
+    for (auto& e : out.ended)
+      ends.emplace(e.id, e.how);
+    returned += out.leases.size();
+  }
+
+  void submit(sequence s) { REQUIRE(plan.submit(std::move(s))); }
+  void run() {
+    while (!step().empty()) {
+    }
+  }
+
+  planner plan;
+  fake_device device;
+  planned_step last;
+  std::map<sequence_id, std::vector<token_id>> tokens;
+  std::map<sequence_id, result<finish_reason>> ends;
+  std::size_t returned = 0;
+};
+
+/// A step's output that gives every sampling sequence the same token.
+step_output all_sample(const batch& work, token_id token) {
+  step_output out;
+  for (std::uint32_t i = 0; i < work.sequences.size(); ++i)
+    if (work.sequences[i].sample) out.tokens.push_back({i, token, -0.5f});
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("a sequence is prefilled, decoded token by token and ends at its length") {
+  bench_top b(four_slots());
+  b.submit(prompt_of(1, 5, 3));
+  CHECK(b.step() == std::map<sequence_id, std::uint32_t>{{1, 5}});
+  CHECK(b.last.admitted == std::vector<sequence_id>{1});
+  CHECK(b.step() == std::map<sequence_id, std::uint32_t>{{1, 1}});
+  CHECK(b.last.work->tokens == std::vector<token_id>{b.tokens[1][0]});
+  CHECK(b.last.work->sequences[0].context == 5);
+  CHECK(b.step().size() == 1);
+  CHECK(b.step().empty());
+  CHECK(b.tokens[1].size() == 3);
+  CHECK(*b.ends.at(1) == finish_reason::length);
+  CHECK(b.plan.stats().blocks_used == 0);
+}
+
+TEST_CASE("the end token ends a sequence and is reported, unless it is to be ignored") {
+  bench_top b(four_slots());
+  auto ignoring = prompt_of(2, 1, 2);
+  auto minding = prompt_of(1, 1, 2);
+  minding.ignore_eos = false;
+  b.submit(minding);
+  b.submit(ignoring);
+  auto step = b.plan.next_step();
+  REQUIRE(step);
+  b.keep(b.plan.complete(all_sample(*step->work, 0)));
+  CHECK(b.tokens[1] == std::vector<token_id>{0});
+  CHECK(*b.ends.at(1) == finish_reason::eos_token);
+  CHECK(b.tokens[2] == std::vector<token_id>{0});
+  CHECK_FALSE(b.ends.contains(2));
+}
+
+TEST_CASE("an end token at the full length is an end token") {
+  bench_top b(four_slots());
+  auto s = prompt_of(1, 1, 1);
+  s.ignore_eos = false;
+  b.submit(s);
+  auto step = b.plan.next_step();
+  REQUIRE(step);
+  b.keep(b.plan.complete(all_sample(*step->work, 0)));
+  CHECK(*b.ends.at(1) == finish_reason::eos_token);
+}
+
+TEST_CASE("what can never run is refused with a text that says what would") {
+  auto o = four_slots();
+  o.blocks = 10;
+  o.max_total_tokens = 38;
+  o.max_adapters_per_step = 1;
+  planner p(o);
+  auto text = [&p](const sequence& s) { return p.submit(s).error().text; };
+  CHECK(text(prompt_of(1, 0, 1)) == "the prompt has no tokens; at least 1 is needed");
+  CHECK(text(prompt_of(1, 1, 0)) == "max_new_tokens is 0; at least 1 is needed");
+  CHECK(text(prompt_of(1, 60, 5)) == "prompt and max_new_tokens together are 65 tokens; the model takes 64");
+  CHECK(text(prompt_of(1, 36, 5)) ==
+        "prompt and max_new_tokens together are 41 tokens; the KV cache holds 40");
+  CHECK(text(prompt_of(1, 34, 5)) == "prompt and max_new_tokens together are 39 tokens; a batch takes 38");
+  CHECK(text(prompt_of(1, 1, 0xffffffffu)) ==
+        "prompt and max_new_tokens together are 4294967296 tokens; the model takes 64");
+  CHECK(text(prompt_of(1, 1, 1, {1, 2})) == "2 adapters are combined; a step takes at most 1");
+  auto negative = prompt_of(1, 2, 1);
+  negative.prompt[1] = sampled_last;
+  CHECK(p.submit(negative).error().param == "prompt");
+  auto broken = prompt_of(1, 1, 1, {1});
+  broken.composition[0].weight = std::numeric_limits<float>::quiet_NaN();
+  CHECK(p.submit(broken).error().code == errc::invalid);
+  CHECK(p.submit(prompt_of(1, 34, 4)));
+  CHECK(p.submit(prompt_of(1, 34, 4)).error().code == errc::internal);
+}
+
+TEST_CASE("a full queue refuses the next one as overload") {
+  auto o = four_slots();
+  o.max_waiting = 2;
+  planner p(o);
+  CHECK(p.submit(prompt_of(1, 1, 1)));
+  CHECK(p.submit(prompt_of(2, 1, 1)));
+  CHECK(p.submit(prompt_of(3, 1, 1)).error().code == errc::overloaded);
+  REQUIRE(p.next_step());
+  CHECK(p.submit(prompt_of(3, 1, 1)));
+}
+
+TEST_CASE("a sequence cancelled in the step in flight keeps blocks and lease until the step is over") {
+  bench_top b(four_slots());
+  b.submit(prompt_of(1, 5, 9, {7}));
+  CHECK(b.step().empty());
+  CHECK(b.plan.lease_wanted() == std::vector<adapter_version>{version_of(7)});
+  b.keep(b.plan.lease_granted(version_of(7), lease_of(7)));
+  auto step = b.plan.next_step();
+  REQUIRE(step);
+  b.keep(b.plan.cancel(1));
+  b.keep(b.plan.cancel(1));
+  CHECK(b.ends.empty());
+  CHECK(b.plan.stats().blocks_used == 2);
+  CHECK(b.returned == 0);
+  CHECK(step->work->uses.at(0).adapter->version() == version_of(7));
+  b.keep(b.plan.complete(b.device.execute(*step->work)));
+  CHECK(b.ends.at(1).error().code == errc::cancelled);
+  CHECK(b.tokens.empty());
+  CHECK(b.plan.stats().blocks_used == 0);
+  CHECK(b.returned == 1);
+  b.keep(b.plan.cancel(1));
+  CHECK(b.ends.size() == 1);
+}
+
+TEST_CASE("a cancel between steps or in the queue ends at once") {
+  bench_top b(four_slots());
+  b.submit(prompt_of(1, 5, 9));
+  b.step();
+  b.submit(prompt_of(2, 5, 9));
+  b.keep(b.plan.cancel(2));
+  b.keep(b.plan.cancel(1));
+  CHECK(b.ends.size() == 2);
+  CHECK(b.step().empty());
+  CHECK(b.plan.stats().blocks_used == 0);
+}
+
+TEST_CASE("who waits for a lease does not block the queue behind it") {
+  bench_top b(four_slots());
+  b.submit(prompt_of(1, 3, 9, {1}));
+  b.submit(prompt_of(2, 3, 9));
+  CHECK(b.step() == std::map<sequence_id, std::uint32_t>{{2, 3}});
+  CHECK(b.plan.lease_wanted() == std::vector<adapter_version>{version_of(1)});
+  CHECK(b.plan.lease_wanted().empty());
+  b.keep(b.plan.lease_granted(version_of(1), lease_of(1)));
+  CHECK(b.step() == std::map<sequence_id, std::uint32_t>{{1, 3}, {2, 1}});
+}
+
+TEST_CASE("one lease serves all sequences of a version and returns with the last") {
+  bench_top b(four_slots());
+  b.submit(prompt_of(1, 3, 1, {1}));
+  b.submit(prompt_of(2, 3, 3, {1}));
+  b.step();
+  CHECK(b.plan.lease_wanted().size() == 1);
+  b.keep(b.plan.lease_granted(version_of(1), lease_of(1)));
+  b.step();
+  CHECK(b.ends.contains(1));
+  CHECK(b.returned == 0);
+  b.run();
+  CHECK(b.returned == 1);
+  CHECK(b.plan.stats().leases == 0);
+}
+
+TEST_CASE("a refused lease ends the sequences that wait for it, and no other") {
+  bench_top b(four_slots());
+  b.submit(prompt_of(1, 3, 2, {1}));
+  b.submit(prompt_of(2, 3, 2, {2}));
+  b.submit(prompt_of(3, 3, 2, {1}));
+  b.step();
+  CHECK(b.plan.lease_wanted().size() == 2);
+  b.keep(b.plan.lease_refused(version_of(1), fail(errc::bad_adapter, "rank too large")));
+  CHECK(b.ends.size() == 2);
+  CHECK(b.ends.at(1).error().text == "rank too large");
+  b.keep(b.plan.lease_refused(version_of(1), fail(errc::bad_adapter, "again")));
+  b.keep(b.plan.lease_granted(version_of(2), lease_of(2)));
+  b.run();
+  CHECK(*b.ends.at(2) == finish_reason::length);
+  CHECK(b.returned == 1);
+}
+
+TEST_CASE("a lease that nobody waits for any more goes straight back") {
+  bench_top b(four_slots());
+  b.submit(prompt_of(1, 3, 2, {1}));
+  b.step();
+  CHECK(b.plan.lease_wanted().size() == 1);
+  b.keep(b.plan.cancel(1));
+  b.submit(prompt_of(2, 3, 2, {1}));
+  b.step();
+  CHECK(b.plan.lease_wanted().empty());  // the answer on the way is for the new one
+  b.keep(b.plan.cancel(2));
+  b.keep(b.plan.lease_granted(version_of(1), lease_of(1)));
+  CHECK(b.returned == 1);
+  CHECK(b.plan.stats().leases == 0);
+}
+
+TEST_CASE("a thousand waiting sequences ask for as many leases as the plan is ahead, not for a thousand") {
+  auto o = four_slots();
+  o.leases_ahead = 3;
+  bench_top b(o);
+  for (sequence_id id = 1; id <= 4; ++id)
+    b.submit(prompt_of(id, 1, 50));
+  b.step();
+  for (sequence_id id = 5; id <= 205; ++id)
+    b.submit(prompt_of(id, 1, 5, {static_cast<std::uint8_t>(id)}));
+  std::size_t asked = 0;
+  for (int i = 0; i < 20; ++i) {
+    b.step();
+    asked += b.plan.lease_wanted().size();
+  }
+  CHECK(asked == 3);
+}
+
+TEST_CASE("two sequences that need two leases each never wait for each other") {
+  bench_top b(four_slots());
+  b.submit(prompt_of(1, 2, 2, {1, 2}));
+  b.submit(prompt_of(2, 2, 2, {3, 4}));
+  b.submit(prompt_of(3, 2, 2, {5}));
+  b.step();
+  CHECK(b.plan.lease_wanted() == std::vector<adapter_version>{version_of(1), version_of(2), version_of(5)});
+  b.keep(b.plan.lease_granted(version_of(1), lease_of(1)));
+  b.step();
+  CHECK(b.plan.lease_wanted().empty());
+  b.keep(b.plan.lease_granted(version_of(2), lease_of(2)));
+  CHECK(b.step().contains(1));
+  CHECK(b.plan.lease_wanted() == std::vector<adapter_version>{version_of(3), version_of(4)});
+}
+
+TEST_CASE("decode rows come first, then prefill in chunks, the oldest first") {
+  auto o = four_slots();
+  o.max_rows = 8;
+  o.max_prefill_tokens = 6;
+  bench_top b(o);
+  b.submit(prompt_of(1, 4, 9));
+  b.step();
+  b.submit(prompt_of(2, 10, 9));
+  b.submit(prompt_of(3, 3, 9));
+  CHECK(b.step() == std::map<sequence_id, std::uint32_t>{{1, 1}, {2, 6}});
+  CHECK_FALSE(b.last.work->sequences[1].sample);
+  CHECK(b.step() == std::map<sequence_id, std::uint32_t>{{1, 1}, {2, 4}, {3, 2}});
+  CHECK(b.last.work->sequences[1].sample);
+  CHECK(b.step() == std::map<sequence_id, std::uint32_t>{{1, 1}, {2, 1}, {3, 1}});
+  CHECK(b.tokens[3].size() == 1);
+}
+
+TEST_CASE("equal compositions are neighbours and share a segment; base rows are in none") {
+  bench_top b(four_slots());
+  auto half = prompt_of(4, 1, 9, {1});
+  half.composition[0].weight = 0.5f;
+  b.submit(prompt_of(1, 2, 9, {1}));
+  b.submit(prompt_of(2, 3, 9));
+  b.submit(prompt_of(3, 4, 9, {1}));
+  b.submit(half);
+  b.step();
+  CHECK(b.plan.lease_wanted().size() == 1);
+  b.keep(b.plan.lease_granted(version_of(1), lease_of(1)));
+  b.step();
+  auto& work = *b.last.work;
+  CHECK(work.sequences[0].sampling.seed == 2);
+  REQUIRE(work.segments.size() == 2);
+  CHECK(work.segments[0].first_row == 1);
+  CHECK(work.segments[0].rows == 1);
+  CHECK(work.uses[work.segments[0].first_use].weight == 0.5f);
+  CHECK(work.segments[1].first_row == 2);
+  CHECK(work.segments[1].rows == 6);
+  CHECK(work.uses.size() == 2);
+}
+
+TEST_CASE("when blocks run out the youngest is preempted, recomputed, and gives the same tokens") {
+  auto o = four_slots();
+  o.blocks = 7;
+  bench_top roomy(four_slots()), tight(o);
+  for (auto b : {&roomy, &tight})
+    for (sequence_id id = 1; id <= 2; ++id)
+      b->submit(prompt_of(id, 4, 16));
+  roomy.run();
+  std::vector<sequence_id> preempted;
+  while (!tight.step().empty()) {
+    preempted.insert(preempted.end(), tight.last.preempted.begin(), tight.last.preempted.end());
+    for (auto& rows : tight.last.work->sequences)
+      CHECK(rows.prompt_tokens == 4);
+  }
+  CHECK(preempted == std::vector<sequence_id>{2});
+  CHECK(tight.plan.stats().preemptions == 1);
+  CHECK(tight.tokens == roomy.tokens);
+  CHECK(tight.tokens[2].size() == 16);
+}
+
+TEST_CASE("a paused sequence is left out, keeps what it has, and goes on where it was") {
+  bench_top b(four_slots());
+  b.submit(prompt_of(1, 3, 4));
+  b.submit(prompt_of(2, 3, 9));
+  b.step();
+  b.plan.pause(1);
+  CHECK(b.step() == std::map<sequence_id, std::uint32_t>{{2, 1}});
+  CHECK(b.plan.stats().paused == 1);
+  CHECK(b.plan.stats().running == 2);
+  b.plan.resume(1);
+  CHECK(b.step() == std::map<sequence_id, std::uint32_t>{{1, 1}, {2, 1}});
+  b.plan.pause(1);
+  b.plan.pause(2);
+  CHECK(b.step().empty());
+  b.keep(b.plan.cancel(1));
+  CHECK(b.ends.size() == 1);
+}
+
+TEST_CASE("paused sequences give way to the head of the queue, and come back first") {
+  bench_top b(four_slots());
+  for (sequence_id id = 1; id <= 4; ++id)
+    b.submit(prompt_of(id, 3, 30));
+  b.step();
+  b.plan.pause(1);
+  b.plan.pause(3);
+  b.submit(prompt_of(5, 3, 3));
+  b.submit(prompt_of(6, 60, 4));
+  auto rows = b.step();
+  CHECK(b.last.preempted == std::vector<sequence_id>{3, 1});
+  CHECK(rows.contains(5));
+  CHECK(rows.contains(6));
+  b.plan.resume(3);
+  b.plan.resume(1);
+  while (b.ends.size() < 6)
+    REQUIRE_FALSE(b.step().empty());
+  CHECK(b.tokens[1].size() == 30);
+}
+
+TEST_CASE("a large head of the queue is not starved by small ones that would fit") {
+  auto o = four_slots();
+  o.blocks = 16;
+  bench_top b(o);
+  sequence_id id = 1;
+  for (; id <= 3; ++id)
+    b.submit(prompt_of(id, 4, 8));
+  b.step();
+  b.submit(prompt_of(1000, 50, 10));
+  int steps = 0;
+  while (!b.ends.contains(1000)) {
+    b.submit(prompt_of(id++, 4, 8));
+    REQUIRE_FALSE(b.step().empty());
+    REQUIRE(++steps < 30);
+  }
+}
+
+TEST_CASE("with a limit of adapters per step every sequence gets its turn") {
+  auto o = four_slots();
+  o.max_adapters_per_step = 1;
+  bench_top b(o);
+  for (sequence_id id = 1; id <= 3; ++id)
+    b.submit(prompt_of(id, 2, 20, {static_cast<std::uint8_t>(id)}));
+  b.submit(prompt_of(4, 2, 20));
+  b.step();
+  for (auto& version : b.plan.lease_wanted())
+    b.keep(b.plan.lease_granted(version, lease_of(version.digest[0])));
+  for (int i = 0; i < 12; ++i)
+    CHECK(b.step().size() == 2);
+  CHECK(b.tokens[1].size() == 4);
+  CHECK(b.tokens[2].size() == 4);
+  CHECK(b.tokens[3].size() == 4);
+}
+
+TEST_CASE("a failed step ends its sequences, and only them") {
+  bench_top b(four_slots());
+  for (sequence_id id = 1; id <= 6; ++id)
+    b.submit(prompt_of(id, 3, 3));
+  REQUIRE(b.plan.next_step());
+  b.keep(b.plan.step_failed(fail(errc::generation_failed, "device lost")));
+  CHECK(b.ends.size() == 4);
+  CHECK(b.ends.at(1).error().code == errc::generation_failed);
+  CHECK(b.plan.stats().blocks_used == 0);
+  b.run();
+  CHECK(*b.ends.at(6) == finish_reason::length);
+}
+
+TEST_CASE("an output that does not match its step fails the step") {
+  for (auto& broken : {step_output{}, step_output{{{0, 5, 0}, {0, 5, 0}}},
+                       step_output{{{1, 5, 0}, {0, 5, 0}}}, step_output{{{0, 5, 0}, {1, -1, 0}}}}) {
+    bench_top b(four_slots());
+    b.submit(prompt_of(1, 3, 3));
+    b.submit(prompt_of(2, 3, 3));
+    REQUIRE(b.plan.next_step());
+    b.keep(b.plan.complete(broken));
+    CHECK(b.ends.size() == 2);
+    CHECK(b.ends.at(2).error().code == errc::internal);
+    CHECK(b.tokens.empty());
+  }
+}
+
+TEST_CASE("a second step is not planned while one is in flight, and none is completed twice") {
+  bench_top b(four_slots());
+  b.submit(prompt_of(1, 3, 3));
+  REQUIRE(b.plan.next_step());
+  CHECK(b.plan.step_in_flight());
+  CHECK_FALSE(b.plan.next_step());
+  b.keep(b.plan.step_failed(fail(errc::generation_failed, "device lost")));
+  CHECK_THROWS_AS(b.plan.complete({}), std::logic_error);
+  CHECK_THROWS_AS(b.plan.step_failed({}), std::logic_error);
+}
