@@ -27,7 +27,7 @@ generated_token choice_output::push(token_id id, float logprob, std::optional<fi
   if (end) out.text += show(decoder_.flush());
   if (end && !ended_) {
     out.text += stops_.flush();
-    ended_ = end;
+    ended_ = stops_.stopped() ? finish_reason::stop_sequence : *end;
   }
   text_ += out.text;
   return out;
