@@ -73,13 +73,14 @@ double log_sum_exp(std::span<const float> logits) noexcept {
   return static_cast<double>(peak) + std::log(sum);
 }
 
-std::vector<float> exp_weights(std::span<const float> logits, float peak, float temperature) {
-  std::vector<float> out(logits.size());
+std::vector<float> exp_weights(std::span<const float> logits, float peak, float temperature,
+                               std::vector<float> memory) {
+  memory.resize(logits.size());
   auto from = logits.data();
-  auto to = out.data();
-  for (std::size_t i = 0; i < out.size(); ++i)
+  auto to = memory.data();
+  for (std::size_t i = 0; i < logits.size(); ++i)
     to[i] = exp_of_negative((from[i] - peak) / temperature);
-  return out;
+  return memory;
 }
 
 }  // namespace lorica

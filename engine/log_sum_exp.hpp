@@ -13,7 +13,8 @@ float peak_of(std::span<const float> logits) noexcept;
 double log_sum_exp(std::span<const float> logits) noexcept;
 
 /// exp((logits - peak) / temperature), 0 where that is below 1e-37. `peak` is at least every logit,
-/// `temperature` is above 0.
-std::vector<float> exp_weights(std::span<const float> logits, float peak, float temperature);
+/// `temperature` is above 0; `memory` is a vector to reuse.
+std::vector<float> exp_weights(std::span<const float> logits, float peak, float temperature,
+                               std::vector<float> memory = {});
 
 }  // namespace lorica

@@ -30,7 +30,7 @@ struct planner_options {
   std::uint32_t max_waiting = 1024;         ///< sequences that wait; the next one is `errc::overloaded`
   std::uint32_t max_adapters_per_step = 0;  ///< distinct versions in one step; 0: no limit
   std::uint32_t leases_ahead = 2;  ///< waiting sequences that may ask for leases while no slot is free
-  std::vector<token_id> eos;       ///< the model's end tokens
+  std::vector<token_id> eos = {};  ///< the model's end tokens
 };
 
 /// A token for one sequence.

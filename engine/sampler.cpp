@@ -1,11 +1,12 @@
 #include "engine/sampler.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <limits>
-#include <numeric>
-#include <optional>
+#include <utility>
 
 #include "engine/log_sum_exp.hpp"
 #include "engine/philox.hpp"
@@ -39,14 +40,32 @@ std::size_t index_at(std::span<const float> weights, double goal) {
   return last;
 }
 
-/// How many weights from the front reach `goal`; nothing when all together do not.
-std::optional<std::size_t> size_of_mass(std::span<const float> weights, double goal) {
+/// How many weights from the front reach `goal`; all when they do not.
+std::size_t size_of_mass(std::span<const float> weights, double goal) {
   double sum = 0;
   for (std::size_t i = 0; i < weights.size(); ++i) {
     sum += static_cast<double>(weights[i]);
     if (sum >= goal) return i + 1;
   }
-  return std::nullopt;
+  return weights.size();
+}
+
+/// A power of two so that the weights at or above it reach `goal`: sums by binary exponent, the largest
+/// first.
+float floor_of_mass(std::span<const float> weights, double goal) {
+  std::array<double, 256> sums{};
+  for (auto w : weights)
+    sums[std::bit_cast<std::uint32_t>(w) >> 23] += static_cast<double>(w);
+  double sum = 0;
+  std::uint32_t exponent = 255;
+  while (exponent > 0 && sum < goal)
+    sum += sums[--exponent];
+  return std::bit_cast<float>(exponent << 23);
+}
+
+template <class Candidate>
+bool before(const Candidate& a, const Candidate& b) {
+  return a.logit > b.logit || (a.logit == b.logit && a.token < b.token);
 }
 
 }  // namespace
@@ -93,43 +112,48 @@ std::span<const float> sampler::penalised(std::span<const float> logits, const s
 }
 
 token_id sampler::draw_from_all(std::span<const float> logits, const sampling_params& p, double u) {
-  auto weights = exp_weights(logits, peak_of(logits), p.temperature);
-  return static_cast<token_id>(index_at(weights, u * sum_of(weights)));
+  weights_ = exp_weights(logits, peak_of(logits), p.temperature, std::move(weights_));
+  return static_cast<token_id>(index_at(weights_, u * sum_of(weights_)));
 }
 
 token_id sampler::draw_from_likeliest(std::span<const float> logits, const sampling_params& p, double u) {
-  auto all = logits.size();
   auto peak = peak_of(logits);
-  auto mass = p.top_k == 0 ? sum_of(exp_weights(logits, peak, p.temperature)) : 0.0;
-  // Without top_k, sorts only as far as needed: a nucleus seldom has more than a hundred of 10^5 tokens.
-  auto count = std::min<std::size_t>(p.top_k == 0 ? 64 : p.top_k, all);
-  while (true) {
-    rank(logits, count);
-    auto weights = exp_weights(ranked_, peak, p.temperature);
-    auto whole = p.top_k == 0 ? mass : sum_of(weights);
-    auto nucleus = size_of_mass(weights, static_cast<double>(p.top_p) * whole);
-    if (nucleus || p.top_k != 0 || count == all) {
-      auto kept = std::span(weights).first(nucleus.value_or(count));
-      return order_[index_at(kept, u * sum_of(kept))];
-    }
-    count = std::min(count * 4, all);
+  auto goal = std::numeric_limits<double>::infinity();
+  if (p.top_k == 0) {
+    weights_ = exp_weights(logits, peak, p.temperature, std::move(weights_));
+    goal = static_cast<double>(p.top_p) * sum_of(weights_);
+    rank_nucleus(logits, goal);
+  } else {
+    rank_first(logits, std::min<std::size_t>(p.top_k, logits.size()));
   }
+  kept_.clear();
+  for (auto& c : ranked_)
+    kept_.push_back(c.logit);
+  weights_ = exp_weights(kept_, peak, p.temperature, std::move(weights_));
+  // What top_k left is a distribution of its own for top_p.
+  if (p.top_k != 0 && p.top_p < 1.0f) goal = static_cast<double>(p.top_p) * sum_of(weights_);
+  auto nucleus = std::span<const float>(weights_).first(size_of_mass(weights_, goal));
+  return ranked_[index_at(nucleus, u * sum_of(nucleus))].token;
 }
 
-/// The `count` likeliest tokens into `order_`, their logits into `ranked_`.
-void sampler::rank(std::span<const float> logits, std::size_t count) {
-  order_.resize(logits.size());
-  std::iota(order_.begin(), order_.end(), 0);
-  auto before = [logits](token_id a, token_id b) {
-    auto x = logits[static_cast<std::size_t>(a)];
-    auto y = logits[static_cast<std::size_t>(b)];
-    return x > y || (x == y && a < b);
-  };
-  std::partial_sort(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(count), order_.end(),
-                    before);
+/// The `count` likeliest tokens, sorted.
+void sampler::rank_first(std::span<const float> logits, std::size_t count) {
+  ranked_.clear();
+  for (std::size_t i = 0; i < logits.size(); ++i)
+    ranked_.push_back({logits[i], static_cast<token_id>(i)});
+  auto end = ranked_.begin() + static_cast<std::ptrdiff_t>(count);
+  std::partial_sort(ranked_.begin(), end, ranked_.end(), before<candidate>);
   ranked_.resize(count);
-  for (std::size_t i = 0; i < count; ++i)
-    ranked_[i] = logits[static_cast<std::size_t>(order_[i])];
+}
+
+/// At least the likeliest tokens whose `weights_` reach `mass`, sorted: a nucleus seldom has more than some
+/// hundred of 10^5 tokens, so the others are left out before sorting.
+void sampler::rank_nucleus(std::span<const float> logits, double mass) {
+  auto least = floor_of_mass(weights_, mass);
+  ranked_.clear();
+  for (std::size_t i = 0; i < logits.size(); ++i)
+    if (weights_[i] >= least) ranked_.push_back({logits[i], static_cast<token_id>(i)});
+  std::sort(ranked_.begin(), ranked_.end(), before<candidate>);
 }
 
 }  // namespace lorica

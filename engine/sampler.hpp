@@ -36,15 +36,22 @@ class sampler {
   token_choice choose(std::span<const float> logits, const sampling_context& context);
 
  private:
+  struct candidate {
+    float logit;
+    token_id token;
+  };
+
   std::span<const float> penalised(std::span<const float> logits, const sampling_context& context);
-  static token_id draw_from_all(std::span<const float> logits, const sampling_params& p, double u);
+  token_id draw_from_all(std::span<const float> logits, const sampling_params& p, double u);
   token_id draw_from_likeliest(std::span<const float> logits, const sampling_params& p, double u);
-  void rank(std::span<const float> logits, std::size_t count);
+  void rank_first(std::span<const float> logits, std::size_t count);
+  void rank_nucleus(std::span<const float> logits, double mass);
 
   std::vector<float> scaled_;
+  std::vector<float> weights_;
   std::vector<std::uint32_t> counts_;  // [vocab], zero between calls
-  std::vector<token_id> order_;        // likeliest first, as far as ranked
-  std::vector<float> ranked_;
+  std::vector<float> kept_;            // logits that may be drawn, likeliest first
+  std::vector<candidate> ranked_;      // the same with their tokens
 };
 
 }  // namespace lorica
