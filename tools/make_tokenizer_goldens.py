@@ -235,7 +235,7 @@ def encodings(t, strings):
 def decodings(t, rng):
     out = []
     ids = sorted(t.get_vocab(with_added_tokens=True).values())
-    top = [i for i in ids if t.id_to_token(i) in {a.content for a in t.get_added_tokens_decoder().values()}]
+    top = sorted(t.get_added_tokens_decoder())
     single = [i for i in ids if len(t.id_to_token(i)) == 1]
     for _ in range(200):
         row = [rng.choice(rng.choice([ids, single, single, top])) for _ in range(rng.randint(0, 24))]

@@ -83,7 +83,7 @@ TEST_CASE("merging with a heap gives what the definition gives") {
   }
 }
 
-TEST_CASE("a piece of a million characters merges without quadratic time") {
+TEST_CASE("a piece of a quarter million characters merges without quadratic time") {
   auto options = bytes_only();
   for (int level = 0; level < 12; ++level) {
     auto part = level == 0 ? 'a' : 1000 + level - 1;
@@ -91,9 +91,9 @@ TEST_CASE("a piece of a million characters merges without quadratic time") {
   }
   bpe model(std::move(options));
   bpe_run run(model);
-  auto tokens = run(std::string(1 << 20, 'a'));
-  CHECK(tokens.size() == (1u << 20) / 4096);
-  CHECK(tokens.back().end == 1u << 20);
+  auto tokens = run(std::string(1 << 18, 'a'));
+  CHECK(tokens.size() == (1u << 18) / 4096);
+  CHECK(tokens.back().end == 1u << 18);
 }
 
 TEST_CASE("bytes without a token vanish, or are the unknown token, alone or fused") {

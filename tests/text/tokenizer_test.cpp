@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "tests/text/golden_files.hpp"
+#include "text/unicode.hpp"
 
 namespace lorica {
 namespace {
@@ -228,12 +229,12 @@ TEST_CASE("after normalisation a token covers all characters it came from") {
   CHECK(spans->back().stop == 6);
 }
 
-TEST_CASE("a megabyte without a space is tokenized whole") {
-  auto family = GENERATE(as<std::string>{}, "gpt2", "llama3", "qwen2", "odd");
+TEST_CASE("long texts without a piece of a word are tokenized whole") {
+  auto family = GENERATE(as<std::string>{}, "llama3", "odd");
   auto unit = GENERATE(as<std::string>{}, "a", " ", "\n", " \n", "'", "1", "e\xcc\x81", "<|", "word");
   auto words = golden_tokenizer(family);
   std::string text;
-  while (text.size() < 1'000'000)
+  while (text.size() < 100'000)
     text += unit;
   auto ids = words->encode(text, false);
   INFO(family << " '" << unit << "'" << (ids ? "" : ids.error().text));
@@ -241,7 +242,21 @@ TEST_CASE("a megabyte without a space is tokenized whole") {
   std::string back;
   for (auto id : *ids)
     back += words->bytes(id);
-  if (unit != "e\xcc\x81") CHECK((back == text));
+  if (family == "odd") text = normalise_nfc(text)->text;
+  CHECK((back == text));
+}
+
+TEST_CASE("a megabyte without a space is one piece for the merges and takes no quadratic time") {
+  auto words = golden_tokenizer("gpt2");
+  std::string text;
+  while (text.size() < 1'000'000)
+    text += "tokens";
+  auto ids = words->encode(text, false);
+  REQUIRE(ids);
+  std::string back;
+  for (auto id : *ids)
+    back += words->bytes(id);
+  CHECK((back == text));
 }
 
 TEST_CASE("four threads share one tokenizer and agree") {
