@@ -76,8 +76,15 @@ constexpr std::array fields = {
 std::string word(const value& v) {
   if (auto b = v.as_bool()) return *b ? "true" : "false";
   if (auto s = v.as_string()) return quoted(*s);
-  if (v.is_integer() && v.as_int()) return std::to_string(*v.as_int());
-  return std::string(v.kind());
+  if (auto i = v.as_int()) return std::to_string(*i);
+  if (!v.as_array()) return std::string(v.kind());
+  std::string items = "[";
+  for (auto& item : *v.as_array()) {
+    if (items.size() > 1) items += ", ";
+    if (items.size() > 200) break;
+    items += item.as_string() ? *item.as_string() : std::string(item.kind());
+  }
+  return shown(items += ']');
 }
 
 // False, null, 0 and empty mean "off" in PEFT's files.

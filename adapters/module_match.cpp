@@ -50,7 +50,7 @@ result<module_match> module_match::compile(const adapter_manifest& manifest) {
   out.excluded_ = *std::move(excluded);
   out.layers_ = manifest.layers;
   for (const auto& name : manifest.layers_pattern) {
-    auto pattern = compiled(".*\\." + name + "\\.\\d+\\..*", "layers_pattern", name);
+    auto pattern = compiled("(?:^|.*\\.)" + name + "\\.\\d+\\..*", "layers_pattern", name);
     if (!pattern) return pattern.error();
     out.layers_pattern_.push_back(*std::move(pattern));
   }

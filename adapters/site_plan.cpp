@@ -76,7 +76,8 @@ result<planned_site> plan_site(const module_key& key, const found_module& module
   auto [in, out] = shape_of(base, key.second);
   const auto& a = *module.a;
   const auto& b = *module.b;
-  if (a.shape.size() != 2) return wrong_shape(a, {scale.rank, in}, " ([rank, in])");
+  if (a.shape.size() != 2 || a.shape[1] != in)
+    return wrong_shape(a, {scale.rank, in}, " (rank, inputs of the base's module)");
   auto rank = a.shape[0];
   if (rank > max_rank)
     return refused(refusal::rank_too_large, "LoRA rank " + std::to_string(rank) +
@@ -84,9 +85,8 @@ result<planned_site> plan_site(const module_key& key, const found_module& module
                                                 ". (tensor " + shown(a.name) + ")");
   if (rank != scale.rank)
     return wrong_shape(a, {scale.rank, in}, " (the rank that adapter_config.json gives this module)");
-  if (a.shape[1] != in) return wrong_shape(a, {rank, in}, " (inputs of the base's module)");
   if (b.shape != std::vector<std::uint64_t>{out, rank})
-    return wrong_shape(b, {out, rank}, " (outputs of the base's module, rank of lora_A)");
+    return wrong_shape(b, {out, rank}, " (outputs of the base's module, rank)");
   auto a_type = read_type(a);
   if (!a_type) return a_type.error();
   auto b_type = read_type(b);
