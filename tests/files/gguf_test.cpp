@@ -1,0 +1,196 @@
+#include "files/gguf.hpp"
+
+#include <functional>
+#include <string>
+
+#include "tests/catch.hpp"
+#include "tests/files/file_bytes.hpp"
+
+using namespace lorica;
+
+namespace {
+
+gguf_file small_file() {
+  gguf_file file;
+  file.add_text("general.architecture", "llama");
+  file.add_u32("llama.block_count", 2);
+  file.add_f32("llama.eps", 0.5f);
+  file.add_bool("tokenizer.add", 1);
+  file.add_array("tokens", 8, 2, gguf_file::text("ab") + gguf_file::text(""));
+  file.add_array("types", 5, 3, raw<std::int32_t>(1) + raw<std::int32_t>(-2) + raw<std::int32_t>(3));
+  file.add_array("scores", 6, 1, raw(1.5f));
+  file.entries.push_back({"signed", 1, raw<std::int8_t>(-3)});
+  file.entries.push_back({"wide", 10, raw(~std::uint64_t{0})});
+  file.add_f32_tensor("a", {3, 2}, {1, 2, 3, 4, 5, 6});
+  file.tensors.push_back({"b", {32, 2}, 2, std::string(36, 'x')});
+  return file;
+}
+
+struct damage {
+  const char* what;
+  std::function<void(gguf_file&)> change;
+  const char* text;  // part of the refusal
+};
+
+void check_refused(const std::string& bytes, const std::string& text) {
+  auto header = parse_gguf(bytes_of(bytes));
+  REQUIRE_FALSE(header);
+  INFO(header.error().text);
+  CHECK(header.error().reason == "bad_gguf");
+  CHECK(header.error().text.find(text) != std::string::npos);
+}
+
+}  // namespace
+
+TEST_CASE("metadata of every kind and the tensor table are read") {
+  auto bytes = small_file().build();
+  auto header = parse_gguf(bytes_of(bytes));
+  if (!header) FAIL(header.error().text);
+  CHECK(header->version == 3);
+  CHECK(*header->find_string("general.architecture") == "llama");
+  CHECK(header->find_unsigned("llama.block_count") == 2u);
+  CHECK(header->find_unsigned("signed") == std::nullopt);
+  CHECK(std::get<std::int64_t>(*header->find("signed")) == -3);
+  CHECK(header->find_unsigned("wide") == ~std::uint64_t{0});
+  CHECK(std::get<double>(*header->find("llama.eps")) == 0.5);
+  CHECK(*header->find_bool("tokenizer.add"));
+  CHECK(header->find("absent") == nullptr);
+  CHECK(header->find_string("absent") == nullptr);
+  CHECK(header->find_string("llama.block_count") == nullptr);
+  CHECK(header->find_array("tokens")->strings() == std::vector<std::string_view>{"ab", ""});
+  CHECK(header->find_array("types")->integers() == std::vector<std::int64_t>{1, -2, 3});
+  CHECK(header->find_array("scores")->floats() == std::vector<double>{1.5});
+  CHECK(header->find_array("scores")->integers() == std::nullopt);
+  REQUIRE(header->tensors.size() == 2);
+  auto& a = header->tensors[0];
+  CHECK(a.name == "a");
+  CHECK(a.type == tensor_type::f32);
+  CHECK(a.extent == std::array<std::uint64_t, 4>{3, 2, 1, 1});
+  CHECK(a.bytes == 24);
+  CHECK(a.offset == header->data_start);
+  auto& b = header->tensors[1];
+  CHECK(b.type == tensor_type::q4_0);
+  CHECK(b.bytes == 36);
+  CHECK(bytes.substr(static_cast<std::size_t>(b.offset), 36) == std::string(36, 'x'));
+}
+
+TEST_CASE("version 2, other alignments and an unpadded end are read") {
+  auto file = small_file();
+  file.version = 2;
+  file.alignment = 64;
+  file.add_u32("general.alignment", 64);
+  auto bytes = file.build();
+  auto header = parse_gguf(bytes_of(bytes));
+  if (!header) FAIL(header.error().text);
+  CHECK(header->data_start % 64 == 0);
+  CHECK(header->tensors[1].offset % 64 == 0);
+  auto end = header->tensors[1].offset + header->tensors[1].bytes;
+  CHECK(parse_gguf(bytes_of(bytes).first(static_cast<std::size_t>(end))));
+}
+
+TEST_CASE("a damaged GGUF file is refused") {
+  const damage table[] = {
+      {"version 0", [](auto& f) { f.version = 0; }, "version 0"},
+      {"version 1", [](auto& f) { f.version = 1; }, "version 1"},
+      {"version 4", [](auto& f) { f.version = 4; }, "version 4"},
+      {"version of the other byte order", [](auto& f) { f.version = 0x03000000; }, "big-endian"},
+      {"2^62 tensors", [](auto& f) { f.extra_tensors = std::uint64_t{1} << 62; }, "tensors; at most"},
+      {"-1 tensors", [](auto& f) { f.extra_tensors = ~std::uint64_t{2}; }, "tensors; at most"},
+      {"2^62 keys", [](auto& f) { f.extra_keys = std::uint64_t{1} << 62; }, "keys; at most"},
+      {"one tensor too many", [](auto& f) { f.extra_tensors = 1; }, ""},
+      {"one key too many", [](auto& f) { f.extra_keys = 1; }, ""},
+      {"a key twice", [](auto& f) { f.add_u32("signed", 1); }, "the key signed is there twice"},
+      {"an empty key", [](auto& f) { f.add_u32("", 1); }, "a key is not"},
+      {"a key with a zero", [](auto& f) { f.add_u32(std::string("a\0b", 3), 1); }, "a key is not"},
+      {"a key of 65536 bytes", [](auto& f) { f.add_u32(std::string(65'536, 'k'), 1); }, "a key is not"},
+      {"an unknown kind", [](auto& f) { f.entries[0].kind = 13; }, "unknown kind"},
+      {"a bool of 2", [](auto& f) { f.add_bool("x", 2); }, "neither 0 nor 1"},
+      {"a string longer than the file",
+       [](auto& f) {
+         f.entries.push_back({"s", 8, raw(std::uint64_t{1} << 40)});
+       },
+       "runs over the end"},
+      {"a string of 2^64 - 1 bytes",
+       [](auto& f) {
+         f.entries.push_back({"s", 8, raw(~std::uint64_t{0})});
+       },
+       "runs over the end"},
+      {"an array of arrays", [](auto& f) { f.add_array("n", 9, 1, ""); }, "items of an unknown kind"},
+      {"an array of 2^61 numbers", [](auto& f) { f.add_array("n", 10, std::uint64_t{1} << 61, ""); },
+       "runs over the end"},
+      {"an array of 2^60 strings", [](auto& f) { f.add_array("n", 8, std::uint64_t{1} << 60, ""); },
+       "runs over the end"},
+      {"an alignment of 0", [](auto& f) { f.add_u32("general.alignment", 0); }, "general.alignment"},
+      {"an alignment of 24", [](auto& f) { f.add_u32("general.alignment", 24); }, "general.alignment"},
+      {"an alignment of 4", [](auto& f) { f.add_u32("general.alignment", 4); }, "general.alignment"},
+      {"an alignment of 2^31", [](auto& f) { f.add_u32("general.alignment", 1u << 31); },
+       "general.alignment"},
+      {"an alignment in words", [](auto& f) { f.add_text("general.alignment", "32"); }, "general.alignment"},
+      {"a tensor twice", [](auto& f) { f.tensors[1].name = std::string("a"); }, "tensor a is there twice"},
+      {"a tensor's name of 64 bytes", [](auto& f) { f.tensors[0].name = std::string(64, 'n'); },
+       "name is not"},
+      {"no dimensions", [](auto& f) { f.tensors[0].extent = {}; }, "0 dimensions"},
+      {"five dimensions",
+       [](auto& f) {
+         f.tensors[0].extent = {1, 1, 1, 1, 6};
+       },
+       "5 dimensions"},
+      {"a dimension of 0",
+       [](auto& f) {
+         f.tensors[0].extent = {0, 2};
+       },
+       "0 or negative"},
+      {"a negative dimension",
+       [](auto& f) {
+         f.tensors[0].extent = {~std::uint64_t{0}, 2};
+       },
+       "0 or negative"},
+      {"dimensions that overflow",
+       [](auto& f) {
+         f.tensors[1].extent = {std::uint64_t{1} << 40, std::uint64_t{1} << 40};
+       },
+       "overflows"},
+      {"a last tensor that overflows in bytes only",
+       [](auto& f) {
+         f.tensors[1] = {"b", {std::uint64_t{1} << 31, std::uint64_t{1} << 31}, 0, ""};
+       },
+       "overflows"},
+      {"a last tensor larger than the file", [](auto& f) { f.tensors[1].extent[1] = 1'000; },
+       "the file is cut off"},
+      {"a row that is no whole block",
+       [](auto& f) {
+         f.tensors[1].extent = {48, 2};
+       },
+       "no multiple of the block"},
+      {"type 999", [](auto& f) { f.tensors[0].type = 999; }, "unknown type 999"},
+      {"type 4, taken out of the format", [](auto& f) { f.tensors[0].type = 4; }, "unknown type 4"},
+      {"Q4_K", [](auto& f) { f.tensors[0].type = 12; }, "stored as Q4_K"},
+      {"IQ4_XS", [](auto& f) { f.tensors[0].type = 23; }, "stored as IQ4_XS"},
+      {"MXFP4", [](auto& f) { f.tensors[0].type = 39; }, "stored as MXFP4"},
+      {"Q2_0", [](auto& f) { f.tensors[0].type = 42; }, "stored as Q2_0"},
+      {"a first offset that is not 0", [](auto& f) { f.tensors[0].offset_error = 32; }, "does not begin"},
+      {"an offset on the tensor before", [](auto& f) { f.tensors[1].offset_error = ~std::uint64_t{31}; },
+       "does not begin"},
+      {"an offset without alignment", [](auto& f) { f.tensors[1].offset_error = 1; }, "does not begin"},
+  };
+  for (auto& d : table) {
+    INFO(d.what);
+    auto file = small_file();
+    d.change(file);
+    check_refused(file.build(), d.text);
+  }
+}
+
+TEST_CASE("a file cut anywhere, or followed by more, is refused") {
+  const auto bytes = small_file().build();
+  auto header = parse_gguf(bytes_of(bytes));
+  REQUIRE(header);
+  const auto end = static_cast<std::size_t>(header->tensors[1].offset + header->tensors[1].bytes);
+  for (std::size_t size = 0; size < end; ++size) {
+    // A copy of its own, so that a sanitizer sees a read behind the end.
+    const std::string cut = bytes.substr(0, size);
+    if (parse_gguf(bytes_of(cut))) FAIL("accepted when cut to " << size << " bytes");
+  }
+  check_refused(bytes + "x", "bytes follow the last tensor");
+  check_refused("GGML" + bytes.substr(4), "does not begin with GGUF");
+}
