@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""Writes tests/golden/adapter_modules.json: what PEFT makes of the adapters in tests/golden/adapters, module by module.
+
+Per adapter `<model>/<variant>` and module path: rank and scaling as PEFT's layers hold them, and the Frobenius norms of A and B as
+they are stored. A second run writes the same bytes. Needs tools/requirements-train.txt; run it from the root of the repository.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import peft
+import torch
+from peft.tuners.lora import LoraLayer
+from safetensors import safe_open
+from transformers import AutoConfig, AutoModelForCausalLM
+
+ROOT = Path("tests/golden")
+# The GGUF files hold the weights of this model.
+GGUF_TWIN = "llama-tied-gqa"
+
+
+def norms(folder):
+    """Frobenius norms by module path: {path: {"A": norm, "B": norm}}."""
+    out = {}
+    with safe_open(folder / "adapter_model.safetensors", "pt") as file:
+        for name in file.keys():
+            path, factor = re.fullmatch(r"(?:base_model\.model\.)?(.*)\.lora_([AB])\.(?:default\.)?weight", name).groups()
+            out.setdefault(path, {})[factor] = torch.linalg.norm(file.get_tensor(name).double()).item()
+    return out
+
+
+def modules(folder):
+    source = ROOT / "models" / folder.parent.name
+    if not (source / "config.json").exists():
+        source = ROOT / "models" / GGUF_TWIN
+    base = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(source))
+    adapted = peft.get_peft_model(base, peft.PeftConfig.from_pretrained(folder))
+    stored = norms(folder)
+    out = {}
+    for name, module in adapted.named_modules():
+        if not isinstance(module, LoraLayer):
+            continue
+        path = name.removeprefix("base_model.model.")
+        norm = stored.pop(path)
+        out[path] = {
+            "rank": module.r["default"],
+            "scaling": module.scaling["default"],
+            "norm_a": round(norm["A"], 9),
+            "norm_b": round(norm["B"], 9),
+        }
+    assert not stored, f"{folder}: PEFT has no module for {sorted(stored)}"
+    return out
+
+
+def main():
+    folders = sorted(path.parent for path in (ROOT / "adapters").glob("*/*/adapter_config.json"))
+    found = {f"{folder.parent.name}/{folder.name}": modules(folder) for folder in folders}
+    lines = [f"{json.dumps(name)}: {json.dumps(of, sort_keys=True)}" for name, of in found.items()]
+    (ROOT / "adapter_modules.json").write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
+main()
