@@ -4,6 +4,7 @@
 #include <unicode/edits.h>
 #include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
+#include <unicode/uniset.h>
 
 #include <algorithm>
 
@@ -41,21 +42,39 @@ std::pair<std::size_t, std::size_t> normalised_text::origin(std::size_t begin, s
   return out;
 }
 
+namespace {
+
+// The characters of Unicode 9, whose tables the reference library normalises with: younger marks pass as they
+// are, in the order they have. Normalisation of older characters never changes.
+const icu::UnicodeSet& normalised_characters() {
+  static const icu::UnicodeSet set = [] {
+    UErrorCode status = U_ZERO_ERROR;
+    icu::UnicodeSet out(u"[:age=9.0:]", status);
+    out.freeze();
+    return out;
+  }();
+  return set;
+}
+
+}  // namespace
+
 result<normalised_text> normalise_nfc(std::string_view text) {
   auto length = checked_cast<std::int32_t>(text.size());
   if (!length) return fail(errc::invalid, "text of 2 GiB or more cannot be normalised");
   UErrorCode status = U_ZERO_ERROR;
-  auto nfc = icu::Normalizer2::getNFCInstance(status);
-  if (U_FAILURE(status)) return fail(errc::internal, "tables for Unicode normalisation are missing");
+  auto every = icu::Normalizer2::getNFCInstance(status);
+  if (U_FAILURE(status) || normalised_characters().isEmpty())
+    return fail(errc::internal, "tables for Unicode normalisation are missing");
+  icu::FilteredNormalizer2 nfc(*every, normalised_characters());
   normalised_text out;
   icu::StringPiece source(text.data(), *length);
-  if (nfc->isNormalizedUTF8(source, status) && U_SUCCESS(status)) {
+  if (nfc.isNormalizedUTF8(source, status) && U_SUCCESS(status)) {
     out.text = std::string(text);
     return out;
   }
   icu::StringByteSink<std::string> sink(&out.text, *length);
   icu::Edits edits;
-  nfc->normalizeUTF8(0, source, sink, &edits, status);
+  nfc.normalizeUTF8(0, source, sink, &edits, status);
   if (U_FAILURE(status)) return fail(errc::internal, "Unicode normalisation failed");
   auto change = edits.getFineChangesIterator();
   while (change.next(status)) {

@@ -32,7 +32,7 @@ struct normalised_text {
   std::pair<std::size_t, std::size_t> origin(std::size_t begin, std::size_t end) const;
 };
 
-/// Canonical composition (NFC) of valid UTF-8 below 2 GiB.
+/// Canonical composition (NFC) of valid UTF-8 below 2 GiB, of the characters that Unicode 9 has.
 result<normalised_text> normalise_nfc(std::string_view text);
 
 }  // namespace lorica
