@@ -390,6 +390,22 @@ TEST_CASE("paused sequences give way to the head of the queue, and come back fir
   CHECK(b.tokens[1].size() == 30);
 }
 
+TEST_CASE("paused sequences give way to a head that needs every block or token they hold") {
+  auto few_tokens = four_slots();
+  few_tokens.max_total_tokens = 40;
+  auto few_blocks = four_slots();
+  few_blocks.blocks = 8;
+  for (auto& o : {few_tokens, few_blocks}) {
+    bench_top b(o);
+    b.submit(prompt_of(1, 3, 20));
+    b.step();
+    b.plan.pause(1);
+    b.submit(prompt_of(2, 30, 2));
+    CHECK(b.step().contains(2));
+    CHECK(b.last.preempted == std::vector<sequence_id>{1});
+  }
+}
+
 TEST_CASE("a large head of the queue is not starved by small ones that would fit") {
   auto o = four_slots();
   o.blocks = 16;

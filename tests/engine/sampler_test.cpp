@@ -116,9 +116,10 @@ TEST_CASE("the repetition penalty counts prompt and generated tokens, each once"
 TEST_CASE("the frequency penalty counts generated tokens, each time") {
   auto p = greedy();
   p.frequency_penalty = 0.6f;
-  CHECK(choose({3, 2}, p, {0, 0, 0}, 3).token == 0);  // all prompt
-  CHECK(choose({3, 2}, p, {0, 0, 0}, 2).token == 0);  // 2.4
-  CHECK(choose({3, 2}, p, {0, 0, 0}, 1).token == 1);  // 1.8
+  CHECK(choose({3, 2}, p, {0, 0, 0}, 3).token == 0);     // all prompt
+  CHECK(choose({3, 2}, p, {0, 0, 0}, 2).token == 0);     // 2.4
+  CHECK(choose({3, 2}, p, {0, 0, 0}, 1).token == 1);     // 1.8
+  CHECK(choose({3, 1.7f}, p, {0, 0, 0}, 1).token == 0);  // 1.8: the count is taken off once
   p.frequency_penalty = -0.6f;
   CHECK(choose({3, 2}, p, {1, 1}, 0).token == 1);  // 3.2
 }
@@ -140,8 +141,10 @@ TEST_CASE("penalties leave nothing behind for the next row") {
   CHECK(s.choose(logits, {history, 0, p, 0}).token == 1);
   CHECK(s.choose(logits, {{}, 0, p, 0}).token == 0);
   p.frequency_penalty = 0;
-  p.repetition_penalty = 1.1f;
+  p.repetition_penalty = 2;
   CHECK(s.choose(logits, {{}, 0, p, 0}).token == 0);
+  CHECK(s.choose(logits, {history, 1, p, 0}).token == 1);
+  CHECK(s.choose(logits, {history, 1, p, 0}).token == 1);
 }
 
 TEST_CASE("top_k keeps exactly k, the lower id among equals") {
