@@ -6,14 +6,17 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "actors/adapter_lease.hpp"
+#include "actors/adapter_listing.hpp"
 #include "actors/harden.hpp"
 #include "actors/payloads.hpp"
+#include "actors/startup_decisions.hpp"
 #include "adapters/residency.hpp"
 
 namespace lorica {
@@ -31,6 +34,13 @@ struct pending_load {
   version_reference_ptr wanted;       ///< of a version; its bytes are reserved
 };
 
+/// Removes what is kept for a version.
+template <class T>
+std::vector<T> take(std::map<adapter_version, std::vector<T>>& all, const adapter_version& version) {
+  auto found = all.extract(version);
+  return found.empty() ? std::vector<T>() : std::move(found.mapped());
+}
+
 class adapters_state {
  public:
   static inline const char* name = "adapters";
@@ -40,11 +50,18 @@ class adapters_state {
 
  private:
   using promise = caf::typed_response_promise<lease_reply>;
+  struct arrival {
+    pending_load load;
+    packed_ptr packed;
+    std::chrono::nanoseconds duration;
+  };
 
   resolve_reply resolve(const std::string& name);
   caf::result<lease_reply> acquire(const version_reference_ptr& wanted);
   void release(const adapter_version& version);
-  void load_at_start(const startup_adapter& adapter);
+  void retry();
+  void queue_at_start(const startup_adapter& adapter);
+  void read_next();
   void reload(const version_reference_ptr& wanted);
   void read(pending_load load);
   void arrive(pending_load load, packed_ptr packed, std::chrono::nanoseconds duration);
@@ -55,14 +72,13 @@ class adapters_state {
   void name_version(const pending_load& load, const packed_adapter& packed);
   void fail_load(const pending_load& load, const error& why);
   void fail_version(const adapter_version& version, const error& why);
-  void decide(const std::string& name, result<void> outcome);
+  void decide(const std::string& name, const result<void>& outcome);
   void evict(const adapter_version& version);
   void evict(const std::vector<adapter_version>& versions);
   void free(packed_ptr packed);
   lease_reply lease(const adapter_version& version);
   void changed();
   void publish();
-  adapter_status status_of(const catalogue_entry& entry) const;
   std::uint64_t now() const;
 
   adapters_actor::pointer self_;
@@ -75,9 +91,12 @@ class adapters_state {
   std::map<adapter_version, std::vector<pending_load>> sharing_;  // names whose content is being attached
   std::vector<version_reference_ptr> parked_;                     // until a lease ends and makes room
   std::map<std::string, std::uint64_t> requests_;
+  std::deque<pending_load> queue_;   // names to read, one at a time
+  std::optional<arrival> squeezed_;  // a name whose bytes have no room yet
   std::optional<load_facts> last_load_;
-  std::size_t undecided_ = 0;
+  std::optional<startup_decisions> startup_;
   bool publishing_ = false;
+  bool retrying_ = false;
 };
 static_assert(!std::is_aggregate_v<adapters_state>);
 
@@ -96,10 +115,10 @@ adapters_actor::behavior_type adapters_state::start(adapters_parts parts) {
   parts_.emplace(std::move(parts));
   began_ = parts_->clock.now();
   shelf_ = residency({.budget_bytes = parts_->budget_bytes});
-  undecided_ = parts_->startup.size();
-  if (undecided_ == 0) parts_->decided({});
+  startup_.emplace(parts_->startup.size(), parts_->skip_bad, parts_->decided);
   for (auto& adapter : parts_->startup)
-    load_at_start(adapter);
+    queue_at_start(adapter);
+  read_next();
   return {[this](atom::resolve, const std::string& name) { return resolve(name); },
           [this](atom::acquire, const version_reference_ptr& wanted) { return acquire(wanted); },
           [this](atom::release, const adapter_version& version) { release(version); },
@@ -141,15 +160,34 @@ caf::result<lease_reply> adapters_state::acquire(const version_reference_ptr& wa
 void adapters_state::release(const adapter_version& version) {
   if (shelf_.release(version, now())) evict(version);
   changed();
-  for (auto& wanted : std::exchange(parked_, {}))
-    reload(wanted);
+  retry();
 }
 
-void adapters_state::load_at_start(const startup_adapter& adapter) {
+/// Something left or came to rest: who had no room before may have it now.
+void adapters_state::retry() {
+  if (std::exchange(retrying_, true)) return;
+  for (auto& wanted : std::exchange(parked_, {}))
+    reload(wanted);
+  if (squeezed_) {
+    auto again = std::move(*std::exchange(squeezed_, std::nullopt));
+    reserve(std::move(again.load), std::move(again.packed), again.duration);
+  }
+  retrying_ = false;
+}
+
+void adapters_state::queue_at_start(const startup_adapter& adapter) {
   auto created = parts_->wall_clock + static_cast<std::int64_t>(now() / 1000);
   auto ticket = names_.begin_load(adapter.name, adapter.path, when_loaded::refuse, created);
   if (!ticket) return decide(adapter.name, std::move(ticket).error());
-  read({adapter.name, adapter.path, *ticket, nullptr});
+  queue_.push_back({adapter.name, adapter.path, *ticket, nullptr});
+}
+
+/// One name after the other, so that at most one adapter is in memory without being counted.
+void adapters_state::read_next() {
+  if (queue_.empty()) return;
+  auto load = std::move(queue_.front());
+  queue_.pop_front();
+  read(std::move(load));
 }
 
 /// Brings a version back that a name meant when a request asked for it.
@@ -193,6 +231,10 @@ void adapters_state::reserve(pending_load load, packed_ptr packed, std::chrono::
   auto version = packed->version();
   auto seconds = std::chrono::duration<double>(duration).count();
   auto start = shelf_.begin_load(version, packed->bytes(), seconds, now());
+  if (!start && start.error().reason == "memory_in_use") {
+    squeezed_ = arrival{std::move(load), std::move(packed), duration};
+    return;
+  }
   if (!start) {
     free(std::move(packed));
     return fail_load(load, start.error());
@@ -238,20 +280,17 @@ void adapters_state::shelve(const pending_load& load, packed_ptr packed) {
   }
   evict(*room);
   if (load.ticket) name_version(load, kept);
-  auto shared = sharing_.extract(version);
-  if (!shared.empty())
-    for (auto& other : shared.mapped())
-      name_version(other, kept);
+  for (auto& other : take(sharing_, version))
+    name_version(other, kept);
   serve(version);
 }
 
 /// Everybody who waits for a version that is resident now gets a lease.
 void adapters_state::serve(const adapter_version& version) {
-  auto waiting = waiting_.extract(version);
-  if (!waiting.empty())
-    for (auto& p : waiting.mapped())
-      p.deliver(lease(version));
+  for (auto& p : take(waiting_, version))
+    p.deliver(lease(version));
   changed();
+  retry();
 }
 
 void adapters_state::name_version(const pending_load& load, const packed_adapter& packed) {
@@ -259,6 +298,7 @@ void adapters_state::name_version(const pending_load& load, const packed_adapter
   log_info("adapter {} is ready: version {}, {} bytes", load.name, packed.version().short_hex(),
            packed.bytes());
   decide(load.name, {});
+  read_next();
 }
 
 void adapters_state::fail_load(const pending_load& load, const error& why) {
@@ -270,31 +310,22 @@ void adapters_state::fail_load(const pending_load& load, const error& why) {
   }
   names_.fail_load(*load.ticket, why);
   decide(load.name, why);
+  read_next();
 }
 
 /// Everybody who waits for the version hears why it does not come.
 void adapters_state::fail_version(const adapter_version& version, const error& why) {
-  auto shared = sharing_.extract(version);
-  if (!shared.empty())
-    for (auto& other : shared.mapped())
-      fail_load(other, why);
-  auto waiting = waiting_.extract(version);
-  if (!waiting.empty())
-    for (auto& p : waiting.mapped())
-      p.deliver(make_lease_reply(why));
+  for (auto& other : take(sharing_, version))
+    fail_load(other, why);
+  for (auto& p : take(waiting_, version))
+    p.deliver(make_lease_reply(why));
   changed();
+  retry();
 }
 
-void adapters_state::decide(const std::string& name, result<void> outcome) {
-  --undecided_;
+void adapters_state::decide(const std::string& name, const result<void>& outcome) {
   publish();
-  if (!outcome) {
-    auto why = outcome.error();
-    why.text = fmt::format("Adapter `{}`: {}", name, why.text);
-    log_warn("{}", why.text);
-    if (!parts_->skip_bad) return parts_->decided(std::move(why));
-  }
-  if (undecided_ == 0) parts_->decided({});
+  startup_->decide(name, outcome);
 }
 
 void adapters_state::evict(const std::vector<adapter_version>& versions) {
@@ -320,30 +351,11 @@ void adapters_state::changed() {
 void adapters_state::publish() {
   publishing_ = false;
   auto facts = std::make_shared<adapters_facts>();
-  for (auto& entry : names_.list())
-    if (entry.state != adapter_state::unloaded) facts->adapters.push_back(status_of(entry));
+  facts->adapters = list_adapters(names_, shelf_, requests_);
   facts->leases = shelf_.totals().leases;
   facts->load = std::exchange(last_load_, std::nullopt);
   parts_->board->update(facts);
   self_->send(parts_->telemetry, atom::publish::value, adapters_facts_ptr(facts));
-}
-
-adapter_status adapters_state::status_of(const catalogue_entry& entry) const {
-  adapter_status out;
-  out.name = entry.name;
-  out.state = to_string(entry.state);
-  out.tier = "disk";
-  out.created = entry.created;
-  if (entry.failure) out.failure = entry.failure->reason;
-  auto asked = requests_.find(entry.name);
-  if (asked != requests_.end()) out.requests = asked->second;
-  if (!entry.current) return out;
-  out.version = entry.current->version;
-  out.ranks = entry.current->ranks;
-  out.bytes = shelf_.bytes(out.version);
-  out.leases = shelf_.leases(out.version);
-  if (shelf_.resident(out.version)) out.tier = "device";
-  return out;
 }
 
 adapters_actor::behavior_type adapters(adapters_actor::stateful_pointer<adapters_state> self,

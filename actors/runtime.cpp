@@ -110,7 +110,7 @@ planner_options actor_runtime::plan() const {
   out.max_rows = engine.max_rows;
   out.max_positions = std::min(engine.max_positions, parts_.model.max_positions);
   out.max_prefill_tokens = limits_.max_batch_prefill_tokens;
-  out.max_total_tokens = limits_.max_batch_total_tokens;
+  out.max_total_tokens = options_.max_batch_total_tokens;  // unset: blocks decide, and preemption corrects
   out.max_waiting = options_.max_waiting_sequences;
   std::set<token_id> eos(parts_.model.eos.begin(), parts_.model.eos.end());
   eos.insert(parts_.vocabulary->eos().begin(), parts_.vocabulary->eos().end());

@@ -96,8 +96,8 @@ void scheduler_state::step() {
   step_sent_ = false;
   auto planned = plan_->next_step();
   ask_for_leases();
+  publish(std::nullopt);  // before the step can be seen to run
   if (planned) execute(*planned);
-  publish(std::nullopt);
 }
 
 void scheduler_state::ask_for_leases() {

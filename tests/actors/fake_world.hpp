@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/core.h>
+
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -18,6 +20,11 @@
 
 namespace lorica::test {
 
+/// A word and a number: prompts that differ.
+inline std::string numbered(const char* word, int n) {
+  return fmt::format("{}{}", word, n);
+}
+
 /// True as soon as `condition` holds; false when it does not within ten seconds.
 inline bool eventually(const std::function<bool()>& condition) {
   auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
@@ -27,6 +34,8 @@ inline bool eventually(const std::function<bool()>& condition) {
   }
   return condition();
 }
+
+using adapter_list = std::vector<startup_adapter>;
 
 /// The whole runtime over fakes: eight slots, 64 blocks of 4 tokens, adapters named `sql`, `chat`, … of 100
 /// bytes.
