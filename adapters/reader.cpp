@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "adapters/adapter_directory.hpp"
+#include "adapters/base_name.hpp"
 #include "adapters/digest.hpp"
 #include "adapters/manifest.hpp"
 #include "adapters/refusal.hpp"
@@ -115,24 +116,9 @@ result<lora_site> read_site(const adapter_file& file, const planned_site& plan, 
   return site;
 }
 
-// `org/SmolLM2-135M.Q4_1.gguf` and "SmolLM2 135M" are meant to be alike.
-std::string comparable(std::string_view name) {
-  auto slash = name.find_last_of("/\\");
-  if (slash != std::string_view::npos && slash + 1 < name.size()) name.remove_prefix(slash + 1);
-  std::string out;
-  for (char c : name) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) out += c;
-  }
-  return out;
-}
-
 void warn_about_base(const adapter_manifest& manifest, const model_config& base,
                      std::vector<std::string>& warnings) {
-  auto trained = comparable(manifest.base_name);
-  auto served = comparable(base.name);
-  if (trained.empty() || served.empty()) return;
-  if (trained.starts_with(served) || served.starts_with(trained)) return;
+  if (may_be_same_base(manifest.base_name, base.name)) return;
   auto last = manifest.base_name.substr(manifest.base_name.find_last_of("/\\") + 1);
   warnings.push_back("adapter_config.json: base_model_name_or_path is " + shown(last) + ", the base is " +
                      shown(base.name));

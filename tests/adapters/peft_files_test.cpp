@@ -41,7 +41,7 @@ loaded_adapter load(const fs::path& path, const model_config& base) {
 // The 135M model that the examples were trained on.
 model_config example_base() {
   model_config base;
-  base.name = "SmolLM2 135M Instruct";
+  base.name = "Smollm2 135M 8k Lc100K Mix1 Ep2";  // as its converter called it
   base.layers = 30;
   base.hidden = 576;
   base.heads = 9;

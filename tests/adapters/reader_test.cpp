@@ -4,6 +4,7 @@
 #include <cstring>
 #include <set>
 
+#include "adapters/base_name.hpp"
 #include "tests/adapters/adapter_fixture.hpp"
 #include "tests/catch.hpp"
 
@@ -251,4 +252,26 @@ TEST_CASE("a load that nobody wants any more ends with cancelled") {
   auto read = read_adapter(place.path(), fixture_base(), {}, stop.get_token());
   REQUIRE_FALSE(read);
   CHECK(read.error().code == errc::cancelled);
+}
+
+TEST_CASE("names of a base are compared with the freedom that converters take") {
+  struct row {
+    const char* trained;
+    const char* served;
+    bool same;
+  };
+  for (auto [trained, served, same] : {
+           row{"HuggingFaceTB/SmolLM2-135M-Instruct", "Smollm2 135M 8k Lc100K Mix1 Ep2", true},
+           row{"meta-llama/Llama-3.2-1B", "Meta Llama 3.2 1B Instruct", true},
+           row{"/data/models/qwen2", "Qwen2", true},
+           row{"HuggingFaceTB/SmolLM2-360M", "Smollm2 135M", false},
+           row{"Qwen/Qwen2-7B", "Llama 2 7b", true},
+           row{"mistralai/Mistral-7B-v0.1", "Llama 2 13B", false},
+           row{"gpt2", "tiny", false},
+           row{"", "tiny", true},
+           row{"x", "", true},
+       }) {
+    INFO(trained << " | " << served);
+    CHECK(may_be_same_base(trained, served) == same);
+  }
 }
