@@ -1,6 +1,8 @@
 #include <cmath>
 #include <cstring>
+#include <fstream>
 #include <functional>
+#include <iterator>
 
 #include "tests/adapters/adapter_fixture.hpp"
 #include "tests/catch.hpp"
@@ -324,4 +326,21 @@ TEST_CASE("a header whose length looks like a pickle is still read") {
   place.write("adapter_config.json", adapter.config_text());
   place.write("adapter_model.safetensors", padded + head + image.substr(8 + length));
   CHECK(read_adapter(place.path(), fixture_base(), {}, {}));
+}
+
+TEST_CASE("every word of refusal is explained in the documents") {
+  auto content = [](const std::string& path) {
+    std::ifstream file(std::string(LORICA_SOURCE_DIR) + path);
+    return std::string{std::istreambuf_iterator<char>(file), {}};
+  };
+  auto header = content("/adapters/refusal.hpp");
+  auto document = content("/docs/adapters.md");
+  std::size_t words = 0;
+  for (auto at = header.find("= \""); at != std::string::npos; at = header.find("= \"", at + 1)) {
+    auto word = header.substr(at + 3, header.find('"', at + 3) - at - 3);
+    INFO(word);
+    CHECK(document.find("`" + word + "`") != std::string::npos);
+    ++words;
+  }
+  CHECK(words >= 24);
 }
