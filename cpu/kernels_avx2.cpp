@@ -1,0 +1,2 @@
+#define LORICA_ISA avx2
+#include "cpu/kernels_isa.inc"

@@ -1,0 +1,2 @@
+#define LORICA_ISA portable
+#include "cpu/kernels_isa.inc"

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/ids.hpp"
+#include "cpu/executor.hpp"
+#include "engine/planner.hpp"
+#include "model/weights.hpp"
+
+namespace lorica::testing {
+
+/// One case of a golden.json: what transformers and peft answered.
+struct golden_case {
+  std::string adapter;  ///< empty: base
+  std::vector<token_id> prompt;
+  std::vector<token_id> tokens;
+  std::vector<double> logprobs;
+};
+
+std::vector<golden_case> read_golden(const std::string& path);
+
+/// What a generation gave.
+struct answer {
+  std::vector<token_id> tokens;
+  std::vector<float> logprobs;
+  bool operator==(const answer&) const = default;
+};
+
+/// How a run of many generations is driven.
+struct drive {
+  cpu_dtype dtype = cpu_dtype::float32;
+  std::uint32_t threads = 1;
+  std::uint32_t chunk = 64;  ///< prefill tokens per step
+  std::uint32_t blocks = 0;  ///< 0: enough for everybody
+  std::uint32_t block_tokens = 16;
+  std::uint32_t max_sequences = 32;
+  std::optional<isa> instructions = {};
+};
+
+/// Runs all cases through planner and executor together and gives their answers in order; `preemptions` tells
+/// how often blocks ran out.
+struct outcome {
+  std::vector<answer> answers;
+  std::uint64_t preemptions = 0;
+};
+outcome run_all(const std::shared_ptr<const model_weights>& weights, const std::string& adapter_folder,
+                const std::vector<golden_case>& cases, const drive& how);
+
+}  // namespace lorica::testing

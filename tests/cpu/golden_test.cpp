@@ -1,0 +1,105 @@
+// Whole models against transformers and peft, and the rule that an answer never depends on how it was
+// batched.
+#include <algorithm>
+#include <filesystem>
+#include <random>
+
+#include "tests/catch.hpp"
+#include "tests/cpu/golden_model.hpp"
+
+using namespace lorica;
+using namespace lorica::testing;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string golden = LORICA_TEST_DATA "/golden";
+
+std::vector<std::string> model_names() {
+  std::vector<std::string> out;
+  for (auto& entry : fs::directory_iterator(golden + "/models"))
+    out.push_back(entry.path().filename().string());
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::shared_ptr<const model_weights> open(const std::string& path) {
+  auto file = path + "/model.gguf";
+  auto weights = open_model(fs::exists(file) ? file : path);
+  INFO(path);
+  if (!weights) FAIL(weights.error().text);
+  return *weights;
+}
+
+void check(const std::vector<golden_case>& cases, const std::vector<answer>& answers) {
+  REQUIRE(answers.size() == cases.size());
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    INFO("case " << i << ", adapter '" << cases[i].adapter << "', prompt of " << cases[i].prompt.size());
+    CHECK(answers[i].tokens == cases[i].tokens);
+    double worst = 0;
+    for (std::size_t t = 0; t < std::min(answers[i].logprobs.size(), cases[i].logprobs.size()); ++t)
+      worst = std::max(worst, std::abs(static_cast<double>(answers[i].logprobs[t]) - cases[i].logprobs[t]));
+    CHECK(worst < 1e-3);
+  }
+}
+
+std::vector<answer> alone(const std::shared_ptr<const model_weights>& weights, const std::string& adapters,
+                          const std::vector<golden_case>& cases, const drive& how) {
+  std::vector<answer> out;
+  for (auto& c : cases)
+    out.push_back(run_all(weights, adapters, {c}, how).answers[0]);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("the exact mode gives the reference's tokens and log-probabilities, alone and mixed") {
+  auto name = GENERATE(from_range(model_names()));
+  INFO(name);
+  auto weights = open(golden + "/models/" + name);
+  auto cases = read_golden(golden + "/models/" + name + "/golden.json");
+  auto adapters = golden + "/adapters/" + name;
+  check(cases, run_all(weights, adapters, cases, {}).answers);
+  std::shuffle(cases.begin(), cases.end(), std::mt19937(5));
+  cases.resize(std::min<std::size_t>(cases.size(), 12));
+  check(cases, alone(weights, adapters, cases, {}));
+}
+
+TEST_CASE("answers are bit-equal in any mix, chunk, thread count and after preemption") {
+  auto name = GENERATE(as<std::string>{}, "llama-tied-gqa", "llama-head-dim-llama3-v4", "llama-gguf-q4_1");
+  auto dtype = GENERATE(cpu_dtype::float32, cpu_dtype::bfloat16);
+  INFO(name << ", dtype " << static_cast<int>(dtype));
+  auto weights = open(golden + "/models/" + name);
+  auto cases = read_golden(golden + "/models/" + name + "/golden.json");
+  auto adapters = golden + "/adapters/" + name;
+  std::shuffle(cases.begin(), cases.end(), std::mt19937(3));
+  cases.resize(std::min<std::size_t>(cases.size(), 24));
+  auto expected = alone(weights, adapters, cases, {.dtype = dtype});
+  CHECK(run_all(weights, adapters, cases, {.dtype = dtype}).answers == expected);
+  CHECK(run_all(weights, adapters, cases, {.dtype = dtype, .threads = 2}).answers == expected);
+  CHECK(run_all(weights, adapters, cases, {.dtype = dtype, .threads = 3, .chunk = 7}).answers == expected);
+  CHECK(run_all(weights, adapters, cases, {.dtype = dtype, .chunk = 1}).answers == expected);
+  CHECK(run_all(weights, adapters, cases, {.dtype = dtype, .chunk = 3, .max_sequences = 5}).answers ==
+        expected);
+  // Pages are part of the arithmetic of attention, so small ones are compared with themselves.
+  auto small_pages = alone(weights, adapters, cases, {.dtype = dtype, .block_tokens = 4});
+  auto tight = run_all(weights, adapters, cases,
+                       {.dtype = dtype, .threads = 2, .chunk = 5, .blocks = 26, .block_tokens = 4});
+  CHECK(tight.preemptions > 0);
+  CHECK(tight.answers == small_pages);
+}
+
+TEST_CASE("the default model with its adapters gives the reference's tokens in exact mode") {
+  std::string file = LORICA_SOURCE_DIR "/models/SmolLM2-135M-Instruct.Q4_1.gguf";
+  if (!fs::exists(file) || !fs::exists(golden + "/default_model.json")) {
+    WARN("skipped: the default model or its goldens are not there");
+    return;
+  }
+  auto weights = open_model(file);
+  REQUIRE(weights);
+  auto cases = read_golden(golden + "/default_model.json");
+  REQUIRE(cases.size() >= 10);
+  check(
+      cases,
+      run_all(*weights, LORICA_SOURCE_DIR "/examples/adapters", cases, {.threads = 2, .chunk = 96}).answers);
+}
