@@ -174,7 +174,7 @@ void session_state::show(const token_event& event) {
   auto& choice = choices_.at(event.choice);
   if (choice.ended()) return;  // computed before the scheduler heard of the stop string
   auto token = choice.push(event.id, event.logprob, event.end);
-  task_.sink->chunk({event.choice, {std::move(token)}});
+  task_.sink->chunk({event.choice, {std::move(token)}, choice.ended().has_value()});
   if (choice.ended()) finish_choice(event);
 }
 

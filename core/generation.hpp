@@ -79,6 +79,7 @@ struct generated_token {
 struct generation_chunk {
   std::uint32_t choice = 0;
   std::vector<generated_token> tokens;
+  bool last = false;  ///< the choice ends with these tokens: its `finished` follows at once
 };
 
 /// The end of one choice.

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "net/http_message.hpp"
+
+namespace lorica {
+
+/// Knows the one key of the API as a hash and compares in time that does not depend on what was sent.
+/// Immutable.
+class auth {
+ public:
+  /// An empty key lets everybody in.
+  explicit auth(std::string_view key);
+
+  /// True when the request carries the key as `Authorization: Bearer <key>`, or none is needed.
+  bool allows(const http_request& request) const;
+
+ private:
+  std::optional<std::array<std::uint8_t, 32>> digest_;
+};
+
+}  // namespace lorica

@@ -1,0 +1,123 @@
+#include "net/front.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "net/http_error.hpp"
+#include "net/info_api.hpp"
+#include "net/openai_api.hpp"
+#include "net/request_id.hpp"
+#include "net/tgi_api.hpp"
+
+namespace lorica {
+namespace {
+
+std::optional<error> media_refusal(const http_request& head) {
+  auto encoding = head.find("content-encoding");
+  if (encoding && lower_case(*encoding) != "identity")
+    return fail(errc::unsupported_media, "Content-Encoding is not taken; send the body as it is");
+  // Clients without a type mean JSON: there is nothing else to send.
+  auto type = head.find("content-type");
+  if (type && !is_json(*type)) return fail(errc::unsupported_media, "Content-Type must be application/json");
+  return std::nullopt;
+}
+
+bool generates(route_id id) noexcept {
+  return id == route_id::root_generate || id == route_id::generate || id == route_id::generate_stream ||
+         id == route_id::completions;
+}
+
+}  // namespace
+
+front::front(api_context& context, std::string_view api_key, std::vector<std::string> cors_allow_origin)
+    : context_(context), auth_(api_key), origins_(std::move(cors_allow_origin)) {}
+
+std::optional<http_reply> front::check_head(const http_request& head) {
+  auto style = style_of(head.path());
+  if (head.method == "OPTIONS") return options(head);
+  auto found = find_route(head.method, head.path());
+  bool open = found && found->where->access == route_access::open;
+  if (!open && !auth_.allows(head))
+    return error_reply(style, fail(errc::unauthorized, "The API key is missing or wrong"));
+  if (!found) {
+    auto out = error_reply(style, found.error());
+    if (found.error().code == errc::wrong_method)
+      out.fields.push_back({"Allow", allowed_methods(head.path())});
+    return out;
+  }
+  if (generates(found->where->id) && closing())
+    return error_reply(style, fail(errc::unavailable, "The server is shutting down"));
+  if (found->where->method != "POST") return std::nullopt;
+  if (auto refusal = media_refusal(head)) return error_reply(style, *refusal);
+  return std::nullopt;
+}
+
+http_reply front::options(const http_request& head) const {
+  http_reply out;
+  out.status = 204;
+  auto allowed = head.target == "*" ? std::string("GET, HEAD, POST, OPTIONS") : allowed_methods(head.path());
+  if (allowed.empty())
+    return error_reply(style_of(head.path()), fail(errc::unknown_route, "There is no such path"));
+  out.fields.push_back({"Allow", allowed});
+  auto origin = head.find("origin");
+  if (!origin || !allows_origin(*origin)) return out;
+  out.fields.push_back({"Access-Control-Allow-Methods", allowed});
+  out.fields.push_back({"Access-Control-Allow-Headers", "authorization, content-type, x-request-id"});
+  out.fields.push_back({"Access-Control-Max-Age", "600"});
+  return out;
+}
+
+bool front::allows_origin(std::string_view origin) const {
+  return std::find(origins_.begin(), origins_.end(), origin) != origins_.end();
+}
+
+void front::handle(const http_request& request, std::shared_ptr<reply_channel> channel) {
+  auto found = find_route(request.method, request.path());
+  if (!found) return channel->reply(error_reply(style_of(request.path()), found.error()));
+  switch (found->where->id) {
+    case route_id::root_health:
+    case route_id::health:
+    case route_id::ping: return channel->reply(show_health(context_));
+    case route_id::root_generate:
+      return answer_generate(context_, request, tgi_surface::root, std::move(channel));
+    case route_id::generate:
+      return answer_generate(context_, request, tgi_surface::plain, std::move(channel));
+    case route_id::generate_stream:
+      return answer_generate(context_, request, tgi_surface::stream, std::move(channel));
+    case route_id::completions: return answer_completions(context_, request, std::move(channel));
+    case route_id::tokenize: return answer_tokenize(context_, request, std::move(channel));
+    case route_id::info: return channel->reply(show_info(context_));
+    case route_id::metrics: return channel->reply(show_metrics(context_));
+    case route_id::models: return channel->reply(list_models(context_));
+    case route_id::model: return channel->reply(show_model(context_, found->name));
+  }
+}
+
+http_reply front::refuse(const http_request& partial, const protocol_error& why) {
+  auto out = error_reply(style_of(partial.path()), why.why, why.status);
+  out.close = true;
+  return out;
+}
+
+std::vector<http_field> front::common_fields(const http_request& request) {
+  std::vector<http_field> out{{"x-request-id", request.id}, {"x-model-id", context_.info.model_id}};
+  if (origins_.empty()) return out;
+  out.push_back({"Vary", "Origin"});
+  auto origin = request.find("origin");
+  if (!origin || !allows_origin(*origin)) return out;
+  out.push_back({"Access-Control-Allow-Origin", *origin});
+  out.push_back({"Access-Control-Expose-Headers",
+                 "x-request-id, x-model-id, x-adapter-id, x-adapter-version, x-adapter-tier"});
+  return out;
+}
+
+void front::ended(const http_request& request, int status, std::chrono::nanoseconds duration) {
+  auto found = find_route(request.method, request.path());
+  context_.series.count(found ? found->where->label : "other", status, duration);
+}
+
+std::string front::new_id() {
+  return random_id(context_.draw(), context_.draw());
+}
+
+}  // namespace lorica

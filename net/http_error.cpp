@@ -1,0 +1,106 @@
+#include "net/http_error.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+#include "core/json.hpp"
+
+namespace lorica {
+namespace {
+
+constexpr std::string_view generation_prefix = "Request failed during generation: ";
+
+struct error_row {
+  errc code;
+  int openai_status;
+  std::string_view openai_type;
+  int native_status;
+  std::string_view native_type;
+};
+
+// The only place that knows what an error looks like on the wire.
+constexpr error_row rows[] = {
+    {errc::malformed, 400, "BadRequestError", 400, "validation"},
+    {errc::invalid, 400, "BadRequestError", 422, "validation"},
+    {errc::unknown_adapter, 404, "NotFoundError", 404, "validation"},
+    {errc::bad_adapter, 400, "BadRequestError", 424, "generation"},
+    {errc::bad_model, 500, "InternalServerError", 424, "generation"},
+    {errc::bad_config, 500, "InternalServerError", 424, "generation"},
+    {errc::unauthorized, 401, "authentication_error", 401, "authentication"},
+    {errc::overloaded, 429, "rate_limit_error", 429, "overloaded"},
+    {errc::payload_too_large, 413, "BadRequestError", 413, "validation"},
+    {errc::unsupported_media, 415, "BadRequestError", 415, "validation"},
+    {errc::unknown_route, 404, "NotFoundError", 404, "validation"},
+    {errc::wrong_method, 405, "BadRequestError", 405, "validation"},
+    {errc::header_too_large, 431, "BadRequestError", 431, "validation"},
+    {errc::out_of_memory, 500, "InternalServerError", 424, "generation"},
+    {errc::generation_failed, 500, "InternalServerError", 424, "generation"},
+    {errc::incomplete, 500, "InternalServerError", 500, "incomplete_generation"},
+    {errc::unavailable, 503, "unavailable_error", 503, "healthcheck"},
+    {errc::cancelled, 500, "InternalServerError", 500, "incomplete_generation"},
+    {errc::timeout, 504, "InternalServerError", 504, "incomplete_generation"},
+    {errc::io, 500, "InternalServerError", 424, "generation"},
+    {errc::unsupported, 400, "BadRequestError", 422, "validation"},
+    {errc::internal, 500, "InternalServerError", 424, "generation"},
+};
+
+const error_row& row_of(errc code) noexcept {
+  auto at =
+      std::find_if(std::begin(rows), std::end(rows), [=](const error_row& r) { return r.code == code; });
+  return at == std::end(rows) ? rows[std::size(rows) - 1] : *at;
+}
+
+std::string text_of(const error_row& row, const error& why) {
+  auto text = why.text.empty() ? std::string("The server gives no reason") : why.text;
+  if (row.native_type != "generation" || text.starts_with(generation_prefix)) return text;
+  return std::string(generation_prefix) + text;
+}
+
+std::string body_of(api_style style, const error_row& row, const error& why, int status) {
+  json_writer w;
+  if (style == api_style::native) {
+    w.begin_object().key("error").string(text_of(row, why)).key("error_type").string(row.native_type);
+    w.end_object();
+    return w.take();
+  }
+  w.begin_object().key("error").begin_object();
+  w.key("message").string(why.text.empty() ? "The server gives no reason" : why.text);
+  w.key("type").string(row.openai_type).key("param");
+  if (why.param.empty())
+    w.null();
+  else
+    w.string(why.param);
+  w.key("code").integer(status).end_object();
+  w.key("error_type").string(why.reason.empty() ? row.native_type : why.reason).end_object();
+  return w.take();
+}
+
+}  // namespace
+
+int status_of(api_style style, const error& why) noexcept {
+  auto& row = row_of(why.code);
+  return style == api_style::native ? row.native_status : row.openai_status;
+}
+
+std::string error_body(api_style style, const error& why) {
+  return body_of(style, row_of(why.code), why, status_of(style, why));
+}
+
+http_reply error_reply(api_style style, const error& why) {
+  return error_reply(style, why, status_of(style, why));
+}
+
+http_reply error_reply(api_style style, const error& why, int status) {
+  auto out = json_reply(status, body_of(style, row_of(why.code), why, status));
+  if (status == 429 || status == 503) out.fields.push_back({"Retry-After", "1"});
+  if (status == 401) out.fields.push_back({"WWW-Authenticate", "Bearer"});
+  // A popular client repeats a 503 at once and without end; a new connection slows it down.
+  out.close = status == 503;
+  return out;
+}
+
+error invalid_field(std::string text, std::string param) {
+  return fail(errc::invalid, "Input validation error: " + text, {}, std::move(param));
+}
+
+}  // namespace lorica

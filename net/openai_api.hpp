@@ -1,0 +1,21 @@
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "net/api_context.hpp"
+#include "net/reply_channel.hpp"
+
+namespace lorica {
+
+/// Answers `POST /v1/completions`.
+void answer_completions(api_context& context, const http_request& request,
+                        std::shared_ptr<reply_channel> channel);
+
+/// `GET /v1/models`: the base first, then the adapters that are ready.
+http_reply list_models(const api_context& context);
+
+/// `GET /v1/models/{id}`: one card, or 404.
+http_reply show_model(const api_context& context, std::string_view id);
+
+}  // namespace lorica

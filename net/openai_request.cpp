@@ -1,0 +1,208 @@
+#include "net/openai_request.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "core/checked.hpp"
+#include "net/field_reader.hpp"
+#include "net/http_error.hpp"
+#include "net/model_name.hpp"
+
+namespace lorica {
+namespace {
+
+constexpr std::uint32_t default_max_tokens = 16;
+
+using prompt_value = std::variant<std::string, std::vector<token_id>>;
+
+std::optional<std::vector<token_id>> ids_of(const value::array& list) {
+  std::vector<token_id> out;
+  out.reserve(list.size());
+  for (auto& item : list) {
+    auto n = item.as_int();
+    auto id = n && *n >= 0 ? checked_cast<token_id>(*n) : std::nullopt;
+    if (!id) return std::nullopt;
+    out.push_back(*id);
+  }
+  return out;
+}
+
+std::optional<prompt_value> one_prompt(const value& v) {
+  if (auto text = v.as_string()) return *text;
+  auto list = v.as_array();
+  if (!list || list->empty()) return std::nullopt;
+  if (auto ids = ids_of(*list)) return *std::move(ids);
+  return std::nullopt;
+}
+
+bool is_empty(const prompt_value& p) {
+  return std::visit([](auto& text_or_ids) { return text_or_ids.empty(); }, p);
+}
+
+/// One pass over the body: each method reads some fields and refuses what does not fit.
+class completion_reader {
+ public:
+  completion_reader(const value& body, const server_info& info, openai_request& out)
+      : fields_(&body), info_(info), out_(out) {}
+
+  std::optional<error> read(std::uint64_t seed) {
+    model();
+    prompt();
+    sampling(seed);
+    lengths();
+    texts();
+    stream();
+    unserved();
+    return fields_.refusal();
+  }
+
+ private:
+  void model() {
+    auto asked = fields_.text("model").value_or("");
+    auto second = adapter_of(fields_.text("adapter_id").value_or(""), info_);
+    out_.model = asked.empty() ? info_.model_id : asked;
+    auto adapter = adapter_of(asked, info_);
+    fields_.demand(adapter.empty() || second.empty() || adapter == second, "adapter_id",
+                   "`model` and `adapter_id` name two different adapters; leave one out");
+    out_.generation.adapter = adapter.empty() ? second : adapter;
+  }
+
+  void prompt() {
+    auto v = fields_.raw("prompt");
+    fields_.demand(v != nullptr, "prompt", "`prompt` is missing; it must be a string or a list of token ids");
+    if (!v) return;
+    auto list = v->as_array();
+    bool many = list && !list->empty() && !list->front().is_number();
+    fields_.demand(
+        !many || list->size() == 1, "prompt",
+        fmt::format("`prompt` holds {} prompts; send one in each request", list ? list->size() : 1));
+    auto text_or_ids = one_prompt(many ? list->front() : *v);
+    fields_.demand(text_or_ids.has_value(), "prompt", "`prompt` must be a string or a list of token ids");
+    if (!text_or_ids) return;
+    fields_.demand(!is_empty(*text_or_ids), "prompt", "`prompt` cannot be empty");
+    out_.generation.prompt = *std::move(text_or_ids);
+  }
+
+  void sampling(std::uint64_t seed) {
+    auto& s = out_.generation.sampling;
+    auto temperature = fields_.number("temperature").value_or(1.0f);
+    fields_.demand(temperature >= 0, "temperature", "`temperature` must be positive, or 0 for greedy");
+    s.sample = temperature > 0;
+    s.temperature = s.sample ? temperature : 1.0f;
+    if (auto p = fields_.number("top_p")) {
+      fields_.demand(*p > 0 && *p <= 1, "top_p", "`top_p` must be > 0.0 and <= 1.0");
+      s.top_p = *p;
+    }
+    if (auto k = fields_.integer("top_k")) {
+      auto count = *k == -1 ? std::optional<std::uint32_t>(0) : checked_cast<std::uint32_t>(*k);
+      fields_.demand(count.has_value(), "top_k", "`top_k` must be positive, or -1 or 0 for off");
+      s.top_k = count.value_or(0);
+    }
+    if (auto x = fields_.number("repetition_penalty")) {
+      fields_.demand(*x > 0, "repetition_penalty", "`repetition_penalty` must be strictly positive");
+      s.repetition_penalty = *x;
+    }
+    if (auto x = fields_.number("frequency_penalty")) {
+      fields_.demand(*x >= -2 && *x <= 2, "frequency_penalty",
+                     "`frequency_penalty` must be >= -2.0 and <= 2.0");
+      s.frequency_penalty = *x;
+    }
+    auto given = fields_.integer("seed");
+    s.seed = given ? static_cast<std::uint64_t>(*given) : seed;
+  }
+
+  void lengths() {
+    auto& g = out_.generation;
+    auto name = fields_.raw("max_completion_tokens") ? "max_completion_tokens" : "max_tokens";
+    g.max_new_tokens = positive(name, info_.max_total_tokens).value_or(default_max_tokens);
+    g.truncate = positive("truncate_prompt_tokens", info_.max_input_tokens);
+  }
+
+  std::optional<std::uint32_t> positive(std::string_view name, std::uint32_t most) {
+    auto n = fields_.integer(name);
+    if (!n) return std::nullopt;
+    fields_.demand(*n > 0, name, fmt::format("`{}` must be strictly positive", name));
+    fields_.demand(*n <= most, name, fmt::format("`{}` must be <= {}. Given: {}", name, most, *n));
+    return checked_cast<std::uint32_t>(*n);
+  }
+
+  void texts() {
+    auto& g = out_.generation;
+    g.stop = fields_.text_or_texts("stop").value_or(std::vector<std::string>{});
+    fields_.demand(g.stop.size() <= info_.max_stop_sequences, "stop",
+                   fmt::format("`stop` supports up to {} stop sequences. Given: {}", info_.max_stop_sequences,
+                               g.stop.size()));
+    for (auto& s : g.stop)
+      fields_.demand(!s.empty(), "stop", "`stop` must not hold an empty string");
+    g.include_stop = fields_.boolean("include_stop_str_in_output").value_or(false);
+    g.ignore_eos = fields_.boolean("ignore_eos").value_or(false);
+    g.add_special_tokens = fields_.boolean("add_special_tokens").value_or(true);
+    g.skip_special_tokens = fields_.boolean("skip_special_tokens").value_or(true);
+  }
+
+  void stream() {
+    out_.stream = fields_.boolean("stream").value_or(false);
+    auto options = fields_.raw("stream_options");
+    if (!options) return;
+    fields_.demand(out_.stream, "stream_options", "`stream_options` needs `stream` to be true");
+    fields_.demand(options->as_object() != nullptr, "stream_options", "`stream_options` must be an object");
+    field_reader inner(options);
+    if (inner.boolean("include_usage").value_or(false)) out_.usage = usage_chunks::last;
+    if (inner.boolean("continuous_usage_stats").value_or(false)) out_.usage = usage_chunks::every;
+    if (inner.refusal()) fields_.demand(false, "stream_options", "`stream_options` holds booleans only");
+  }
+
+  void unserved() {
+    for (auto name : {"n", "best_of", "length_penalty"})
+      fields_.not_served_unless_neutral(name, 1);
+    if (auto logprobs = fields_.raw("logprobs"); logprobs && !logprobs->as_bool())
+      fields_.not_served("logprobs");
+    if (auto format = fields_.raw("response_format")) {
+      auto type = format->find("type");
+      if (!type || !type->as_string() || *type->as_string() != "text") fields_.not_served("response_format");
+    }
+    for (auto name : {"logprobs",
+                      "echo",
+                      "suffix",
+                      "logit_bias",
+                      "presence_penalty",
+                      "min_p",
+                      "min_tokens",
+                      "typical_p",
+                      "stop_token_ids",
+                      "bad_words",
+                      "allowed_token_ids",
+                      "prompt_logprobs",
+                      "top_logprobs",
+                      "use_beam_search",
+                      "return_tokens_as_token_ids",
+                      "return_token_ids",
+                      "prompt_embeds",
+                      "structured_outputs",
+                      "guided_json",
+                      "guided_regex",
+                      "guided_choice",
+                      "guided_grammar",
+                      "grammar",
+                      "adapter_source",
+                      "merged_adapters",
+                      "api_token"})
+      fields_.not_served_unless_neutral(name);
+  }
+
+  field_reader fields_;
+  const server_info& info_;
+  openai_request& out_;
+};
+
+}  // namespace
+
+result<openai_request> read_openai_request(const value& body, const server_info& info, std::uint64_t seed) {
+  if (!body.as_object()) return fail(errc::malformed, "The body must be a JSON object");
+  openai_request out;
+  if (auto refusal = completion_reader(body, info, out).read(seed)) return *std::move(refusal);
+  return out;
+}
+
+}  // namespace lorica

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/error.hpp"
+#include "net/http_error.hpp"
+
+namespace lorica {
+
+/// What can be asked for.
+enum class route_id : std::uint8_t {
+  root_health,
+  root_generate,
+  health,
+  ping,
+  generate,
+  generate_stream,
+  completions,
+  tokenize,
+  info,
+  metrics,
+  models,
+  model,
+};
+
+/// Who may ask.
+enum class route_access : std::uint8_t { open, key };
+
+/// One line of the table.
+struct route {
+  route_id id;
+  std::string_view method;
+  std::string_view path;  ///< one that ends in `/` (but is not `/`) takes the rest of the path as a name
+  api_style style;
+  route_access access;
+  std::string_view label;  ///< in metrics
+};
+
+/// A route that was found, with the decoded rest of the path.
+struct route_match {
+  const route* where = nullptr;
+  std::string name;
+};
+
+/// Finds the route of a request; HEAD counts as GET. Otherwise `errc::unknown_route`, `errc::wrong_method`
+/// (see `allowed_methods`) or `errc::malformed` for a target that cannot be read.
+result<route_match> find_route(std::string_view method, std::string_view path);
+
+/// Methods of a path for `Allow`, like `GET, HEAD, OPTIONS`; empty when there is no such path.
+std::string allowed_methods(std::string_view path);
+
+/// The style of answers to a path, also of one that does not exist.
+api_style style_of(std::string_view path) noexcept;
+
+/// `text` with %XX decoded once; nothing when an escape is broken or stands for NUL.
+std::optional<std::string> percent_decoded(std::string_view text);
+
+}  // namespace lorica

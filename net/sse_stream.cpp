@@ -1,0 +1,57 @@
+#include "net/sse_stream.hpp"
+
+namespace lorica {
+
+std::string as_event(std::string_view json) {
+  std::string out;
+  out.reserve(json.size() + 8);
+  return out.append("data: ").append(json).append("\n\n");
+}
+
+sse_stream::sse_stream(std::shared_ptr<reply_channel> channel, admission::permit place,
+                       std::unique_ptr<event_format> format)
+    : channel_(std::move(channel)), place_(std::move(place)), format_(std::move(format)) {}
+
+sse_stream::~sse_stream() {
+  if (!ended_) channel_->break_stream();
+}
+
+void sse_stream::started(generation_started facts) {
+  http_reply head;
+  head.content_type = "text/event-stream";
+  head.fields = format_->fields(facts);
+  head.fields.push_back({"Cache-Control", "no-cache"});
+  head.fields.push_back({"X-Accel-Buffering", "no"});
+  begun_ = true;
+  channel_->begin_stream(std::move(head));
+}
+
+void sse_stream::chunk(generation_chunk tokens) {
+  send(format_->chunk(tokens));
+}
+void sse_stream::finished(generation_finish end) {
+  send(format_->finished(end));
+}
+
+void sse_stream::done(generation_timings) {
+  ended_ = true;
+  auto last = format_->done();
+  place_.release();
+  send(last);
+  channel_->end_stream();
+}
+
+void sse_stream::failed(error why) {
+  ended_ = true;
+  place_.release();
+  if (!begun_) return channel_->reply(format_->refused(why));
+  send(format_->failed(why));
+  channel_->end_stream();
+}
+
+void sse_stream::send(const event_format::events& events) {
+  for (auto& json : events)
+    channel_->send(as_event(json));
+}
+
+}  // namespace lorica

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/response_sink.hpp"
+#include "net/admission.hpp"
+#include "net/event_format.hpp"
+#include "net/reply_channel.hpp"
+
+namespace lorica {
+
+/// The sink of a streamed answer: server-sent events, one write each. Status and head go out at `started`; a
+/// failure before it is a plain error reply, a later one is an event and the clean end. A sink that is let go
+/// without an end breaks its stream.
+class sse_stream final : public response_sink {
+ public:
+  sse_stream(std::shared_ptr<reply_channel> channel, admission::permit place,
+             std::unique_ptr<event_format> format);
+  ~sse_stream() override;
+
+  void started(generation_started facts) override;
+  void chunk(generation_chunk tokens) override;
+  void finished(generation_finish end) override;
+  void done(generation_timings timings) override;
+  void failed(error why) override;
+  bool saturated() const noexcept override { return channel_->saturated(); }
+
+ private:
+  void send(const event_format::events& events);
+
+  std::shared_ptr<reply_channel> channel_;
+  admission::permit place_;
+  std::unique_ptr<event_format> format_;
+  bool begun_ = false;
+  bool ended_ = false;
+};
+
+/// `json` as an event: `data: `, the text, a blank line.
+std::string as_event(std::string_view json);
+
+}  // namespace lorica

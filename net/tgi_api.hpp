@@ -1,0 +1,19 @@
+#pragma once
+
+#include <memory>
+
+#include "net/api_context.hpp"
+#include "net/reply_channel.hpp"
+#include "net/tgi_request.hpp"
+
+namespace lorica {
+
+/// Answers `/generate`, `/generate_stream` and `POST /`.
+void answer_generate(api_context& context, const http_request& request, tgi_surface surface,
+                     std::shared_ptr<reply_channel> channel);
+
+/// Answers `/tokenize`.
+void answer_tokenize(api_context& context, const http_request& request,
+                     std::shared_ptr<reply_channel> channel);
+
+}  // namespace lorica
