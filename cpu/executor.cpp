@@ -253,8 +253,8 @@ class cpu_executor final : public executor {
     auto& group = static_cast<const cpu_packed_adapter*>(use.adapter)->group(layer, input);
     if (group.ranks == 0) return;
     auto in = x.size() / options_.max_rows, out = y.size() / options_.max_rows;
-    // Members that all compute A x need a place each; with few rows the array has room for all.
-    auto scratch_row = member == no_split ? rows.first : member * rows.count;
+    // Members that all compute A x need a place each, wherever the others are: fewer than 2 * size rows.
+    auto scratch_row = member == no_split ? rows.first : member * 2 * team_->size();
     auto* u = arrays_.shrunk.data() + std::size_t{scratch_row} * options_.max_adapter_ranks;
     kernels_.shrink({x.data() + rows.first * in, in, rows.count, static_cast<std::uint32_t>(in), group.a,
                      group.ranks, u, options_.max_adapter_ranks});
