@@ -50,6 +50,27 @@ std::vector<run> runs() {
           {"one at a time", alone, 17}};
 }
 
+/// Any bounds, however odd.
+planner_options random_options(std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  auto between = [&random](std::uint32_t low, std::uint32_t high) {
+    return low + static_cast<std::uint32_t>(random() % (high - low + 1));
+  };
+  planner_options o;
+  o.block_tokens = between(1, 9);
+  o.blocks = between(20, 300) / o.block_tokens + 20;
+  o.max_sequences = between(1, 20);
+  o.max_rows = between(1, 60);
+  o.max_positions = between(20, 150);
+  o.max_prefill_tokens = between(0, 2) == 0 ? 0 : between(1, 40);
+  o.max_total_tokens = between(0, 1) == 0 ? 0 : between(60, 400);
+  o.max_waiting = between(1, 60);
+  o.max_adapters_per_step = between(0, 3);
+  o.leases_ahead = between(0, 3);
+  o.eos = {0};
+  return o;
+}
+
 }  // namespace
 
 TEST_CASE("whatever is called in whatever order, the plan keeps its promises") {
@@ -77,4 +98,18 @@ TEST_CASE("ending everything ends everything once, in the middle of any traffic"
     REQUIRE_NOTHROW(world.end_all());
     REQUIRE_NOTHROW(world.drain());
   }
+}
+
+TEST_CASE("the promises hold with bounds of any size") {
+  std::uint64_t finished = 0;
+  for (std::uint64_t seed = 1000; seed < 1040; ++seed) {
+    INFO("seed " << seed);
+    planner_world world(random_options(seed), seed);
+    for (int i = 0; i < 5000; ++i)
+      REQUIRE_NOTHROW(world.act());
+    REQUIRE_NOTHROW(world.drain());
+    finished += world.finished;
+  }
+  std::cout << "planner, random bounds: seeds 1000 to 1039, finished " << finished << "\n";
+  CHECK(finished > 5000);
 }
