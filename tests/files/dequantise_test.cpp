@@ -57,12 +57,7 @@ TEST_CASE("every finite half becomes the float that numpy makes of it") {
     const float wide = half_to_float(static_cast<std::uint16_t>(bits));
     digest.update(raw(wide));
   }
-  std::string hex;
-  for (auto byte : digest.finish()) {
-    hex += "0123456789abcdef"[byte >> 4];
-    hex += "0123456789abcdef"[byte & 15];
-  }
-  CHECK(hex + "\n" == golden("f16.sha256"));
+  CHECK(hex_of(digest.finish()) + "\n" == golden("f16.sha256"));
 }
 
 TEST_CASE("infinite halves stay infinite and no number stays none") {

@@ -23,6 +23,17 @@ std::string raw(T number) {
   return out;
 }
 
+/// Lower-case hex digits of a digest.
+template <class Digest>
+std::string hex_of(const Digest& digest) {
+  std::string out;
+  for (std::uint8_t byte : digest) {
+    out += "0123456789abcdef"[byte >> 4];
+    out += "0123456789abcdef"[byte & 15];
+  }
+  return out;
+}
+
 /// A safetensors file: its length, `header` as it is, `data_bytes` zeros.
 inline std::string safetensors_file(const std::string& header, std::size_t data_bytes) {
   return raw<std::uint64_t>(header.size()) + header + std::string(data_bytes, '\0');
