@@ -57,7 +57,8 @@ struct batch {
 struct sampled_token {
   std::uint32_t sequence = 0;  ///< index into `batch::sequences`
   token_id token = 0;
-  float logprob = 0;  ///< natural logarithm over the full vocabulary, of the raw logits
+  float logprob = 0;  ///< natural logarithm over the full vocabulary, of the raw logits; NaN when they are
+                      ///< not finite, which ends the sequence
 };
 
 /// The result of a step: one entry per sequence with `sample`, in order.

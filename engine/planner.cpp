@@ -133,6 +133,9 @@ plan_outcome planner::complete(const step_output& output) {
 void planner::take_token(record& r, const sampled_token& sampled, plan_outcome& out) {
   // Nobody waits for the tokens of a sequence that was cancelled meanwhile.
   if (r.doomed) return end(r, *r.doomed, out);
+  // An adapter with absurd weights spoils its own rows only, so only its sequence ends.
+  if (!std::isfinite(sampled.logprob))
+    return end(r, fail(errc::generation_failed, "the model's output for this request is not finite"), out);
   r.tokens.push_back(sampled.token);
   out.tokens.push_back({r.facts.id, sampled.token, sampled.logprob});
   ++counts_.tokens;

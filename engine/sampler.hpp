@@ -32,7 +32,7 @@ struct token_choice {
 class sampler {
  public:
   /// `logits` [vocab >= 1], finite or -inf (not chosen while there is another). Logits that hold NaN or +inf
-  /// give a NaN as logprob, which the caller treats as a failed step.
+  /// give a NaN as logprob, which ends the sequence.
   token_choice choose(std::span<const float> logits, const sampling_context& context);
 
  private:

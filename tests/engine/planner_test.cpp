@@ -1,6 +1,6 @@
 #include "engine/planner.hpp"
 
-#include <algorithm>
+#include <limits>
 #include <map>
 
 #include "tests/catch.hpp"
@@ -451,6 +451,21 @@ TEST_CASE("a failed step ends its sequences, and only them") {
   CHECK(b.plan.stats().blocks_used == 0);
   b.run();
   CHECK(*b.ends.at(6) == finish_reason::length);
+}
+
+TEST_CASE("a sequence whose logits are not finite ends alone") {
+  bench_top b(four_slots());
+  b.submit(prompt_of(1, 3, 3));
+  b.submit(prompt_of(2, 3, 3));
+  auto step = b.plan.next_step();
+  REQUIRE(step);
+  auto output = all_sample(*step->work, 5);
+  output.tokens[0].logprob = std::numeric_limits<float>::quiet_NaN();
+  b.keep(b.plan.complete(output));
+  CHECK(b.ends.at(1).error().code == errc::generation_failed);
+  CHECK_FALSE(b.tokens.contains(1));
+  b.run();
+  CHECK(*b.ends.at(2) == finish_reason::length);
 }
 
 TEST_CASE("an output that does not match its step fails the step") {
