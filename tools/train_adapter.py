@@ -11,6 +11,7 @@ opens the card. The loss is on the completion and the end-of-sequence token only
 import argparse
 import json
 import math
+import os
 import random
 import shutil
 import sys
@@ -226,6 +227,8 @@ Licence: Apache-2.0, as the base model.
 def load_libraries():
     """Late, so that --help and wrong arguments are answered at once and without them."""
     global gguf_reference, peft, torch
+    # Threads that wait must sleep: on a machine with other work, spinning ones take four times the CPU time of the training itself.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         import gguf_reference
         import peft
