@@ -1,0 +1,175 @@
+#include "actors/adapters.hpp"
+
+#include <caf/event_based_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include "actors/executor.hpp"
+#include "actors/loader.hpp"
+#include "actors/payloads.hpp"
+#include "actors/telemetry.hpp"
+#include "tests/actors/fake_executor.hpp"
+#include "tests/actors/virtual_system.hpp"
+#include "tests/catch.hpp"
+
+using namespace lorica;
+using namespace lorica::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// What became of the wish for a lease.
+struct wish {
+  packed_ptr lease;
+  std::optional<error> refused;
+};
+
+/// The adapters over fakes, with room for two of the three.
+struct shelf {
+  int reads = 0;
+  std::string swapped;  ///< this directory holds something else from now on
+  std::optional<result<void>> decided;
+
+  fake_executor engine{executor_limits{}};
+  metrics counters;
+  virtual_system world;
+  std::shared_ptr<session_roster> roster = std::make_shared<session_roster>();
+  std::shared_ptr<status_board> board = std::make_shared<status_board>(counters, roster);
+  telemetry_actor telemetry = spawn_telemetry(world.system(), counters);
+  loader_actor loader = spawn_loader(
+      world.system(),
+      {engine.packer(), world.clock, [this](const auto& path, auto stop) { return read(path, stop); }},
+      placement::shared_threads);
+  executor_actor executor = spawn_executor(world.system(), engine, loader, placement::shared_threads);
+  adapters_actor adapters =
+      spawn_adapters(world.system(), {{{"a", "a"}, {"b", "b"}, {"c", "c"}},
+                                      false,
+                                      250,
+                                      1000,
+                                      loader,
+                                      executor,
+                                      telemetry,
+                                      board,
+                                      world.clock,
+                                      {},
+                                      [this](result<void> outcome) { decided = std::move(outcome); }});
+
+  shelf() { world.run(); }
+  ~shelf() {
+    world.pass(1s);
+    world.end({adapters, executor, loader, telemetry});
+  }
+
+  result<loaded_adapter> read(const std::string& directory, std::stop_token stop) {
+    ++reads;
+    return read_fake(directory == swapped ? "other" : directory, stop);
+  }
+
+  version_reference_ptr meaning(const std::string& name) {
+    version_reference_ptr out;
+    auto ask = [&](caf::event_based_actor* self, const std::string& name) {
+      self->request(adapters, caf::infinite, atom::resolve::value, name)
+          .then([&](const resolve_reply& reply) { out = (**reply).meaning; });
+    };
+    world.system().spawn(ask, name);
+    world.run();
+    return out;
+  }
+
+  std::shared_ptr<wish> acquire(const version_reference_ptr& what) {
+    auto out = std::make_shared<wish>();
+    auto ask = [&, out](caf::event_based_actor* self, const version_reference_ptr& what) {
+      self->request(adapters, caf::infinite, atom::acquire::value, what)
+          .then([out](const lease_reply& reply) {
+            if (*reply) {
+              out->lease = **reply;
+            } else {
+              out->refused = reply->error();
+            }
+          });
+    };
+    world.system().spawn(ask, what);
+    return out;
+  }
+
+  /// The one that had to leave.
+  std::string absent() {
+    for (auto& adapter : status()->adapters)
+      if (adapter.tier == "disk") return adapter.name;
+    return {};
+  }
+
+  std::shared_ptr<const status_snapshot> status() {
+    world.pass(100ms);
+    return board->snapshot();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("more start-up adapters than the budget holds are all decided, and the first ones left") {
+  shelf s;
+  REQUIRE(s.decided.has_value());
+  CHECK(s.decided->has_value());
+  CHECK(s.reads == 3);
+  auto all = s.status()->adapters;
+  REQUIRE(all.size() == 3);
+  int resident = 0;
+  for (auto& adapter : all) {
+    CHECK(adapter.state == "ready");
+    CHECK(adapter.created == 1000);
+    resident += adapter.tier == "device";
+  }
+  CHECK(resident == 2);
+  CHECK(fake_executor::alive == 2);
+}
+
+TEST_CASE("many wishes for one version share one load, and its bytes go back with the last lease") {
+  shelf s;
+  auto name = s.absent();
+  auto gone = s.meaning(name);
+  std::vector<std::shared_ptr<wish>> wishes;
+  for (int i = 0; i < 5; ++i)
+    wishes.push_back(s.acquire(gone));
+  s.world.run();
+  for (auto& w : wishes) {
+    REQUIRE(w->lease);
+    CHECK(w->lease->version() == version_of(name));
+  }
+  CHECK(s.reads == 4);
+  CHECK(s.status()->leases == 5);
+  wishes.clear();
+  CHECK(s.status()->leases == 0);
+  CHECK(fake_executor::alive == 2);
+}
+
+TEST_CASE("a version that has no room waits until a lease ends") {
+  shelf s;
+  auto held_b = s.acquire(s.meaning("b"));
+  auto held_c = s.acquire(s.meaning("c"));
+  auto late = s.acquire(s.meaning("a"));
+  s.world.run();
+  REQUIRE(held_b->lease);
+  REQUIRE(held_c->lease);
+  CHECK_FALSE(late->lease);
+  CHECK_FALSE(late->refused.has_value());
+  held_b->lease.reset();
+  s.world.run();
+  CHECK(late->lease);
+  CHECK(fake_executor::alive == 2);
+}
+
+TEST_CASE("files that changed under a version are refused instead of served") {
+  shelf s;
+  auto name = s.absent();
+  auto gone = s.meaning(name);
+  s.swapped = name;
+  auto w = s.acquire(gone);
+  s.world.run();
+  REQUIRE(w->refused.has_value());
+  CHECK(w->refused->code == errc::bad_adapter);
+  CHECK(w->refused->reason == "content_changed");
+  s.swapped.clear();
+  auto again = s.acquire(gone);
+  s.world.run();
+  CHECK(again->lease);
+}
