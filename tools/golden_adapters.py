@@ -61,7 +61,9 @@ VARIANTS = [
         },
     ),
     Variant("one-layer", {"r": 8, "lora_alpha": 16, "target_modules": ["o_proj", "up_proj"], "layers_to_transform": [1]}),
-    Variant("regex-targets", {"r": 6, "lora_alpha": 12, "target_modules": r".*\.layers\.0\.(self_attn\.(q|k|v)_proj|mlp\.gate_proj)"}),
+    Variant(
+        "regex-targets", {"r": 6, "lora_alpha": 12, "target_modules": r".*\.layers\.0\.(self_attn\.(q|k|v)_proj|mlp\.gate_proj)"}
+    ),
     Variant("all-linear", {"r": 3, "lora_alpha": 6, "target_modules": "all-linear"}),
     Variant("float-alpha", {"r": 8, "lora_alpha": 12.5, "target_modules": ["v_proj", "down_proj"]}),
     Variant("negative-alpha", {"r": 2, "lora_alpha": -4, "target_modules": ["v_proj", "gate_proj"]}),
@@ -73,7 +75,9 @@ VARIANTS = [
         {"r": 4, "lora_alpha": 8, "target_modules": ["v_proj", "o_proj"]},
         rename=((".lora_A.weight", ".lora_A.default.weight"), (".lora_B.weight", ".lora_B.default.weight")),
     ),
-    Variant("bare-keys", {"r": 4, "lora_alpha": 8, "target_modules": ["v_proj", "gate_proj"]}, rename=(("base_model.model.", ""),)),
+    Variant(
+        "bare-keys", {"r": 4, "lora_alpha": 8, "target_modules": ["v_proj", "gate_proj"]}, rename=(("base_model.model.", ""),)
+    ),
 ]
 # What GGUF files and the second spelling of a config are tried with: k and q are in it.
 FEW = ["r8-q-v", "patterns", "all-linear"]
@@ -130,4 +134,3 @@ def _rewrite(folder, change):
     with safe_open(path, "pt") as file:
         tensors = dict(change(name, file.get_tensor(name)) for name in sorted(file.keys()))
     save_file(tensors, path, metadata={"format": "pt"})
-

@@ -79,7 +79,7 @@ def cases_of(name, base, eos, variants, adapter_source=None):
         found = clear_cases(variant.name, adapted, eos, f"{name}/{variant.name}")
         base = adapted.unload()
         plain = base_answers(base, eos, found)
-        differ = [case["token_ids"] != answer for case, answer in zip(found, plain)]
+        differ = [case["token_ids"] != answer for case, answer in zip(found, plain, strict=True)]
         assert not any(differ) if variant.zero_b else all(differ), f"{name}/{variant.name}: {differ}"
         cases += found
     distinct = {token for case in cases for token in case["token_ids"]}
