@@ -12,7 +12,7 @@ using namespace lorica::testing;
 
 namespace {
 
-const std::string tiny_model = LORICA_TEST_DATA "/golden/models/llama_tied_gqa";
+const std::string tiny_model = LORICA_TEST_DATA "/golden/models/llama-tied-gqa";
 
 /// Reads a stream and leaves after `most` pieces; true when what was read is well-formed.
 bool stream_some(std::uint16_t port, int id, int most) {
@@ -37,7 +37,7 @@ bool at_rest(const server_process& server) {
 
 TEST_CASE("64 streams with random departures give back blocks, leases, sessions and descriptors") {
   server_process server({"--model-id", tiny_model, "--lora-adapters",
-                         "one=" LORICA_TEST_DATA "/golden/adapters/llama_tied_gqa/r8_qv"});
+                         "one=" LORICA_TEST_DATA "/golden/adapters/llama-tied-gqa/r8-q-v"});
   REQUIRE(stream_some(server.port(), 0, 1'000'000));
   REQUIRE(eventually([&] { return at_rest(server); }));
   auto before = server.descriptors();

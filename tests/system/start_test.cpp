@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const std::string tiny_model = LORICA_TEST_DATA "/golden/models/llama_tied_gqa";
+const std::string tiny_model = LORICA_TEST_DATA "/golden/models/llama-tied-gqa";
 
 /// A directory that looks like an adapter but is refused.
 class bad_adapter {
