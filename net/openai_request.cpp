@@ -148,8 +148,9 @@ class completion_reader {
     fields_.demand(out_.stream, "stream_options", "`stream_options` needs `stream` to be true");
     fields_.demand(options->as_object() != nullptr, "stream_options", "`stream_options` must be an object");
     field_reader inner(options);
-    if (inner.boolean("include_usage").value_or(false)) out_.usage = usage_chunks::last;
-    if (inner.boolean("continuous_usage_stats").value_or(false)) out_.usage = usage_chunks::every;
+    auto every = inner.boolean("continuous_usage_stats").value_or(false);
+    if (inner.boolean("include_usage").value_or(false))
+      out_.usage = every ? usage_chunks::every : usage_chunks::last;
     if (inner.refusal()) fields_.demand(false, "stream_options", "`stream_options` holds booleans only");
   }
 

@@ -1,0 +1,146 @@
+#include "net/openai_request.hpp"
+
+#include "core/json.hpp"
+#include "tests/catch.hpp"
+#include "tests/net/fake_services.hpp"
+
+using namespace lorica;
+using lorica::testing::test_info;
+
+namespace {
+
+result<openai_request> read(const std::string& fields) {
+  auto body = parse_json("{" + fields + "}");
+  REQUIRE(body);
+  return read_openai_request(*body, test_info(), 42);
+}
+
+result<openai_request> with(const std::string& fields) {
+  return read(R"("prompt":"a",)" + fields);
+}
+
+}  // namespace
+
+TEST_CASE("completions refuse by name what is out of range") {
+  struct expectation {
+    std::string fields;
+    std::string text;
+  };
+  const expectation table[] = {
+      {R"("temperature":-0.1)", "`temperature` must be positive, or 0 for greedy"},
+      {R"("top_p":0)", "`top_p` must be > 0.0 and <= 1.0"},
+      {R"("top_p":1.1)", "`top_p` must be > 0.0 and <= 1.0"},
+      {R"("top_k":-2)", "`top_k` must be positive, or -1 or 0 for off"},
+      {R"("repetition_penalty":0)", "`repetition_penalty` must be strictly positive"},
+      {R"("frequency_penalty":3)", "`frequency_penalty` must be >= -2.0 and <= 2.0"},
+      {R"("max_tokens":0)", "`max_tokens` must be strictly positive"},
+      {R"("max_tokens":2000)", "`max_tokens` must be <= 1024. Given: 2000"},
+      {R"("seed":9223372036854775808)", "`seed` is too large"},
+      {R"("stop":["a","b","c","d","e"])", "`stop` supports up to 4 stop sequences. Given: 5"},
+      {R"("stop":5)", "`stop` must be a string or a list of strings. Given: number"},
+      {R"("stream_options":{})", "`stream_options` needs `stream` to be true"},
+      {R"("model":"x","adapter_id":"y")",
+       "`model` and `adapter_id` name two different adapters; leave one out"},
+      {R"("model":5)", "`model` must be a string. Given: number"},
+  };
+  for (auto& row : table) {
+    INFO(row.fields);
+    auto got = with(row.fields);
+    REQUIRE_FALSE(got);
+    CHECK(got.error().code == errc::invalid);
+    CHECK(got.error().text == "Input validation error: " + row.text);
+  }
+}
+
+TEST_CASE("completions refuse by name what is known but not served") {
+  for (std::string field : {R"("n":2)",
+                            R"("best_of":2)",
+                            R"("logprobs":0)",
+                            R"("logprobs":5)",
+                            R"("logprobs":true)",
+                            R"("echo":true)",
+                            R"("suffix":"x")",
+                            R"("logit_bias":{"1":2})",
+                            R"("presence_penalty":1)",
+                            R"("min_p":0.1)",
+                            R"("min_tokens":3)",
+                            R"("stop_token_ids":[1])",
+                            R"("bad_words":["a"])",
+                            R"("use_beam_search":true)",
+                            R"("response_format":{"type":"json_object"})",
+                            R"("guided_json":{"type":"object"})",
+                            R"("structured_outputs":{"regex":"a"})",
+                            R"("prompt_logprobs":1)",
+                            R"("length_penalty":2)",
+                            R"("merged_adapters":{"ids":["a"]})"}) {
+    INFO(field);
+    auto got = with(field);
+    REQUIRE_FALSE(got);
+    CHECK(got.error().code == errc::unsupported);
+    CHECK(got.error().text ==
+          "Input validation error: `" + got.error().param + "` is not served; leave it out");
+    CHECK(field.find("\"" + got.error().param + "\"") == 0);
+  }
+}
+
+TEST_CASE("what real clients always send is taken") {
+  CHECK(with(
+      R"("frequency_penalty":0,"presence_penalty":0,"top_p":1,"n":1,"best_of":1,"temperature":0.7,)"
+      R"("logprobs":null,"seed":null,"max_tokens":256,"logit_bias":{},"echo":false,"suffix":null,"user":"u",)"
+      R"("tool_prompt":"x","response_format":{"type":"text"},"stop":null,"length_penalty":1)"));
+}
+
+TEST_CASE("a prompt is a string, ids, or a list of one of these") {
+  CHECK(std::get<std::string>(read(R"("prompt":"abc")")->generation.prompt) == "abc");
+  CHECK(std::get<std::string>(read(R"("prompt":["abc"])")->generation.prompt) == "abc");
+  CHECK(std::get<std::vector<token_id>>(read(R"("prompt":[1,2])")->generation.prompt) ==
+        std::vector<token_id>{1, 2});
+  CHECK(std::get<std::vector<token_id>>(read(R"("prompt":[[1,2]])")->generation.prompt) ==
+        std::vector<token_id>{1, 2});
+  for (auto bad : {R"("prompt":"")", R"("prompt":[])", R"("prompt":[""])", R"("prompt":["a","b"])",
+                   R"("prompt":[-1])", R"("prompt":[1.5])", R"("prompt":[3000000000])", R"("prompt":[1,"a"])",
+                   R"("prompt":5)", R"("model":"x")"}) {
+    INFO(bad);
+    auto got = read(bad);
+    REQUIRE_FALSE(got);
+    CHECK(got.error().param == "prompt");
+  }
+}
+
+TEST_CASE("absent means 16 tokens sampled at temperature one, zero means greedy") {
+  auto plain = read(R"("prompt":"a")");
+  CHECK(plain->generation.max_new_tokens == 16u);
+  CHECK(plain->generation.sampling == sampling_params{true, 1, 0, 1, 1, 0, 42});
+  CHECK(plain->model == "base-model");
+  auto greedy = with(R"("temperature":0,"top_k":-1)");
+  CHECK_FALSE(greedy->generation.sampling.sample);
+  CHECK(greedy->generation.sampling.top_k == 0);
+  auto all =
+      with(R"("temperature":0.5,"top_p":0.9,"top_k":3,"seed":-1,"stop":"x","max_tokens":5,"ignore_eos":true,)"
+           R"("repetition_penalty":1.5,"frequency_penalty":-1,"include_stop_str_in_output":true)");
+  CHECK(all->generation.sampling == sampling_params{true, 0.5f, 3, 0.9f, 1.5f, -1, UINT64_MAX});
+  CHECK(all->generation.stop == std::vector<std::string>{"x"});
+  CHECK((all->generation.ignore_eos && all->generation.include_stop));
+  CHECK(with(R"("max_tokens":5,"max_completion_tokens":9)")->generation.max_new_tokens == 9u);
+}
+
+TEST_CASE("the model picks the adapter; adapter_id counts when the model means the base") {
+  CHECK(with(R"("model":"sql")")->generation.adapter == "sql");
+  CHECK(with(R"("model":"org/name")")->generation.adapter == "org/name");
+  CHECK(with(R"("model":"tgi","adapter_id":"sql")")->generation.adapter == "sql");
+  CHECK(with(R"("model":"sql","adapter_id":"sql")")->generation.adapter == "sql");
+  CHECK(with(R"("model":"sql","adapter_id":null)")->generation.adapter == "sql");
+  CHECK(with(R"("model":"http://127.0.0.1:80")")->generation.adapter.empty());
+  CHECK(with(R"("model":"alias")")->model == "alias");
+  CHECK(with(R"("model":"")")->model == "base-model");
+}
+
+TEST_CASE("stream options say which chunks carry usage") {
+  CHECK(with(R"("stream":true)")->usage == usage_chunks::none);
+  CHECK(with(R"("stream":true,"stream_options":{"include_usage":true})")->usage == usage_chunks::last);
+  CHECK(
+      with(R"("stream":true,"stream_options":{"include_usage":true,"continuous_usage_stats":true})")->usage ==
+      usage_chunks::every);
+  CHECK_FALSE(with(R"("stream":true,"stream_options":{"include_usage":1})"));
+  CHECK_FALSE(with(R"("stream":true,"stream_options":5)"));
+}

@@ -1,0 +1,162 @@
+// The bytes that clients parse, as they must be.
+#include "net/openai_reply.hpp"
+#include "net/sse_stream.hpp"
+#include "net/tgi_reply.hpp"
+#include "tests/catch.hpp"
+#include "tests/net/fake_services.hpp"
+
+using namespace lorica;
+using namespace std::chrono_literals;
+
+namespace {
+
+generation_started facts() {
+  generation_started out;
+  out.prompt_tokens = 5;
+  return out;
+}
+
+collected two_tokens() {
+  collected all;
+  all.facts = facts();
+  collected::choice c;
+  c.tokens = {{12, " Hello", -0.4f, false, {}}, {2, "", -0.1f, true, "</s>"}};
+  c.end = {0, finish_reason::eos_token, " Hello", 2, 99};
+  all.choices.push_back(c);
+  all.timings = {2ms, 3ms, 40ms};
+  return all;
+}
+
+std::string joined(const std::vector<std::string>& parts) {
+  std::string out;
+  for (auto& p : parts)
+    out += p + "\n";
+  return out;
+}
+
+completion_identity identity() {
+  return {"cmpl-1", 1700000000, "sql", "0.1.0-cpu"};
+}
+
+}  // namespace
+
+TEST_CASE("a native stream of two tokens has exactly the bytes of the reference") {
+  tgi_wishes wishes;
+  wishes.details = true;
+  auto format = tgi_events(wishes);
+  format->fields(facts());
+  auto out = joined(format->chunk({0, {{12, " Hello", -0.4f, false, {}}}}));
+  out += joined(format->chunk({0, {{2, "", -0.1f, true, "</s>"}}, true}));
+  out += joined(format->finished({0, finish_reason::eos_token, " Hello", 2, 99}));
+  out += joined(format->done());
+  CHECK(
+      out ==
+      R"({"index":1,"token":{"id":12,"text":" Hello","logprob":-0.4,"special":false,"skipped":false},"generated_text":null,"details":null})"
+      "\n"
+      R"({"index":2,"token":{"id":2,"text":"</s>","logprob":-0.1,"special":true,"skipped":false},"generated_text":" Hello","details":{"finish_reason":"eos_token","generated_tokens":2,"seed":null,"input_length":5,"prompt_tokens":5}})"
+      "\n");
+  CHECK(as_event("{}") == "data: {}\n\n");
+}
+
+TEST_CASE("a native stream shows prompt and seed when they were asked for") {
+  tgi_wishes wishes;
+  wishes.details = true;
+  wishes.sampled = true;
+  wishes.full_text_prefix = "Hey";
+  auto format = tgi_events(wishes);
+  format->fields(facts());
+  CHECK(format->chunk({0, {{1, "a", -1, false, {}}, {2, "b", -1, false, {}}}, true}).size() == 1);
+  auto last = format->finished({0, finish_reason::length, "ab", 2, 99});
+  REQUIRE(last.size() == 1);
+  CHECK_THAT(last[0], Catch::Contains(R"("text":"b")") && Catch::Contains(R"("generated_text":"Heyab")") &&
+                          Catch::Contains(R"("seed":99)"));
+}
+
+TEST_CASE("a native reply is an object, with details if asked for, and a list on the root") {
+  tgi_wishes wishes;
+  auto all = two_tokens();
+  CHECK(tgi_reply(wishes, all, {}).body == R"({"generated_text":" Hello"})");
+  wishes.list = true;
+  CHECK(tgi_reply(wishes, all, {}).body == R"([{"generated_text":" Hello"}])");
+  wishes.list = false;
+  wishes.details = true;
+  CHECK(
+      tgi_reply(wishes, all, {}).body ==
+      R"({"generated_text":" Hello","details":{"finish_reason":"eos_token","generated_tokens":2,"seed":null,"prefill":[],)"
+      R"("tokens":[{"id":12,"text":" Hello","logprob":-0.4,"special":false,"skipped":false},)"
+      R"({"id":2,"text":"</s>","logprob":-0.1,"special":true,"skipped":false}],"prompt_tokens":5,"skipped_tokens":0}})");
+}
+
+TEST_CASE("a native reply carries the adapter and TGI's times in its header") {
+  tgi_wishes wishes;
+  wishes.device = "cpu";
+  wishes.prompt_characters = 3;
+  auto all = two_tokens();
+  all.facts.served = lorica::testing::served_by_adapter();
+  auto reply = tgi_reply(wishes, all, clock_source::time_point(1500ms));
+  std::string fields;
+  for (auto& f : reply.fields)
+    fields += f.name + "=" + f.value + " ";
+  CHECK(fields ==
+        "x-adapter-id=sql x-adapter-version=ab0000000000 x-adapter-tier=device x-compute-type=cpu "
+        "x-compute-time=1.500000 x-compute-characters=3 x-total-time=1500 x-validation-time=2 x-queue-time=3 "
+        "x-inference-time=40 x-time-per-token=20 x-prompt-tokens=5 x-generated-tokens=2 x-total-tokens=7 ");
+}
+
+TEST_CASE("of several choices the one with the best mean log-probability wins, the others are listed") {
+  tgi_wishes wishes;
+  wishes.details = true;
+  wishes.sampled = true;
+  auto all = two_tokens();
+  all.choices.push_back(all.choices[0]);
+  all.choices[0].end.text = "worse";
+  all.choices[0].tokens[0].logprob = -5;
+  all.choices[1].end = {1, finish_reason::length, "better", 2, 100};
+  auto body = tgi_reply(wishes, all, {}).body;
+  CHECK(body.starts_with(R"({"generated_text":"better","details":{"finish_reason":"length")"));
+  CHECK_THAT(
+      body, Catch::Contains(R"("best_of_sequences":[{"generated_text":"worse","finish_reason":"eos_token")"));
+}
+
+TEST_CASE("a completion and its chunks have exactly OpenAI's shapes") {
+  CHECK(
+      completion_reply(identity(), two_tokens()).body ==
+      R"({"id":"cmpl-1","object":"text_completion","created":1700000000,"model":"sql","system_fingerprint":"0.1.0-cpu",)"
+      R"("choices":[{"index":0,"text":" Hello","logprobs":null,"finish_reason":"stop"}],)"
+      R"("usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}})");
+  auto format = completion_events(identity(), usage_chunks::last);
+  format->fields(facts());
+  const std::string head =
+      R"({"id":"cmpl-1","object":"text_completion","created":1700000000,"model":"sql","system_fingerprint":"0.1.0-cpu",)";
+  CHECK(joined(format->chunk({0, {{12, " Hello", -0.4f, false, {}}}})) ==
+        head + R"("choices":[{"index":0,"text":" Hello","logprobs":null,"finish_reason":null}]})" + "\n");
+  CHECK(format->chunk({0, {{2, "", -0.1f, true, "</s>"}}, true}).empty());
+  CHECK(joined(format->finished({0, finish_reason::stop_sequence, " Hello", 2, 99})) ==
+        head + R"("choices":[{"index":0,"text":"","logprobs":null,"finish_reason":"stop"}]})" + "\n");
+  CHECK(joined(format->done()) ==
+        head + R"("choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}})" +
+            "\n[DONE]\n");
+}
+
+TEST_CASE("usage is absent unless asked for, and in every chunk when asked for so") {
+  auto none = completion_events(identity(), usage_chunks::none);
+  none->fields(facts());
+  CHECK_THAT(joined(none->chunk({0, {{1, "a", -1, false, {}}}})), !Catch::Contains("usage"));
+  CHECK(joined(none->done()) == "[DONE]\n");
+  auto every = completion_events(identity(), usage_chunks::every);
+  every->fields(facts());
+  CHECK_THAT(joined(every->chunk({0, {{1, "a", -1, false, {}}}})),
+             Catch::Contains(R"("usage":{"prompt_tokens":5,"completion_tokens":1,"total_tokens":6})"));
+}
+
+TEST_CASE("a failure in a stream is an event; OpenAI's streams end with [DONE] also then") {
+  auto why = fail(errc::incomplete, "Incomplete generation");
+  CHECK(joined(tgi_events({})->failed(why)) ==
+        R"({"error":"Incomplete generation","error_type":"incomplete_generation"})"
+        "\n");
+  CHECK(
+      joined(completion_events(identity(), usage_chunks::none)->failed(why)) ==
+      R"({"error":{"message":"Incomplete generation","type":"InternalServerError","param":null,"code":500},)"
+      R"("error_type":"incomplete_generation"})"
+      "\n[DONE]\n");
+}
