@@ -133,6 +133,7 @@ TEST_CASE("HTTP/1.0 is answered and closed, and gets no stream") {
   CHECK(reply.status == 200);
   CHECK(reply.fields["connection"] == "close");
   CHECK(plain.at_end());
+  plain.half_close();
   raw_client stream(s.port());
   stream.send("POST /generate_stream HTTP/1.0\r\nContent-Length: " + std::to_string(body.size()) +
               "\r\n\r\n" + body);
