@@ -100,8 +100,8 @@ void session_state::resolve() {
 
 void session_state::encode() {
   encode_job job;
-  auto text = std::get_if<std::string>(&task_.request.prompt);
-  auto chosen = world_->tokenizers.pick(text ? text->size() : 0);
+  auto size = std::visit([](auto& prompt) { return prompt.size(); }, task_.request.prompt);
+  auto chosen = world_->tokenizers.pick(size);
   job.prompt = std::move(task_.request.prompt);
   job.add_special_tokens = task_.request.add_special_tokens;
   job.truncate = task_.request.truncate;

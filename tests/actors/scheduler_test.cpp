@@ -1,0 +1,157 @@
+#include "actors/scheduler.hpp"
+
+#include <caf/typed_event_based_actor.hpp>
+
+#include "actors/executor.hpp"
+#include "actors/loader.hpp"
+#include "actors/payloads.hpp"
+#include "actors/telemetry.hpp"
+#include "tests/actors/fake_executor.hpp"
+#include "tests/actors/fake_tokenizer.hpp"
+#include "tests/actors/virtual_system.hpp"
+#include "tests/catch.hpp"
+
+using namespace lorica;
+using namespace lorica::test;
+
+namespace {
+
+executor_limits small_limits() {
+  executor_limits out;
+  out.block_tokens = 4;
+  out.blocks = 16;
+  out.max_sequences = 4;
+  out.max_rows = 16;
+  out.max_positions = 32;
+  return out;
+}
+
+planner_options plan_of(const executor_limits& limits) {
+  planner_options out;
+  out.block_tokens = limits.block_tokens;
+  out.blocks = limits.blocks;
+  out.max_sequences = limits.max_sequences;
+  out.max_rows = limits.max_rows;
+  out.max_positions = limits.max_positions;
+  out.max_waiting = 3;
+  out.eos = {fake_tokenizer::eos_id};
+  return out;
+}
+
+/// A scheduler over a fake executor; adapters refuse every version; one session writes down what it hears.
+struct desk {
+  std::vector<token_event> events;
+  std::vector<error_ptr> errors;
+
+  fake_executor engine{small_limits()};
+  metrics counters;
+  virtual_system world;
+  std::shared_ptr<session_roster> roster = std::make_shared<session_roster>();
+  std::shared_ptr<status_board> board = std::make_shared<status_board>(counters, roster);
+  telemetry_actor telemetry = spawn_telemetry(world.system(), counters);
+  loader_actor loader =
+      spawn_loader(world.system(), {engine.packer(), world.clock, read_fake}, placement::shared_threads);
+  executor_actor executor = spawn_executor(world.system(), engine, loader, placement::shared_threads);
+  session_actor session = world.system().spawn(
+      [](session_actor::pointer, desk* f) {
+        return session_actor::behavior_type{
+            [f](atom::tokens, const token_chunk_ptr& chunk) {
+              f->events.insert(f->events.end(), chunk->events.begin(), chunk->events.end());
+            },
+            [f](atom::failed, const error_ptr& why) { f->errors.push_back(why); }, [](atom::cancel) {},
+            [](atom::resume) {}, [](atom::expire) {}};
+      },
+      this);
+  adapters_actor adapters = world.system().spawn(
+      [](adapters_actor::pointer, error why) {
+        return adapters_actor::behavior_type{
+            [](atom::resolve, const std::string&) -> resolve_reply { return nullptr; },
+            [why](atom::acquire, const version_reference_ptr&) -> lease_reply {
+              return std::make_shared<const result<packed_ptr>>(why);
+            },
+            [](atom::release, const adapter_version&) {}, [](atom::publish) {}};
+      },
+      fail(errc::bad_adapter, "it changed", "content_changed"));
+  scheduler_actor scheduler = spawn_scheduler(
+      world.system(), {plan_of(engine.limits()), adapters, executor, telemetry, board, world.clock},
+      placement::shared_threads);
+
+  ~desk() { world.end({scheduler, executor, adapters, loader, telemetry, session}); }
+
+  void submit(sequence_id first, std::uint32_t choices = 1) {
+    submission s;
+    s.session = session;
+    s.first = first;
+    s.choices = choices;
+    s.prompt = {'h', 'i'};
+    s.max_new_tokens = 6;
+    s.ignore_eos = true;
+    submit(std::move(s));
+  }
+  void submit(submission s) {
+    caf::anon_send(scheduler, atom::submit::value,
+                   submission_ptr(std::make_shared<const submission>(std::move(s))));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("choices of one request run in the same steps to their length") {
+  desk f;
+  f.submit(1, 2);
+  f.world.run();
+  CHECK(f.events.size() == 12);
+  CHECK(f.events.back().end == finish_reason::length);
+  CHECK(f.engine.most_sequences == 2);
+  CHECK(f.board->snapshot()->kv_blocks_used == 0);
+  CHECK(f.board->snapshot()->steps == f.engine.steps);
+}
+
+TEST_CASE("a cancel that arrived before a step keeps its sequence out of it") {
+  desk f;
+  f.world.run();
+  f.submit(1);
+  caf::anon_send(f.scheduler, atom::cancel::value, sequence_id{1});
+  f.world.run();
+  CHECK(f.engine.steps == 0);
+  CHECK(f.events.empty());
+  CHECK(f.errors.empty());
+}
+
+TEST_CASE("a version that cannot be had ends its requests with the reason") {
+  desk f;
+  submission s;
+  s.session = f.session;
+  s.first = 5;
+  s.prompt = {'x'};
+  s.max_new_tokens = 3;
+  s.adapter = adapter_reference{"sql", std::make_shared<version_reference>(), "disk"};
+  f.submit(std::move(s));
+  f.world.run();
+  REQUIRE(f.errors.size() == 1);
+  CHECK(f.errors[0]->reason == "content_changed");
+  CHECK(f.engine.steps == 0);
+}
+
+TEST_CASE("a request beyond the queue's bound is refused once, whatever its number of choices") {
+  desk f;
+  f.submit(1, 9);
+  f.world.run();
+  REQUIRE(f.errors.size() == 1);
+  CHECK(f.errors[0]->code == errc::overloaded);
+}
+
+TEST_CASE("without its executor the scheduler ends every request and itself") {
+  desk f;
+  caf::anon_send_exit(f.executor, caf::exit_reason::kill);
+  f.world.run();
+  f.submit(1);
+  f.submit(2);
+  f.world.run();
+  REQUIRE(f.errors.size() == 2);
+  CHECK(f.errors[0]->code == errc::generation_failed);
+  CHECK_FALSE(f.board->snapshot()->healthy);
+  f.submit(3);
+  f.world.run();
+  CHECK(f.errors.size() == 2);
+}
