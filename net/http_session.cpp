@@ -248,6 +248,7 @@ void http_session::send_heartbeat() {
 }
 
 void http_session::write_reply(http_reply reply) {
+  due_.gone.reset();
   status_ = reply.status;
   bool last = reply.close || !request_.keep_alive || worn_out() || world_.handler.closing();
   close_after_ = close_after_ || last;

@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <boost/asio/dispatch.hpp>
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <utility>
 
@@ -38,7 +38,7 @@ listener::listener(asio::io_context& io, const http_session::world& sessions)
       world_(sessions),
       strand_(asio::make_strand(io)),
       acceptor_(strand_),
-      back_off_(strand_),
+      timer_(strand_),
       reserved_(spare_descriptor()) {}
 
 listener::~listener() {
@@ -53,7 +53,8 @@ result<void> listener::open(const std::string& host, std::uint16_t port) {
   tcp::resolver resolver(io_);
   auto found = resolver.resolve(host, std::to_string(port), tcp::resolver::passive, ec);
   if (ec || found.empty()) return refused("the name does not resolve to an address");
-  auto endpoint = found.begin()->endpoint();
+  auto v4 = std::find_if(found.begin(), found.end(), [](auto& e) { return e.endpoint().address().is_v4(); });
+  auto endpoint = (v4 == found.end() ? found.begin() : v4)->endpoint();
   acceptor_.open(endpoint.protocol(), ec);
   if (!ec) acceptor_.set_option(tcp::acceptor::reuse_address(true), ec);
   if (!ec) acceptor_.bind(endpoint, ec);
@@ -77,7 +78,7 @@ void listener::close() {
   asio::post(strand_, [this] {
     error_code ignored;
     acceptor_.close(ignored);
-    back_off_.cancel();
+    timer_.cancel();
   });
 }
 
@@ -93,6 +94,7 @@ void listener::on_accept(error_code ec, tcp::socket peer) {
   if (!acceptor_.is_open()) return;
   if (ec == asio::error::no_descriptors || ec == boost::system::errc::too_many_files_open_in_system)
     return shed();
+  if (ec && ec != asio::error::connection_aborted) return back_off();
   if (!ec) std::make_shared<http_session>(std::move(peer), world_)->start();
   accept();
 }
@@ -105,8 +107,12 @@ void listener::shed() {
   int dropped = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
   if (dropped >= 0) ::close(dropped);
   reserved_ = spare_descriptor();
-  back_off_.expires_after(pause);
-  back_off_.async_wait([this](error_code ec) {
+  back_off();
+}
+
+void listener::back_off() {
+  timer_.expires_after(pause);
+  timer_.async_wait([this](error_code ec) {
     if (!ec) accept();
   });
 }

@@ -40,13 +40,14 @@ class listener {
   void accept();
   void on_accept(error_code ec, tcp::socket peer);
   void shed();
+  void back_off();
 
   boost::asio::io_context& io_;
   const http_session::world& world_;
   boost::asio::strand<boost::asio::io_context::executor_type> strand_;
   tcp::acceptor acceptor_;
-  boost::asio::steady_timer back_off_;
-  int reserved_;  ///< a descriptor to give up when there is no other
+  boost::asio::steady_timer timer_;  ///< of a back-off
+  int reserved_;                     ///< a descriptor to give up when there is no other
   bool waiting_for_room_ = false;
   std::uint16_t port_ = 0;
 };

@@ -1,4 +1,7 @@
 // What any HTTP client may do to a connection, over real sockets.
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include "tests/catch.hpp"
 #include "tests/net/fake_services.hpp"
 #include "tests/net/raw_client.hpp"
@@ -221,6 +224,39 @@ TEST_CASE("connections above the limit wait until one ends") {
   CHECK(s.metric("lorica_http_connections ") == 2);
   first.reset();
   CHECK(third.read().status == 200);
+}
+
+TEST_CASE("without descriptors a connection is dropped, and afterwards all is well") {
+  test_server s(one_token);
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit tight{256, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &tight) == 0);
+  std::vector<int> taken;
+  raw_client client(s.port(), [&] {
+    for (int fd = ::dup(0); fd >= 0; fd = ::dup(0))
+      taken.push_back(fd);
+  });
+  client.get("/health");
+  bool dropped = client.at_end();
+  for (int fd : taken)
+    ::close(fd);
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  CHECK(taken.size() > 10);
+  CHECK(dropped);
+  CHECK(get(s.port(), "/health").status == 200);
+}
+
+TEST_CASE("a connection ends after its number of requests") {
+  server_options o;
+  o.max_requests_per_connection = 2;
+  test_server s(one_token, o);
+  raw_client client(s.port());
+  client.get("/health");
+  CHECK_FALSE(client.read().fields.contains("connection"));
+  client.get("/health");
+  CHECK(client.read().fields["connection"] == "close");
+  CHECK(client.at_end());
 }
 
 TEST_CASE("requests are counted by route and status") {

@@ -13,6 +13,17 @@ namespace lorica::testing {
 
 raw_client::raw_client(std::uint16_t port, int receive_buffer)
     : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  if (receive_buffer > 0) ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+  connect(port);
+}
+
+raw_client::raw_client(std::uint16_t port, const std::function<void()>& between)
+    : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  between();
+  connect(port);
+}
+
+void raw_client::connect(std::uint16_t port) {
   sockaddr_in where{};
   where.sin_family = AF_INET;
   where.sin_port = htons(port);
@@ -21,7 +32,6 @@ raw_client::raw_client(std::uint16_t port, int receive_buffer)
   int one = 1;
   ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-  if (receive_buffer > 0) ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
   if (::connect(fd_, reinterpret_cast<sockaddr*>(&where), sizeof where) != 0)
     throw std::runtime_error("cannot connect");
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -22,6 +23,9 @@ class raw_client {
  public:
   /// `receive_buffer` in bytes; 0 leaves the system's.
   explicit raw_client(std::uint16_t port, int receive_buffer = 0);
+
+  /// Calls `between` when the socket is made and not yet connected.
+  raw_client(std::uint16_t port, const std::function<void()>& between);
   ~raw_client();
   raw_client(const raw_client&) = delete;
   raw_client& operator=(const raw_client&) = delete;
@@ -46,6 +50,7 @@ class raw_client {
   void reset();
 
  private:
+  void connect(std::uint16_t port);
   bool fill();
   bool line(std::string& out);
   bool take(std::size_t count, std::string& out);
