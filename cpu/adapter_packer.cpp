@@ -1,134 +1,191 @@
 #include "cpu/adapter_packer.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <set>
 #include <string>
+#include <utility>
 
+#include "cpu/bfloat.hpp"
 #include "cpu/packed_weights.hpp"
 
 namespace lorica {
 namespace {
 
-constexpr std::uint64_t line = 64;  // every matrix begins on a cache line
+constexpr std::uint64_t alignment = 64;
 
-lora_input input_of(projection p) {
+constexpr std::uint64_t aligned(std::uint64_t bytes) noexcept {
+  return (bytes + alignment - 1) / alignment * alignment;
+}
+
+/// Where a projection sits in the base's packed matrices.
+struct place {
+  lora_group group;
+  std::uint32_t part;
+};
+
+constexpr place place_of(projection p) noexcept {
   switch (p) {
-    case projection::q:
+    case projection::q: return {lora_group::qkv, 0};
+    case projection::k: return {lora_group::qkv, 1};
+    case projection::v: return {lora_group::qkv, 2};
+    case projection::o: return {lora_group::o, 0};
+    case projection::gate: return {lora_group::gate_up, 0};
+    case projection::up: return {lora_group::gate_up, 1};
+    default: return {lora_group::down, 0};
+  }
+}
+
+struct shape {
+  std::uint32_t in = 0;
+  std::uint32_t out = 0;
+};
+
+shape shape_of(const model_config& m, projection p) noexcept {
+  switch (p) {
+    case projection::q: return {m.hidden, m.heads * m.head_dim};
     case projection::k:
-    case projection::v: return lora_input::qkv;
-    case projection::o: return lora_input::o;
-    case projection::gate:
-    case projection::up: return lora_input::gate_up;
-    default: return lora_input::down;
+    case projection::v: return {m.hidden, m.kv_heads * m.head_dim};
+    case projection::o: return {m.heads * m.head_dim, m.hidden};
+    case projection::down: return {m.ffn, m.hidden};
+    default: return {m.hidden, m.ffn};
   }
 }
 
-std::uint64_t aligned(std::uint64_t bytes) {
-  return (bytes + line - 1) / line * line;
+std::string name_of(const lora_site& s) {
+  return "layer " + std::to_string(s.layer) + " " + std::string(to_string(s.where));
 }
 
-std::uint64_t padded(std::uint32_t out) {
-  return (std::uint64_t{out} + lanes - 1) / lanes * lanes;
+void store(cpu_dtype dtype, float value, std::byte* out, std::size_t index) noexcept {
+  if (dtype == cpu_dtype::float32) {
+    std::memcpy(out + index * sizeof value, &value, sizeof value);
+    return;
+  }
+  auto narrow = to_bfloat(value);
+  std::memcpy(out + index * sizeof narrow, &narrow, sizeof narrow);
 }
 
-/// Where the output of a projection begins in the joined output of its input.
-std::uint32_t column_of(projection p, const std::array<std::uint32_t, 7>& out) {
-  auto width = [&](projection q) { return out[static_cast<std::uint8_t>(q)]; };
-  if (p == projection::k) return width(projection::q);
-  if (p == projection::v) return width(projection::q) + width(projection::k);
-  return p == projection::up ? width(projection::gate) : 0;
-}
-
-using site_list = std::vector<const lora_site*>;
-
-/// Sites by layer and input; A of a group is stacked in the order of the projections.
-std::vector<std::array<site_list, lora_inputs>> group_sites(const adapter_weights& w, std::uint32_t layers) {
-  std::vector<std::array<site_list, lora_inputs>> out(layers);
+/// The sites of a group of a layer, in the order of their parts.
+std::vector<const lora_site*> sites_of(const adapter_weights& w, std::uint32_t layer, lora_group group) {
+  std::vector<const lora_site*> out;
   for (auto& s : w.sites)
-    out[s.layer][static_cast<std::uint8_t>(input_of(s.where))].push_back(&s);
-  for (auto& layer : out)
-    for (auto& group : layer)
-      std::sort(group.begin(), group.end(), [](auto* a, auto* b) { return a->where < b->where; });
+    if (s.layer == layer && place_of(s.where).group == group) out.push_back(&s);
+  std::ranges::sort(out, {}, [](const lora_site* s) { return place_of(s->where).part; });
   return out;
-}
-
-std::uint64_t group_bytes(const site_list& sites, cpu_dtype type) {
-  std::uint64_t a = 0, b = 0;
-  for (auto* s : sites) {
-    a += std::uint64_t{s->rank} * s->in * element_bytes(type);
-    b += aligned(padded(s->out) * s->rank * element_bytes(type));
-  }
-  return aligned(a) + b;
-}
-
-void pack_b(const lora_site& s, std::byte* where, cpu_dtype type) {
-  for (std::uint32_t o = 0; o < s.out; ++o)
-    for (std::uint32_t r = 0; r < s.rank; ++r)
-      store_element(where, (std::size_t{o} / lanes * s.rank + r) * lanes + o % lanes,
-                    s.b[std::size_t{o} * s.rank + r], type);
 }
 
 }  // namespace
 
+std::uint32_t cpu_packed_adapter::widest() const noexcept {
+  std::uint32_t out = 0;
+  for (auto& g : groups_)
+    out = std::max(out, g.ranks);
+  return out;
+}
+
+/// Pairs of bfloat16 need an even rank; the added row of A is zero.
+std::uint32_t cpu_adapter_packer::stored_rank(std::uint32_t rank) const noexcept {
+  return dtype_ == cpu_dtype::bfloat16 ? rank + rank % 2 : rank;
+}
+
+std::uint64_t cpu_adapter_packer::a_bytes(const lora_site& s) const noexcept {
+  return std::uint64_t{stored_rank(s.rank)} * padded_depth(s.in) * element_bytes(dtype_);
+}
+
+std::uint64_t cpu_adapter_packer::b_bytes(const lora_site& s) const noexcept {
+  return std::uint64_t{blocks_for(s.out)} * block_outputs * stored_rank(s.rank) * element_bytes(dtype_);
+}
+
+std::uint64_t cpu_adapter_packer::unrounded_bytes(const adapter_weights& weights) const noexcept {
+  std::uint64_t out = 0;
+  for (auto& s : weights.sites)
+    out += a_bytes(s) + aligned(b_bytes(s)) + aligned(stored_rank(s.rank) * sizeof(float)) + alignment;
+  return out;
+}
+
+std::uint64_t cpu_adapter_packer::packed_bytes(const adapter_weights& weights) const {
+  return mapped_memory::rounded(unrounded_bytes(weights));
+}
+
 result<void> cpu_adapter_packer::check(const adapter_weights& weights) const {
   std::set<std::pair<std::uint32_t, projection>> seen;
   for (auto& s : weights.sites) {
-    auto p = static_cast<std::uint8_t>(s.where);
-    bool fits = s.layer < shape_.layers && p < projection_count && s.rank > 0 && s.in == shape_.in[p] &&
-                s.out == shape_.out[p] && s.a.size() == std::size_t{s.rank} * s.in &&
-                s.b.size() == std::size_t{s.out} * s.rank && seen.emplace(s.layer, s.where).second;
-    if (!fits)
-      return fail(errc::bad_adapter, "layer " + std::to_string(s.layer) + " does not fit the base model",
+    auto want = shape_of(model_, s.where);
+    if (s.layer >= model_.layers)
+      return fail(errc::bad_adapter,
+                  name_of(s) + ": the base has " + std::to_string(model_.layers) + " layers",
                   "shape_mismatch");
+    if (s.in != want.in || s.out != want.out)
+      return fail(errc::bad_adapter,
+                  name_of(s) + ": is " + std::to_string(s.in) + " to " + std::to_string(s.out) +
+                      ", the base has " + std::to_string(want.in) + " to " + std::to_string(want.out),
+                  "shape_mismatch");
+    if (s.rank == 0 || s.a.size() != std::size_t{s.rank} * s.in || s.b.size() != std::size_t{s.out} * s.rank)
+      return fail(errc::bad_adapter, name_of(s) + ": A or B has not rank " + std::to_string(s.rank),
+                  "shape_mismatch");
+    if (!seen.insert({s.layer, s.where}).second)
+      return fail(errc::bad_adapter, name_of(s) + ": named twice", "shape_mismatch");
   }
   return {};
 }
 
-std::uint64_t cpu_adapter_packer::packed_bytes(const adapter_weights& weights) const {
-  std::uint64_t out = 0;
-  if (!check(weights)) return out;
-  for (auto& layer : group_sites(weights, shape_.layers))
-    for (auto& group : layer)
-      out += group_bytes(group, type_);
-  return out;
+void cpu_adapter_packer::pack_a(const lora_site& s, std::byte* out) const {
+  const std::size_t depth = padded_depth(s.in);
+  for (std::size_t r = 0; r < s.rank; ++r)
+    for (std::size_t k = 0; k < s.in; ++k)
+      store(dtype_, s.a[r * s.in + k], out, r * depth + k);
+}
+
+void cpu_adapter_packer::pack_b(const lora_site& s, std::byte* out) const {
+  const auto depth = stored_rank(s.rank);
+  const auto bytes = std::size_t{depth} * block_outputs * element_bytes(dtype_);
+  for (std::uint32_t block = 0; block < blocks_for(s.out); ++block) {
+    const float* rows[block_outputs] = {};
+    for (std::uint32_t lane = 0; lane < block_outputs && block * block_outputs + lane < s.out; ++lane)
+      rows[lane] = s.b.data() + std::size_t{block * block_outputs + lane} * s.rank;
+    pack_block(dtype_, rows, s.rank, depth, out + block * bytes);
+  }
 }
 
 result<std::shared_ptr<const packed_adapter>> cpu_adapter_packer::pack(const adapter_weights& weights,
                                                                        std::stop_token stop) const {
   if (auto ok = check(weights); !ok) return ok.error();
-  auto memory = mapping::make(packed_bytes(weights));
+  auto memory = mapped_memory::allocate(unrounded_bytes(weights), "an adapter");
   if (!memory) return std::move(memory).error();
   auto out = std::make_shared<cpu_packed_adapter>();
   out->version_ = weights.version;
-  out->type_ = type_;
+  out->dtype_ = dtype_;
   out->memory_ = *std::move(memory);
-  out->groups_.resize(shape_.layers);
+  out->groups_.resize(std::size_t{model_.layers} * lora_group_count);
   std::set<std::uint32_t> ranks;
   auto* next = out->memory_.data();
-  auto grouped = group_sites(weights, shape_.layers);
-  for (std::uint32_t layer = 0; layer < shape_.layers; ++layer) {
-    if (stop.stop_requested()) return fail(errc::cancelled, "loading was cancelled");
-    for (std::uint32_t input = 0; input < lora_inputs; ++input) {
-      auto& sites = grouped[layer][input];
-      auto& group = out->groups_[layer][input];
-      group.a = next;
-      std::size_t element = 0;
-      for (auto* s : sites) {
-        group.sites.push_back(
-            {s->rank, group.ranks, column_of(s->where, shape_.out), s->out, s->scaling, nullptr});
-        group.ranks += s->rank;
-        ranks.insert(s->rank);
-        for (float v : s->a)
-          store_element(next, element++, v, type_);
-      }
-      next += aligned(element * element_bytes(type_));
-      for (std::size_t i = 0; i < sites.size(); ++i) {
-        group.sites[i].b = next;
-        pack_b(*sites[i], next, type_);
-        next += aligned(padded(sites[i]->out) * sites[i]->rank * element_bytes(type_));
-      }
-      out->most_ranks_ = std::max(out->most_ranks_, group.ranks);
+  auto take = [&next](std::uint64_t bytes) { return std::exchange(next, next + aligned(bytes)); };
+  for (std::size_t g = 0; g < out->groups_.size(); ++g) {
+    auto& group = out->groups_[g];
+    auto sites = sites_of(weights, static_cast<std::uint32_t>(g / lora_group_count),
+                          static_cast<lora_group>(g % lora_group_count));
+    if (sites.empty()) continue;
+    if (stop.stop_requested()) return fail(errc::cancelled, "packing was cancelled");
+    std::uint64_t stacked = 0;
+    for (auto* s : sites)
+      stacked += a_bytes(*s);
+    auto* a = take(stacked);
+    group.a = a;
+    group.depth = padded_depth(sites.front()->in);
+    for (auto* s : sites) {
+      auto* b = take(b_bytes(*s));
+      pack_a(*s, a);
+      pack_b(*s, b);
+      a += a_bytes(*s);
+      group.site[group.sites++] = {place_of(s->where).part, group.ranks, stored_rank(s->rank),
+                                   blocks_for(s->out), b};
+      group.ranks += stored_rank(s->rank);
+      ranks.insert(s->rank);
     }
+    auto* scaling = reinterpret_cast<float*>(take(group.ranks * sizeof(float)));
+    group.scaling = scaling;
+    for (auto* s : sites)
+      scaling = std::fill_n(scaling, stored_rank(s->rank), s->scaling);
   }
   out->ranks_.assign(ranks.begin(), ranks.end());
   return std::shared_ptr<const packed_adapter>(std::move(out));

@@ -2,79 +2,90 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "cpu/kernels.hpp"
-#include "cpu/mapping.hpp"
+#include "cpu/mapped_memory.hpp"
 #include "engine/adapter_packer.hpp"
+#include "model/model_config.hpp"
 
 namespace lorica {
 
-/// Projections that read one input: q, k, v share a pass over it, and so do gate and up.
-enum class lora_input : std::uint8_t { qkv, o, gate_up, down };
-inline constexpr std::uint32_t lora_inputs = 4;
+/// Projections that read the same input: they share one shrink and one packed matrix of the base.
+enum class lora_group : std::uint8_t { qkv, o, gate_up, down };
+inline constexpr std::uint32_t lora_group_count = 4;
 
-/// One site inside a packed adapter.
+/// B of one projection as packed blocks [out / 32][rank][32] (bfloat16: pairs), added to its part of the
+/// base.
 struct packed_site {
-  std::uint32_t rank = 0;
-  std::uint32_t first_rank = 0;  ///< row of the group's stacked A where this site begins
-  std::uint32_t column = 0;      ///< first column of the group's output that it adds to
-  std::uint32_t out = 0;
-  float scaling = 0;
-  const void* b = nullptr;  ///< packed [out/16][rank][16]
+  std::uint32_t part = 0;    ///< of the base's packed matrix
+  std::uint32_t column = 0;  ///< of the group's low-rank inputs
+  std::uint32_t rank = 0;    ///< even in bfloat16
+  std::uint32_t blocks = 0;
+  const std::byte* b = nullptr;
 };
 
-/// The sites of one layer and input: A stacked [sum of ranks, in], so that one pass over x serves all.
+/// What an adapter does to one group of one layer. `ranks` is zero where it does nothing.
 struct packed_group {
-  std::uint32_t ranks = 0;  ///< 0: nothing adapted here
-  const void* a = nullptr;
-  std::vector<packed_site> sites;
+  std::uint32_t ranks = 0;         ///< of all sites
+  std::uint32_t depth = 0;         ///< inputs, padded
+  const std::byte* a = nullptr;    ///< [ranks, depth]
+  const float* scaling = nullptr;  ///< [ranks]
+  std::uint32_t sites = 0;
+  std::array<packed_site, 3> site;
 };
 
-/// An adapter as the CPU reads it: true ranks, one mapping of its own.
+/// An adapter in the layout of the CPU's kernels, at its true rank, in one mapping.
 class cpu_packed_adapter final : public packed_adapter {
  public:
   const adapter_version& version() const noexcept override { return version_; }
   std::uint64_t bytes() const noexcept override { return memory_.size(); }
   std::vector<std::uint32_t> ranks() const override { return ranks_; }
 
-  cpu_dtype type() const noexcept { return type_; }
-  std::uint32_t layers() const noexcept { return static_cast<std::uint32_t>(groups_.size()); }
-  std::uint32_t most_ranks() const noexcept { return most_ranks_; }  ///< of one group
-  const packed_group& group(std::uint32_t layer, lora_input input) const {
-    return groups_[layer][static_cast<std::uint8_t>(input)];
+  const packed_group& group(std::uint32_t layer, lora_group which) const noexcept {
+    return groups_[std::size_t{layer} * lora_group_count + static_cast<std::size_t>(which)];
   }
+  std::uint32_t layers() const noexcept {
+    return static_cast<std::uint32_t>(groups_.size() / lora_group_count);
+  }
+  cpu_dtype dtype() const noexcept { return dtype_; }
+
+  /// The widest group: elements of low-rank input that one row needs.
+  std::uint32_t widest() const noexcept;
 
  private:
   friend class cpu_adapter_packer;
+
   adapter_version version_;
-  cpu_dtype type_ = cpu_dtype::float32;
-  std::uint32_t most_ranks_ = 0;
-  std::vector<std::array<packed_group, lora_inputs>> groups_;
+  cpu_dtype dtype_ = cpu_dtype::float32;
+  std::vector<packed_group> groups_;  // [layers][groups]
   std::vector<std::uint32_t> ranks_;
-  mapping memory_;
+  mapped_memory memory_;
 };
 
-/// Packs for one model in one storage type.
+/// Packs for executors of one model and format. Immutable, any thread.
 class cpu_adapter_packer final : public adapter_packer {
  public:
-  /// Widths of the projections, which place q, k, v and gate, up side by side.
-  struct shape {
-    std::uint32_t layers = 0;
-    std::array<std::uint32_t, 7> in{};
-    std::array<std::uint32_t, 7> out{};
-  };
-  cpu_adapter_packer(const shape& s, cpu_dtype type) : shape_(s), type_(type) {}
+  cpu_adapter_packer(const model_config& model, cpu_dtype dtype) : model_(model), dtype_(dtype) {}
 
+  /// Fails with `errc::bad_adapter` when a site does not fit the model, `errc::out_of_memory`, or
+  /// `errc::cancelled`.
   result<std::shared_ptr<const packed_adapter>> pack(const adapter_weights& weights,
                                                      std::stop_token stop) const override;
   std::uint64_t packed_bytes(const adapter_weights& weights) const override;
 
  private:
   result<void> check(const adapter_weights& weights) const;
+  std::uint32_t stored_rank(std::uint32_t rank) const noexcept;
+  std::uint64_t a_bytes(const lora_site& s) const noexcept;
+  std::uint64_t b_bytes(const lora_site& s) const noexcept;
+  std::uint64_t unrounded_bytes(const adapter_weights& weights) const noexcept;
+  void pack_a(const lora_site& s, std::byte* out) const;
+  void pack_b(const lora_site& s, std::byte* out) const;
 
-  shape shape_;
-  cpu_dtype type_;
+  model_config model_;
+  cpu_dtype dtype_;
 };
 
 }  // namespace lorica

@@ -1,36 +1,35 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 
 #include "core/error.hpp"
 #include "cpu/isa.hpp"
 #include "cpu/kernels.hpp"
+#include "cpu/kv_cache.hpp"
 #include "engine/executor.hpp"
 #include "model/weights.hpp"
 
 namespace lorica {
 
-/// How the CPU executor is built. Sizes are decided by the program; zero threads means the cores it may use.
+/// How to build a CPU executor. Every size is fixed for its life.
 struct cpu_options {
-  cpu_dtype dtype = cpu_dtype::bfloat16;
-  std::uint32_t threads = 0;
-  std::uint32_t block_tokens = 16;  ///< at most 64
-  std::uint32_t blocks = 0;
-  std::uint32_t max_sequences = 1;
-  std::uint32_t max_rows = 1;
-  std::uint32_t max_positions = 0;
-  std::uint32_t max_adapter_ranks = 768;  ///< stacked ranks of one input (three times the largest rank)
-  std::optional<isa> instructions;        ///< empty: the best that runs here
+  cpu_dtype dtype = cpu_dtype::bfloat16;  ///< float32 is the exact mode
+  std::uint32_t threads = 0;              ///< 0: every processor this process may use
+  std::uint32_t blocks = 0;         ///< KV blocks; bytes are `kv_bytes_per_token` * block_tokens * blocks
+  std::uint32_t block_tokens = 16;  ///< a multiple of 16
+  std::uint32_t max_sequences = 16;
+  std::uint32_t max_rows = 512;
+  std::uint32_t max_positions = 2048;
+  std::optional<isa> instructions;                                      ///< absent: the widest that runs here
+  std::function<void(std::uint64_t done, std::uint64_t all)> progress;  ///< bytes of packed weights
 };
 
-/// K and V of one token in all layers.
-std::uint64_t kv_bytes_per_token(const model_config& model, cpu_dtype type);
-
-/// Packs the weights and takes all memory that steps need. Fails with `errc::bad_config` for options that
-/// cannot work, `errc::out_of_memory`, or `errc::bad_model`.
-result<std::unique_ptr<executor>> make_cpu_executor(std::shared_ptr<const model_weights> weights,
+/// Packs the model on all threads and allocates everything a step needs; steps allocate nothing. Fails with
+/// `errc::bad_config` (the text names the option) or `errc::out_of_memory`.
+result<std::unique_ptr<executor>> make_cpu_executor(std::shared_ptr<const model_weights> model,
                                                     const cpu_options& options);
 
 }  // namespace lorica

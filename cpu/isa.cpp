@@ -1,22 +1,33 @@
 #include "cpu/isa.hpp"
 
+#include <string>
+
 namespace lorica {
 
 bool runs_here(isa i) noexcept {
-  if (i == isa::portable) return true;
-#if defined(__x86_64__)
-  bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (i == isa::avx2) return avx2;
-  return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+#if defined(LORICA_X86_KERNELS)
+  __builtin_cpu_init();
+  switch (i) {
+    case isa::avx512:
+      return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+             __builtin_cpu_supports("avx512bf16");
+    case isa::avx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    default: return true;
+  }
 #else
-  return false;
+  return i == isa::portable;
 #endif
 }
 
-isa best_isa() noexcept {
-  if (runs_here(isa::avx512)) return isa::avx512;
-  return runs_here(isa::avx2) ? isa::avx2 : isa::portable;
+result<isa> choose_isa(std::optional<isa> wanted) {
+  if (wanted && !runs_here(*wanted))
+    return fail(errc::bad_config, "instructions: " + std::string(to_string(*wanted)) +
+                                      " does not run on this processor; portable always does");
+  if (wanted) return *wanted;
+  for (auto i : {isa::avx512, isa::avx2})
+    if (runs_here(i)) return i;
+  return isa::portable;
 }
 
 }  // namespace lorica

@@ -4,19 +4,26 @@
 #include <optional>
 #include <string_view>
 
+#include "core/error.hpp"
+
 namespace lorica {
 
-/// Instruction sets that the kernels are compiled for.
+/// Sets of instructions that kernels are built for. `avx512` means F, BW, DQ, VL and BF16; `avx2` AVX2 and
+/// FMA.
 enum class isa : std::uint8_t { portable, avx2, avx512 };
 
 constexpr std::string_view to_string(isa i) noexcept {
-  return i == isa::portable ? "portable" : i == isa::avx2 ? "avx2" : "avx512";
+  switch (i) {
+    case isa::avx512: return "avx512";
+    case isa::avx2: return "avx2";
+    default: return "portable";
+  }
 }
 
-/// The best instruction set that this machine and this build have.
-isa best_isa() noexcept;
-
-/// True when kernels of `i` can run here.
+/// Whether this build has the kernels and this processor can run them.
 bool runs_here(isa i) noexcept;
+
+/// The widest one that runs here, or `wanted`. Fails with `errc::bad_config` when `wanted` does not run here.
+result<isa> choose_isa(std::optional<isa> wanted);
 
 }  // namespace lorica

@@ -2,26 +2,14 @@
 
 namespace lorica {
 
-namespace portable {
-const kernel_set& float32_kernels();
-const kernel_set& bfloat16_kernels();
-}  // namespace portable
-namespace avx2 {
-const kernel_set& float32_kernels();
-const kernel_set& bfloat16_kernels();
-}  // namespace avx2
-namespace avx512 {
-const kernel_set& float32_kernels();
-const kernel_set& bfloat16_kernels();
-}  // namespace avx512
-
-const kernel_set& kernels_for(isa i, cpu_dtype t) {
-  bool exact = t == cpu_dtype::float32;
-#if defined(__x86_64__)
-  if (i == isa::avx512) return exact ? avx512::float32_kernels() : avx512::bfloat16_kernels();
-  if (i == isa::avx2) return exact ? avx2::float32_kernels() : avx2::bfloat16_kernels();
+const kernel_table& kernels_for(isa i, cpu_dtype dtype) noexcept {
+#if defined(LORICA_X86_KERNELS)
+  if (i == isa::avx512) return avx512_kernels(dtype);
+  if (i == isa::avx2) return avx2_kernels(dtype);
+#else
+  static_cast<void>(i);
 #endif
-  return exact ? portable::float32_kernels() : portable::bfloat16_kernels();
+  return portable_kernels(dtype);
 }
 
 }  // namespace lorica

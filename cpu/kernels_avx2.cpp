@@ -1,2 +1,26 @@
-#define LORICA_ISA avx2
-#include "cpu/kernels_isa.inc"
+#include "cpu/kernels.hpp"
+#include "cpu/simd_avx2.hpp"
+// Bodies, in terms of the vectors above.
+#include "cpu/format_kernel.hpp"
+// Each needs the formats.
+#include "cpu/activation_kernel.hpp"
+#include "cpu/attention_kernel.hpp"
+#include "cpu/gemm_kernel.hpp"
+#include "cpu/lora_kernel.hpp"
+#include "cpu/norm_kernel.hpp"
+#include "cpu/rope_kernel.hpp"
+
+namespace lorica {
+namespace {
+
+template <class Format>
+constexpr kernel_table table = {gemm<Format>, shrink<Format>,    norm<Format>,
+                                rope<Format>, attention<Format>, activation<Format>};
+
+}  // namespace
+
+const kernel_table& avx2_kernels(cpu_dtype dtype) noexcept {
+  return dtype == cpu_dtype::float32 ? table<float32_format> : table<bfloat16_format>;
+}
+
+}  // namespace lorica

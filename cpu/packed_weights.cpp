@@ -3,68 +3,173 @@
 #include <algorithm>
 #include <cstring>
 
-#include "core/checked.hpp"
-#include "cpu/bfloat16.hpp"
-#include "files/dequantise.hpp"
+#include "cpu/bfloat.hpp"
 
 namespace lorica {
+namespace {
 
-void store_element(std::byte* storage, std::size_t at, float value, cpu_dtype type) noexcept {
-  if (type == cpu_dtype::float32) {
-    std::memcpy(storage + at * 4, &value, 4);
-    return;
-  }
-  auto bits = to_bfloat16(value);
-  std::memcpy(storage + at * 2, &bits, 2);
+constexpr std::uint64_t alignment = 64;
+
+constexpr std::uint64_t aligned(std::uint64_t bytes) noexcept {
+  return (bytes + alignment - 1) / alignment * alignment;
 }
 
-float load_element(const std::byte* storage, std::size_t at, cpu_dtype type) noexcept {
-  if (type == cpu_dtype::float32) {
-    float out = 0;
-    std::memcpy(&out, storage + at * 4, 4);
+void pack_floats(const float* const (&rows)[block_outputs], std::uint32_t cols, float* out) noexcept {
+  for (std::uint32_t lane = 0; lane < block_outputs; ++lane) {
+    if (!rows[lane]) continue;
+    for (std::uint32_t k = 0; k < cols; ++k)
+      out[std::size_t{k} * block_outputs + lane] = rows[lane][k];
+  }
+}
+
+void pack_bfloats(const float* const (&rows)[block_outputs], std::uint32_t cols,
+                  std::uint16_t* out) noexcept {
+  for (std::uint32_t lane = 0; lane < block_outputs; ++lane) {
+    if (!rows[lane]) continue;
+    for (std::uint32_t k = 0; k < cols; ++k)
+      out[std::size_t{k / 2} * 2 * block_outputs + 2 * lane + k % 2] = to_bfloat(rows[lane][k]);
+  }
+}
+
+/// The matrices that one packed matrix is made of.
+struct matrix_source {
+  packed_matrix* packed = nullptr;
+  std::vector<const tensor_view*> parts;
+  std::vector<const tensor_view*> biases;  // of the parts; empty views where there is none
+};
+
+}  // namespace
+
+void pack_block(cpu_dtype dtype, const float* const (&rows)[block_outputs], std::uint32_t cols,
+                std::uint32_t depth, std::byte* out) noexcept {
+  std::memset(out, 0, std::size_t{depth} * block_outputs * element_bytes(dtype));
+  if (dtype == cpu_dtype::float32) return pack_floats(rows, cols, reinterpret_cast<float*>(out));
+  pack_bfloats(rows, cols, reinterpret_cast<std::uint16_t*>(out));
+}
+
+/// Lays the model out, then fills it: the first walk counts bytes, so that one mapping holds all.
+class weight_packer {
+ public:
+  weight_packer(const model_weights& model, cpu_dtype dtype, thread_team& team)
+      : model_(model), dtype_(dtype), team_(team), out_(new packed_weights) {}
+
+  result<std::unique_ptr<const packed_weights>> pack(const packing_progress& progress) {
+    list();
+    std::uint64_t bytes = 0;
+    for (auto& m : matrices_)
+      bytes += place(m);
+    bytes += norms_.size() * aligned(std::uint64_t{padded_depth(model_.config().hidden)} * sizeof(float));
+    auto memory = mapped_memory::allocate(bytes, "the model's weights");
+    if (!memory) return std::move(memory).error();
+    out_->memory_ = *std::move(memory);
+    next_ = out_->memory_.data();
+    for (auto& [view, to] : norms_)
+      *to = take_vector(*view, padded_depth(model_.config().hidden));
+    for (auto& m : matrices_) {
+      fill(m);
+      if (progress) progress(static_cast<std::uint64_t>(next_ - out_->memory_.data()), bytes);
+    }
+    return std::unique_ptr<const packed_weights>(std::move(out_));
+  }
+
+ private:
+  void list() {
+    out_->layers_.resize(model_.layers().size());
+    for (std::size_t i = 0; i < out_->layers_.size(); ++i) {
+      auto& from = model_.layers()[i];
+      auto& to = out_->layers_[i];
+      matrices_.push_back({&to.qkv, {&from.q, &from.k, &from.v}, {&from.q_bias, &from.k_bias, &from.v_bias}});
+      matrices_.push_back({&to.o, {&from.o}, {&from.o_bias}});
+      matrices_.push_back({&to.gate_up, {&from.gate, &from.up}, {&from.gate_bias, &from.up_bias}});
+      matrices_.push_back({&to.down, {&from.down}, {&from.down_bias}});
+      norms_.push_back({&from.attn_norm, &to.attn_norm});
+      norms_.push_back({&from.ffn_norm, &to.ffn_norm});
+    }
+    matrices_.push_back({&out_->head_, {&model_.head()}, {}});
+    norms_.push_back({&model_.final_norm(), &out_->final_norm_});
+  }
+
+  static bool has_bias(const matrix_source& m) {
+    return std::ranges::any_of(m.biases, [](const tensor_view* b) { return static_cast<bool>(*b); });
+  }
+
+  /// Shapes of the packed matrix; bytes it needs.
+  std::uint64_t place(matrix_source& m) {
+    auto& to = *m.packed;
+    to.depth = padded_depth(static_cast<std::uint32_t>(m.parts.front()->cols));
+    for (std::size_t p = 0; p < m.parts.size(); ++p) {
+      to.first_block[p] = to.blocks;
+      to.blocks += blocks_for(static_cast<std::uint32_t>(m.parts[p]->rows));
+    }
+    auto bias = has_bias(m) ? aligned(std::uint64_t{to.blocks} * block_outputs * sizeof(float)) : 0;
+    return aligned(to.blocks * to.block_bytes(dtype_)) + bias;
+  }
+
+  std::byte* take(std::uint64_t bytes) {
+    auto* out = next_;
+    next_ += aligned(bytes);
     return out;
   }
-  std::uint16_t bits = 0;
-  std::memcpy(&bits, storage + at * 2, 2);
-  return bfloat_to_float(bits);
-}
 
-result<packed_weights> packed_weights::pack(std::span<const tensor_view> parts, cpu_dtype type,
-                                            thread_team& team) {
-  packed_weights out;
-  std::uint64_t rows = 0;
-  for (auto& part : parts)
-    rows += part.rows;
-  out.type_ = type;
-  out.k_ = static_cast<std::uint32_t>(parts.front().cols);
-  out.n_ = static_cast<std::uint32_t>(rows);
-  auto elements = checked_mul<std::uint64_t>(std::uint64_t{out.blocks()} * lanes, out.k_);
-  auto bytes = elements ? checked_mul<std::uint64_t>(*elements, element_bytes(type)) : std::nullopt;
-  if (!bytes) return fail(errc::bad_model, "a weight matrix is too large");
-  auto memory = mapping::make(*bytes);
-  if (!memory) return std::move(memory).error();
-  out.memory_ = *std::move(memory);
-  team.run([&](std::uint32_t member) {
-    std::vector<float> row(out.k_);
-    auto share = share_of(rows, member, team.size());
-    std::uint64_t first = 0;
-    for (auto& part : parts) {
-      for (auto n = std::max(share.first, first); n < std::min(share.last, first + part.rows); ++n) {
-        part.read_rows(n - first, row);
-        auto base = n / lanes * lanes * out.k_ + n % lanes;
-        for (std::size_t k = 0; k < row.size(); ++k)
-          store_element(out.memory_.data(), base + k * lanes, row[k], type);
-      }
-      first += part.rows;
+  const float* take_vector(const tensor_view& view, std::uint32_t padded) {
+    auto* out = reinterpret_cast<float*>(take(std::uint64_t{padded} * sizeof(float)));
+    view.read_rows(0, {out, static_cast<std::size_t>(view.cols)});
+    return out;
+  }
+
+  void fill(matrix_source& m) {
+    auto& to = *m.packed;
+    auto* data = take(to.blocks * to.block_bytes(dtype_));
+    to.data = data;
+    team_.run([&](unsigned member) {
+      auto mine = share_of(to.blocks, member, team_.members());
+      std::vector<float> rows(std::size_t{to.depth} * block_outputs);
+      for (auto block = mine.first; block < mine.last; ++block)
+        fill_block(m, block, rows, data + block * to.block_bytes(dtype_));
+    });
+    if (has_bias(m)) fill_bias(m);
+  }
+
+  void fill_block(const matrix_source& m, std::uint32_t block, std::vector<float>& memory,
+                  std::byte* out) const {
+    std::size_t part = m.parts.size() - 1;
+    while (m.packed->first_block[part] > block)
+      --part;
+    auto& view = *m.parts[part];
+    const std::uint64_t first = std::uint64_t{block - m.packed->first_block[part]} * block_outputs;
+    const auto count = std::min<std::uint64_t>(block_outputs, view.rows - first);
+    view.read_rows(first, std::span(memory).first(static_cast<std::size_t>(count * view.cols)));
+    const float* rows[block_outputs] = {};
+    for (std::uint64_t i = 0; i < count; ++i)
+      rows[i] = memory.data() + i * view.cols;
+    pack_block(dtype_, rows, static_cast<std::uint32_t>(view.cols), m.packed->depth, out);
+  }
+
+  void fill_bias(matrix_source& m) {
+    auto& to = *m.packed;
+    auto* bias = reinterpret_cast<float*>(take(std::uint64_t{to.blocks} * block_outputs * sizeof(float)));
+    to.bias = bias;
+    for (std::size_t p = 0; p < m.parts.size(); ++p) {
+      auto& view = *m.biases[p];
+      if (!view) continue;
+      view.read_rows(
+          0, {bias + std::size_t{to.first_block[p]} * block_outputs, static_cast<std::size_t>(view.cols)});
     }
-  });
-  return out;
-}
+  }
 
-void packed_weights::read_row(std::uint32_t row, std::span<float> out) const {
-  auto base = std::size_t{row} / lanes * lanes * k_ + row % lanes;
-  for (std::size_t k = 0; k < out.size(); ++k)
-    out[k] = load_element(memory_.data(), base + k * lanes, type_);
+  const model_weights& model_;
+  cpu_dtype dtype_;
+  thread_team& team_;
+  std::unique_ptr<packed_weights> out_;
+  std::vector<matrix_source> matrices_;
+  std::vector<std::pair<const tensor_view*, const float**>> norms_;
+  std::byte* next_ = nullptr;
+};
+
+result<std::unique_ptr<const packed_weights>> packed_weights::pack(const model_weights& model,
+                                                                   cpu_dtype dtype, thread_team& team,
+                                                                   const packing_progress& progress) {
+  return weight_packer(model, dtype, team).pack(progress);
 }
 
 }  // namespace lorica

@@ -1,46 +1,84 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "core/error.hpp"
 #include "cpu/kernels.hpp"
-#include "cpu/mapping.hpp"
+#include "cpu/mapped_memory.hpp"
 #include "cpu/thread_team.hpp"
 #include "model/weights.hpp"
 
 namespace lorica {
 
-/// Several weight matrices of one input, one below the other, packed for `gemm`: [blocks][k][16] with outputs
-/// on the lanes, padded with zeros to whole blocks. Immutable after packing.
-class packed_weights {
- public:
-  packed_weights() = default;
+/// `depth` rounded up to what packed operands have.
+constexpr std::uint32_t padded_depth(std::uint32_t depth) noexcept {
+  return (depth + depth_multiple - 1) / depth_multiple * depth_multiple;
+}
 
-  /// Packs `parts` (equal `cols`) on all members of the team.
-  static result<packed_weights> pack(std::span<const tensor_view> parts, cpu_dtype type, thread_team& team);
+/// Blocks that `outputs` take.
+constexpr std::uint32_t blocks_for(std::uint32_t outputs) noexcept {
+  return (outputs + block_outputs - 1) / block_outputs;
+}
 
-  std::uint32_t k() const noexcept { return k_; }
-  std::uint32_t n() const noexcept { return n_; }
-  std::uint32_t blocks() const noexcept { return (n_ + lanes - 1) / lanes; }
-  const void* data() const noexcept { return memory_.data(); }
-  std::uint64_t bytes() const noexcept { return memory_.size(); }
+/// Writes one block of 32 outputs in the layout of `gemm_args`. `rows` are the outputs' weights, float32
+/// [cols], null for a row of zeros; `depth` >= cols is the depth of the packed matrix.
+void pack_block(cpu_dtype dtype, const float* const (&rows)[block_outputs], std::uint32_t cols,
+                std::uint32_t depth, std::byte* out) noexcept;
 
-  /// Output row `row` as float32, out.size() == k: the embedding of a token when the head is tied.
-  void read_row(std::uint32_t row, std::span<float> out) const;
+/// One or more weight matrices with equal inputs, packed side by side: each begins at a block of its own.
+struct packed_matrix {
+  static constexpr std::uint32_t most_parts = 3;
 
- private:
-  std::uint32_t k_ = 0;
-  std::uint32_t n_ = 0;
-  cpu_dtype type_ = cpu_dtype::float32;
-  mapping memory_;
+  const std::byte* data = nullptr;
+  const float* bias = nullptr;  ///< [blocks * 32] or null
+  std::uint32_t depth = 0;      ///< inputs, padded
+  std::uint32_t blocks = 0;
+  std::uint32_t first_block[most_parts] = {};  ///< of each part
+
+  /// Bytes of one block.
+  std::uint64_t block_bytes(cpu_dtype dtype) const noexcept {
+    return std::uint64_t{depth} * block_outputs * element_bytes(dtype);
+  }
 };
 
-/// Writes `values` to element `at` of packed storage of `type`.
-void store_element(std::byte* storage, std::size_t at, float value, cpu_dtype type) noexcept;
+/// A transformer layer, packed.
+struct packed_layer {
+  packed_matrix qkv;                 ///< parts q, k, v
+  packed_matrix o;                   ///< one part
+  packed_matrix gate_up;             ///< parts gate, up
+  packed_matrix down;                ///< one part
+  const float* attn_norm = nullptr;  ///< [padded hidden]
+  const float* ffn_norm = nullptr;
+};
 
-/// Reads element `at`.
-float load_element(const std::byte* storage, std::size_t at, cpu_dtype type) noexcept;
+/// Told the bytes packed so far and in all; called on the thread that packs.
+using packing_progress = std::function<void(std::uint64_t done, std::uint64_t all)>;
+
+/// The base model in the layout of the kernels, in one mapping. Immutable once packed. The embedding is read
+/// from the file; the head is packed.
+class packed_weights {
+ public:
+  static result<std::unique_ptr<const packed_weights>> pack(const model_weights& model, cpu_dtype dtype,
+                                                            thread_team& team,
+                                                            const packing_progress& progress);
+
+  const std::vector<packed_layer>& layers() const noexcept { return layers_; }
+  const packed_matrix& head() const noexcept { return head_; }
+  const float* final_norm() const noexcept { return final_norm_; }
+  std::uint64_t bytes() const noexcept { return memory_.size(); }
+
+ private:
+  friend class weight_packer;
+  packed_weights() = default;
+
+  mapped_memory memory_;
+  std::vector<packed_layer> layers_;
+  packed_matrix head_;
+  const float* final_norm_ = nullptr;
+};
 
 }  // namespace lorica

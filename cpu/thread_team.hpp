@@ -2,49 +2,67 @@
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <thread>
 #include <vector>
 
 namespace lorica {
 
-/// A fixed set of threads that run one function together; the caller is member 0. Members live as long as the
-/// team, so a step pays for barriers only. Owned by the executor; `run` is called from one thread at a time.
+/// A half-open range of things to do.
+struct share {
+  std::uint32_t first = 0;
+  std::uint32_t last = 0;
+};
+
+/// The part of `count` things that member `member` of `members` does: contiguous, sizes differ by one at
+/// most.
+constexpr share share_of(std::uint32_t count, std::uint32_t member, std::uint32_t members) noexcept {
+  auto wide = std::uint64_t{count};
+  return {static_cast<std::uint32_t>(wide * member / members),
+          static_cast<std::uint32_t>(wide * (member + 1) / members)};
+}
+
+/// A persistent team of threads that run one function together; the caller of `run` is member 0. Owned by one
+/// executor; ends with it. Waits are short spins, then yields, then sleep: a neighbour on one of the cores
+/// costs its share of time, not a collapse.
 class thread_team {
  public:
-  explicit thread_team(std::uint32_t members);
-  ~thread_team();
+  /// Starts `members` - 1 threads; `members` >= 1.
+  explicit thread_team(unsigned members);
   thread_team(const thread_team&) = delete;
   thread_team& operator=(const thread_team&) = delete;
+  ~thread_team();
 
-  std::uint32_t size() const noexcept { return size_; }
+  unsigned members() const noexcept { return members_; }
 
-  /// Runs `work(member)` on every member and returns when all are done. `work` must not throw.
-  void run(const std::function<void(std::uint32_t member)>& work);
+  /// Calls `work(member)` on every member and returns when all are done. One caller at a time, not from
+  /// inside. `work` must not throw: members would wait at a barrier for the one that left.
+  template <class Work>
+  void run(const Work& work) {
+    start({&work, [](const void* w, unsigned member) { (*static_cast<const Work*>(w))(member); }});
+  }
 
-  /// Waits until every member of the current `run` is here. Called by all members, equally often.
+  /// Inside `run`: returns when every member has called it. What was written before it is visible after it.
   void barrier() noexcept;
 
+  /// Barriers passed since the start, those of `run` included.
+  std::uint64_t barriers() const noexcept { return barriers_; }
+
  private:
-  void live(std::uint32_t member);
+  struct job {
+    const void* work = nullptr;
+    void (*call)(const void*, unsigned) = nullptr;
+  };
 
-  std::uint32_t size_;
-  const std::function<void(std::uint32_t)>* work_ = nullptr;  // published by `turn_`
-  std::atomic<std::uint32_t> turn_{0};  // grows with each `run`; odd top bit ends the team
-  std::atomic<bool> ending_{false};
+  void start(job next);
+  void serve(unsigned member) noexcept;
+
+  unsigned members_;
+  job job_;                     // written by member 0 before the barrier that starts it
+  bool ending_ = false;         // likewise
+  std::uint64_t barriers_ = 0;  // written by the last to arrive only
   alignas(64) std::atomic<std::uint32_t> arrived_{0};
-  alignas(64) std::atomic<std::uint32_t> phase_{0};
-  std::vector<std::thread> others_;
+  alignas(64) std::atomic<std::uint32_t> passed_{0};
+  std::vector<std::thread> threads_;
 };
-
-/// The part of `count` items that belongs to one member: [first, last). Parts are contiguous and differ by at
-/// most one.
-struct team_share {
-  std::uint64_t first = 0;
-  std::uint64_t last = 0;
-};
-constexpr team_share share_of(std::uint64_t count, std::uint32_t member, std::uint32_t members) noexcept {
-  return {count * member / members, count * (member + 1) / members};
-}
 
 }  // namespace lorica

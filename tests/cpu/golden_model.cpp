@@ -86,7 +86,8 @@ outcome run_all(const std::shared_ptr<const model_weights>& weights, const std::
     if (!c.adapter.empty() && !versions.contains(c.adapter)) {
       auto loaded = must(read_adapter(adapter_folder + "/" + c.adapter, weights->config(), {}, {}));
       versions[c.adapter] = loaded.weights.version;
-      packed[loaded.weights.version] = must(engine->packer().pack(loaded.weights, {}));
+      auto& adapter = packed[loaded.weights.version] = must(engine->packer().pack(loaded.weights, {}));
+      if (auto ok = engine->attach(adapter); !ok) throw std::runtime_error(ok.error().text);
     }
     sequence s;
     s.id = i;

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+namespace lorica {
+
+/// float32 to bfloat16, to nearest, ties to even. For packing; kernels have their own.
+inline std::uint16_t to_bfloat(float x) noexcept {
+  auto bits = std::bit_cast<std::uint32_t>(x);
+  return static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+}
+
+}  // namespace lorica

@@ -1,0 +1,252 @@
+#include "cpu/forward.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "cpu/embedding.hpp"
+#include "model/rope.hpp"
+
+namespace lorica {
+namespace {
+
+float* floats(std::byte* at) noexcept {
+  return reinterpret_cast<float*>(at);
+}
+
+}  // namespace
+
+forward::forward(std::shared_ptr<const model_weights> model, std::unique_ptr<const packed_weights> weights,
+                 const kernel_table& kernels, cpu_dtype dtype, std::uint32_t block_tokens, kv_cache cache,
+                 workspace memory, thread_team& team)
+    : model_(std::move(model)),
+      weights_(std::move(weights)),
+      kernels_(kernels),
+      dtype_(dtype),
+      block_tokens_(block_tokens),
+      cache_(std::move(cache)),
+      memory_(std::move(memory)),
+      team_(team),
+      frequencies_(rope_frequencies(model_->config().rope, model_->config().head_dim)) {}
+
+void forward::layers(const step_plan& plan, unsigned member) {
+  embed(*model_, plan, frequencies_, memory_, share_of(plan.rows(), member, team_.members()));
+  team_.barrier();
+  for (std::uint32_t layer = 0; layer < weights_->layers().size(); ++layer) {
+    attention_layer(plan, layer, member);
+    feed_forward(plan, layer, member);
+  }
+}
+
+void forward::norm_row(const float* weight, std::uint32_t from, std::byte* to) {
+  auto& m = model_->config();
+  kernels_.norm(
+      {floats(memory_.residual.row(from)), weight, m.hidden, padded_depth(m.hidden), m.norm_epsilon, to});
+}
+
+void forward::norm_rows(const step_plan& plan, const float* weight, unsigned member) {
+  auto mine = share_of(plan.rows(), member, team_.members());
+  for (auto row = mine.first; row < mine.last; ++row)
+    norm_row(weight, row, memory_.normed.row(row));
+  team_.barrier();
+}
+
+void forward::attention_layer(const step_plan& plan, std::uint32_t layer, unsigned member) {
+  auto& w = weights_->layers()[layer];
+  norm_rows(plan, w.attn_norm, member);
+  linear(plan, layer, lora_group::qkv, w.qkv, memory_.normed, gemm_into::store, memory_.qkv, member);
+  rope_rows(plan, layer, member);
+  attend(plan, layer, member);
+  linear(plan, layer, lora_group::o, w.o, memory_.attended, gemm_into::add, memory_.residual, member);
+}
+
+void forward::rope_rows(const step_plan& plan, std::uint32_t layer, unsigned member) {
+  auto& m = model_->config();
+  auto& qkv = weights_->layers()[layer].qkv;
+  auto mine = share_of(plan.rows(), member, team_.members());
+  rope_args a;
+  a.heads = m.heads;
+  a.kv_heads = m.kv_heads;
+  a.head_dim = m.head_dim;
+  a.padded_dim = padded_head_dim(m.head_dim);
+  a.head_stride = cache_.head_stride();
+  a.block_tokens = block_tokens_;
+  for (auto row = mine.first; row < mine.last; ++row) {
+    auto* x = floats(memory_.qkv.row(row));
+    a.query = x;
+    a.key = x + std::size_t{qkv.first_block[1]} * block_outputs;
+    a.value = x + std::size_t{qkv.first_block[2]} * block_outputs;
+    a.cos = floats(memory_.cos.row(row));
+    a.sin = floats(memory_.sin.row(row));
+    a.q = memory_.query.row(row);
+    auto position = plan.position(row);
+    a.cache = cache_.at(layer, 0) + plan.blocks(row)[position / block_tokens_] * cache_.block_stride();
+    a.token = position % block_tokens_;
+    kernels_.rope(a);
+  }
+  team_.barrier();
+}
+
+void forward::attend(const step_plan& plan, std::uint32_t layer, unsigned member) {
+  auto& m = model_->config();
+  const auto group = m.heads / m.kv_heads;
+  const auto element = element_bytes(dtype_);
+  attention_args a;
+  a.head_dim = m.head_dim;
+  a.padded_dim = padded_head_dim(m.head_dim);
+  a.block_stride = cache_.block_stride();
+  a.block_tokens = block_tokens_;
+  a.scale = 1.0f / std::sqrt(static_cast<float>(m.head_dim));
+  auto at = plan.attention_begin(member);
+  auto end = plan.attention_begin(member + 1);
+  while (at.row < end.row || (at.row == end.row && at.head < end.head)) {
+    auto last = std::min((at.head / group + 1) * group, at.row == end.row ? end.head : m.heads);
+    a.q = memory_.query.row(at.row) + std::size_t{at.head} * a.padded_dim * element;
+    a.heads = last - at.head;
+    a.cache = cache_.at(layer, at.head / group);
+    a.blocks = plan.blocks(at.row);
+    a.tokens = plan.position(at.row) + 1;
+    a.y = memory_.attended.row(at.row) + std::size_t{at.head} * m.head_dim * element;
+    kernels_.attention(a);
+    at = last == m.heads ? attention_item{at.row + 1, 0} : attention_item{at.row, last};
+  }
+  team_.barrier();
+}
+
+/// Gate and up of the same columns are computed one after the other into a strip that stays in the member's
+/// cache, with what adapters add, before the activation joins them.
+void forward::feed_forward(const step_plan& plan, std::uint32_t layer, unsigned member) {
+  auto& w = weights_->layers()[layer];
+  norm_rows(plan, w.ffn_norm, member);
+  shrink(plan, layer, lora_group::gate_up, memory_.normed, member);
+  const auto rows = plan.rows();
+  const auto up = w.gate_up.first_block[1];
+  auto mine = share_of(up, member, team_.members());
+  const auto width = std::max<std::uint32_t>(
+      1, static_cast<std::uint32_t>(memory_.strip.stride / (std::size_t{rows} * 2 * block_outputs)));
+  auto* gate_y = floats(memory_.strip.row(member));
+  for (auto block = mine.first; block < mine.last; block += width) {
+    const auto end = std::min(block + width, mine.last);
+    const auto columns = (end - block) * block_outputs;
+    const std::size_t stride = std::size_t{2} * columns;
+    multiply(plan, layer, lora_group::gate_up, w.gate_up, memory_.normed, {block, end}, gemm_into::store,
+             gate_y, stride);
+    multiply(plan, layer, lora_group::gate_up, w.gate_up, memory_.normed, {up + block, up + end},
+             gemm_into::store, gate_y + columns, stride);
+    auto* y = memory_.activated.row(0) + std::size_t{block} * block_outputs * memory_.activated.element_size;
+    kernels_.activation({gate_y, gate_y + columns, stride, rows, columns, y, memory_.activated.stride});
+  }
+  team_.barrier();
+  linear(plan, layer, lora_group::down, w.down, memory_.activated, gemm_into::add, memory_.residual, member);
+}
+
+void forward::linear(const step_plan& plan, std::uint32_t layer, lora_group group,
+                     const packed_matrix& matrix, const row_buffer& x, gemm_into into, const row_buffer& y,
+                     unsigned member) {
+  shrink(plan, layer, group, x, member);
+  auto mine = share_of(matrix.blocks, member, team_.members());
+  multiply(plan, layer, group, matrix, x, mine, into,
+           floats(y.data) + std::size_t{mine.first} * block_outputs, y.stride);
+  team_.barrier();
+}
+
+void forward::multiply(const step_plan& plan, std::uint32_t layer, lora_group group,
+                       const packed_matrix& matrix, const row_buffer& x, share blocks, gemm_into into,
+                       float* y, std::size_t y_stride) {
+  if (blocks.first == blocks.last) return;
+  gemm_args a;
+  a.x = x.data;
+  a.x_stride = x.stride;
+  a.rows = plan.rows();
+  a.weights = matrix.data + blocks.first * matrix.block_bytes(dtype_);
+  a.depth = matrix.depth;
+  a.blocks = blocks.last - blocks.first;
+  a.bias = matrix.bias ? matrix.bias + std::size_t{blocks.first} * block_outputs : nullptr;
+  a.y = y;
+  a.y_stride = y_stride;
+  a.into = into;
+  kernels_.gemm(a);
+  expand(plan, layer, group, matrix, blocks, y, y_stride);
+}
+
+void forward::shrink(const step_plan& plan, std::uint32_t layer, lora_group group, const row_buffer& x,
+                     unsigned member) {
+  auto& step = plan.step();
+  if (step.segments.empty()) return;
+  constexpr std::uint32_t tile = 4;
+  for (auto& s : step.segments) {
+    std::uint32_t column = 0;
+    for (std::uint32_t use = s.first_use; use < s.first_use + s.uses; ++use) {
+      auto& g = plan.adapter(use).group(layer, group);
+      auto mine = share_of((g.ranks + tile - 1) / tile, member, team_.members());
+      const auto first = mine.first * tile;
+      const auto last = std::min(mine.last * tile, g.ranks);
+      if (first < last)
+        kernels_.shrink(
+            {x.row(s.first_row), x.stride, s.rows, g.a + std::size_t{first} * g.depth * element_bytes(dtype_),
+             g.depth, last - first, g.scaling + first, step.uses[use].weight,
+             memory_.low_rank.row(s.first_row) + std::size_t{column + first} * element_bytes(dtype_),
+             memory_.low_rank.stride});
+      column += g.ranks;
+    }
+  }
+  team_.barrier();
+}
+
+void forward::expand(const step_plan& plan, std::uint32_t layer, lora_group group,
+                     const packed_matrix& matrix, share blocks, float* y, std::size_t y_stride) {
+  for (auto& s : plan.step().segments) {
+    std::uint32_t column = 0;
+    for (std::uint32_t use = s.first_use; use < s.first_use + s.uses; ++use) {
+      auto& g = plan.adapter(use).group(layer, group);
+      expand_use(s, g, column, matrix, blocks, y, y_stride);
+      column += g.ranks;
+    }
+  }
+}
+
+void forward::expand_use(const segment& s, const packed_group& g, std::uint32_t column,
+                         const packed_matrix& matrix, share blocks, float* y, std::size_t y_stride) {
+  for (std::uint32_t i = 0; i < g.sites; ++i) {
+    auto& site = g.site[i];
+    const auto begin = matrix.first_block[site.part];
+    const auto first = std::max(blocks.first, begin);
+    const auto last = std::min(blocks.last, begin + site.blocks);
+    if (first >= last) continue;
+    gemm_args a;
+    a.x = memory_.low_rank.row(s.first_row) + std::size_t{column + site.column} * element_bytes(dtype_);
+    a.x_stride = memory_.low_rank.stride;
+    a.rows = s.rows;
+    a.weights = site.b + std::size_t{first - begin} * site.rank * block_outputs * element_bytes(dtype_);
+    a.depth = site.rank;
+    a.blocks = last - first;
+    a.y = y + s.first_row * y_stride + std::size_t{first - blocks.first} * block_outputs;
+    a.y_stride = y_stride;
+    a.into = gemm_into::add;
+    kernels_.gemm(a);
+  }
+}
+
+void forward::head(const step_plan& plan, std::uint32_t first, std::uint32_t count, unsigned member) {
+  auto rows = share_of(count, member, team_.members());
+  for (auto i = rows.first; i < rows.last; ++i) {
+    auto& s = plan.step().sequences[plan.samples()[first + i]];
+    norm_row(weights_->final_norm(), s.first_row + s.rows - 1, memory_.head_input.row(i));
+  }
+  team_.barrier();
+  auto& matrix = weights_->head();
+  auto mine = share_of(matrix.blocks, member, team_.members());
+  gemm_args a;
+  a.x = memory_.head_input.data;
+  a.x_stride = memory_.head_input.stride;
+  a.rows = count;
+  a.weights = matrix.data + mine.first * matrix.block_bytes(dtype_);
+  a.depth = matrix.depth;
+  a.blocks = mine.last - mine.first;
+  a.y = floats(memory_.logits.data) + std::size_t{mine.first} * block_outputs;
+  a.y_stride = memory_.logits.stride;
+  kernels_.gemm(a);
+  team_.barrier();
+}
+
+}  // namespace lorica

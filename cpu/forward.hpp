@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "cpu/kv_cache.hpp"
+#include "cpu/packed_weights.hpp"
+#include "cpu/step_plan.hpp"
+#include "cpu/thread_team.hpp"
+#include "cpu/workspace.hpp"
+
+namespace lorica {
+
+/// The layers of the model over all rows of a step. Every member of the team calls `layers` and `head`
+/// together; between two barriers each writes only what it owns: rows, columns (blocks of outputs) or (row,
+/// head) items.
+class forward {
+ public:
+  forward(std::shared_ptr<const model_weights> model, std::unique_ptr<const packed_weights> weights,
+          const kernel_table& kernels, cpu_dtype dtype, std::uint32_t block_tokens, kv_cache cache,
+          workspace memory, thread_team& team);
+
+  /// From tokens to the residual stream after the last layer. Ends with a barrier.
+  void layers(const step_plan& plan, unsigned member);
+
+  /// Logits of the last rows of samples [first, first + count), count <= head_rows, into the workspace. Ends
+  /// with a barrier.
+  void head(const step_plan& plan, std::uint32_t first, std::uint32_t count, unsigned member);
+
+  workspace& memory() noexcept { return memory_; }
+  const packed_weights& weights() const noexcept { return *weights_; }
+  const kv_cache& cache() const noexcept { return cache_; }
+
+ private:
+  void norm_rows(const step_plan& plan, const float* weight, unsigned member);
+  void norm_row(const float* weight, std::uint32_t from, std::byte* to);
+  void attention_layer(const step_plan& plan, std::uint32_t layer, unsigned member);
+  void rope_rows(const step_plan& plan, std::uint32_t layer, unsigned member);
+  void attend(const step_plan& plan, std::uint32_t layer, unsigned member);
+  void feed_forward(const step_plan& plan, std::uint32_t layer, unsigned member);
+
+  /// The low-rank inputs of every segment, and a barrier; nothing in a step without adapters.
+  void shrink(const step_plan& plan, std::uint32_t layer, lora_group group, const row_buffer& x,
+              unsigned member);
+
+  /// Blocks [blocks.first, blocks.last) of base and adapters over all rows: the products of block `first` go
+  /// to column 0 of `y`.
+  void multiply(const step_plan& plan, std::uint32_t layer, lora_group group, const packed_matrix& matrix,
+                const row_buffer& x, share blocks, gemm_into into, float* y, std::size_t y_stride);
+  void expand(const step_plan& plan, std::uint32_t layer, lora_group group, const packed_matrix& matrix,
+              share blocks, float* y, std::size_t y_stride);
+  void expand_use(const segment& s, const packed_group& g, std::uint32_t column, const packed_matrix& matrix,
+                  share blocks, float* y, std::size_t y_stride);
+
+  /// `multiply` of a member's own blocks into `y`.
+  void linear(const step_plan& plan, std::uint32_t layer, lora_group group, const packed_matrix& matrix,
+              const row_buffer& x, gemm_into into, const row_buffer& y, unsigned member);
+
+  std::shared_ptr<const model_weights> model_;
+  std::unique_ptr<const packed_weights> weights_;
+  const kernel_table& kernels_;
+  cpu_dtype dtype_;
+  std::uint32_t block_tokens_;
+  kv_cache cache_;
+  workspace memory_;
+  thread_team& team_;
+  std::vector<float> frequencies_;
+};
+
+}  // namespace lorica

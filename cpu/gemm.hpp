@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace lorica {
+
+/// Outputs per block of packed weights.
+inline constexpr std::uint32_t block_outputs = 32;
+
+/// Depths of packed operands are padded with zeros to a multiple of this.
+inline constexpr std::uint32_t depth_multiple = 32;
+
+/// What becomes of the products.
+enum class gemm_into : std::uint8_t { store, add };
+
+/// Y = X Wᵀ + b, or Y += X Wᵀ + b.
+///
+/// X is [rows, depth], rows `x_stride` elements apart, float32 or bfloat16 by kernel. W lies in blocks of 32
+/// outputs: [blocks][depth][32] in float32, [blocks][depth / 2][32][2] in bfloat16. b is [blocks * 32] or
+/// null. Y is float32 [rows, blocks * 32], rows `y_stride` elements apart.
+///
+/// One output is one chain of multiply-adds over k = 0, 1, … (pairs in bfloat16) from zero, then the bias,
+/// then the old value: rows, tiles and threads do not enter. A thread is handed the blocks it owns.
+struct gemm_args {
+  const void* x = nullptr;
+  std::size_t x_stride = 0;  ///< elements
+  std::uint32_t rows = 0;
+  const void* weights = nullptr;
+  std::uint32_t depth = 0;  ///< even in bfloat16
+  std::uint32_t blocks = 0;
+  const float* bias = nullptr;
+  float* y = nullptr;
+  std::size_t y_stride = 0;  ///< elements
+  gemm_into into = gemm_into::store;
+};
+
+using gemm_kernel = void (*)(const gemm_args&);
+
+}  // namespace lorica

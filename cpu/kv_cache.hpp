@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+
+#include "cpu/attention.hpp"
+#include "cpu/kernels.hpp"
+#include "cpu/mapped_memory.hpp"
+#include "model/model_config.hpp"
+
+namespace lorica {
+
+/// `head_dim` rounded up to whole vectors.
+constexpr std::uint32_t padded_head_dim(std::uint32_t head_dim) noexcept {
+  return (head_dim + 15) / 16 * 16;
+}
+
+/// Bytes of keys and values that one token needs over all layers.
+constexpr std::uint64_t kv_bytes_per_token(const model_config& m, cpu_dtype dtype) noexcept {
+  return std::uint64_t{2} * m.layers * m.kv_heads * padded_head_dim(m.head_dim) * element_bytes(dtype);
+}
+
+/// The pool of KV blocks: [layers][blocks][kv_heads][K, V]; one head of one block is what attention.hpp says.
+/// Owned by the executor. What a block holds is undefined until its tokens were written.
+class kv_cache {
+ public:
+  kv_cache() = default;
+
+  /// Maps the pool. Fails with `errc::out_of_memory`.
+  static result<kv_cache> allocate(const model_config& m, cpu_dtype dtype, std::uint32_t blocks,
+                                   std::uint32_t block_tokens);
+
+  /// Block 0 of a layer and head.
+  std::byte* at(std::uint32_t layer, std::uint32_t head) const noexcept {
+    return memory_.data() + layer * layer_stride_ + head * head_stride_;
+  }
+  std::size_t head_stride() const noexcept { return head_stride_; }
+  std::size_t block_stride() const noexcept { return block_stride_; }
+  std::uint64_t bytes() const noexcept { return memory_.size(); }
+
+ private:
+  mapped_memory memory_;
+  std::size_t head_stride_ = 0;
+  std::size_t block_stride_ = 0;
+  std::size_t layer_stride_ = 0;
+};
+
+}  // namespace lorica

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace lorica {
+
+/// y = x / sqrt(mean(x²) + ε) ⊙ w (Zhang and Sennrich 2019), one row.
+///
+/// x and w are float32 [padded], zero from `width` on; padded is a multiple of 32. y is [padded] in the
+/// format of the kernel. A thread is handed whole rows.
+struct norm_args {
+  const float* x = nullptr;
+  const float* weight = nullptr;
+  std::uint32_t width = 0;
+  std::uint32_t padded = 0;
+  float epsilon = 0;
+  void* y = nullptr;
+};
+
+using norm_kernel = void (*)(const norm_args&);
+
+}  // namespace lorica

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace lorica {
+
+/// Rotary embedding (Su et al. 2021) of one row's queries and keys, half-split, and the way into the cache:
+///
+///     y[k]       = x[k] * cos[k] - x[k + d/2] * sin[k]
+///     y[k + d/2] = x[k + d/2] * cos[k] + x[k] * sin[k]        k in [0, d/2)
+///
+/// query, key and value are float32 [heads, d] and [kv_heads, d]; cos and sin are [d/2] of the row's
+/// position. q is [heads, padded_dim] in the format of the kernel; K and V go to token `token` of the block
+/// at `cache` (head 0; heads `head_stride` bytes apart; layout in attention.hpp). A thread is handed whole
+/// rows.
+struct rope_args {
+  const float* query = nullptr;
+  const float* key = nullptr;
+  const float* value = nullptr;
+  const float* cos = nullptr;
+  const float* sin = nullptr;
+  std::uint32_t heads = 0;
+  std::uint32_t kv_heads = 0;
+  std::uint32_t head_dim = 0;
+  std::uint32_t padded_dim = 0;
+  void* q = nullptr;
+  std::byte* cache = nullptr;
+  std::size_t head_stride = 0;  ///< bytes
+  std::uint32_t block_tokens = 0;
+  std::uint32_t token = 0;
+};
+
+using rope_kernel = void (*)(const rope_args&);
+
+}  // namespace lorica

@@ -1,0 +1,62 @@
+#pragma once
+
+// Body of rope.hpp for one set of instructions; included after format_kernel.hpp.
+
+namespace lorica {
+namespace {
+
+struct turned_head {
+  alignas(64) float values[max_head_dim];
+};
+
+LORICA_KERNEL void turn(const float* x, const float* cos, const float* sin, std::uint32_t half,
+                        turned_head& out) {
+  for (std::uint32_t k = 0; k < half; ++k) {
+    const float left = x[k];
+    const float right = x[k + half];
+    out.values[k] = left * cos[k] - right * sin[k];
+    out.values[k + half] = right * cos[k] + left * sin[k];
+  }
+}
+
+/// The whole head in the format of the cache; lanes from `n` on are zero.
+template <class Format>
+LORICA_KERNEL void store_head(typename Format::element* to, const float* from, std::uint32_t n,
+                              std::uint32_t padded) {
+  for (std::uint32_t k = 0; k < padded; k += 16) {
+    float lanes[16] = {};
+    for (std::uint32_t i = 0; i < 16 && k + i < n; ++i)
+      lanes[i] = from[k + i];
+    Format::store_values(to + k, load(lanes));
+  }
+}
+
+template <class Format>
+void rope(const rope_args& a) {
+  using element = typename Format::element;
+  constexpr std::uint32_t step = Format::depth_step;
+  const std::uint32_t half = a.head_dim / 2;
+  turned_head turned;
+  for (std::uint32_t h = 0; h < a.heads; ++h) {
+    turn(a.query + std::size_t{h} * a.head_dim, a.cos, a.sin, half, turned);
+    store_head<Format>(static_cast<element*>(a.q) + std::size_t{h} * a.padded_dim, turned.values, a.head_dim,
+                       a.padded_dim);
+  }
+  const std::size_t group = a.token / token_group;
+  const std::size_t lane = a.token % token_group;
+  for (std::uint32_t h = 0; h < a.kv_heads; ++h) {
+    auto* keys = reinterpret_cast<element*>(a.cache + h * a.head_stride);
+    auto* values = keys + std::size_t{a.block_tokens} * a.padded_dim;
+    element row[max_head_dim];
+    turn(a.key + std::size_t{h} * a.head_dim, a.cos, a.sin, half, turned);
+    store_head<Format>(row, turned.values, a.head_dim, a.padded_dim);
+    auto* to = keys + group * token_group * a.padded_dim;
+    for (std::uint32_t d = 0; d < a.padded_dim; ++d)
+      to[(d / step) * token_group * step + lane * step + d % step] = row[d];
+    store_head<Format>(values + std::size_t{a.token} * a.padded_dim, a.value + std::size_t{h} * a.head_dim,
+                       a.head_dim, a.padded_dim);
+  }
+}
+
+}  // namespace
+}  // namespace lorica

@@ -1,0 +1,104 @@
+#pragma once
+
+// Sixteen float lanes with AVX-512 (F, BW, DQ, VL, BF16). Included by kernels_avx512.cpp only; everything has
+// internal linkage, so that no other translation unit is given this one's instructions.
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#define LORICA_KERNEL __attribute__((always_inline)) inline
+
+namespace lorica {
+namespace {
+
+struct vec {
+  __m512 v;
+};
+
+/// Sixteen pairs of bfloat16, the even element in the low half.
+struct pairs {
+  __m512i v;
+};
+
+/// Accumulators that leave registers for the operands.
+constexpr int accumulators = 24;
+constexpr int largest_row_tile = 12;
+
+LORICA_KERNEL vec zero() {
+  return {_mm512_setzero_ps()};
+}
+LORICA_KERNEL vec splat(float x) {
+  return {_mm512_set1_ps(x)};
+}
+LORICA_KERNEL vec load(const float* from) {
+  return {_mm512_loadu_ps(from)};
+}
+LORICA_KERNEL void store(float* to, vec a) {
+  _mm512_storeu_ps(to, a.v);
+}
+LORICA_KERNEL vec operator+(vec a, vec b) {
+  return {_mm512_add_ps(a.v, b.v)};
+}
+LORICA_KERNEL vec operator-(vec a, vec b) {
+  return {_mm512_sub_ps(a.v, b.v)};
+}
+LORICA_KERNEL vec operator*(vec a, vec b) {
+  return {_mm512_mul_ps(a.v, b.v)};
+}
+LORICA_KERNEL vec operator/(vec a, vec b) {
+  return {_mm512_div_ps(a.v, b.v)};
+}
+/// a * b + c.
+LORICA_KERNEL vec fma(vec a, vec b, vec c) {
+  return {_mm512_fmadd_ps(a.v, b.v, c.v)};
+}
+/// The larger of both; b when one is NaN.
+LORICA_KERNEL vec larger(vec a, vec b) {
+  return {_mm512_max_ps(a.v, b.v)};
+}
+/// Lanes from `n` on become `other`.
+LORICA_KERNEL vec first_lanes(vec a, std::uint32_t n, float other) {
+  auto keep = static_cast<__mmask16>((1u << n) - 1u);
+  return {_mm512_mask_mov_ps(_mm512_set1_ps(other), keep, a.v)};
+}
+/// Sum over the lanes as a tree: halves are added until one lane is left.
+LORICA_KERNEL float sum(vec a) {
+  __m256 h = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+  __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+  q = _mm_add_ps(q, _mm_movehl_ps(q, q));
+  return _mm_cvtss_f32(_mm_add_ss(q, _mm_shuffle_ps(q, q, 1)));
+}
+LORICA_KERNEL float peak(vec a) {
+  return _mm512_reduce_max_ps(a.v);
+}
+/// 2^n, where t = n + 1.5 * 2^23.
+LORICA_KERNEL vec power_of_two(vec t) {
+  __m512i n = _mm512_add_epi32(_mm512_castps_si512(t.v), _mm512_set1_epi32(127));
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(n, 23))};
+}
+LORICA_KERNEL vec load_bfloats(const std::uint16_t* from) {
+  __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(wide, 16))};
+}
+/// Rounds to nearest, ties to even.
+LORICA_KERNEL void store_bfloats(std::uint16_t* to, vec a) {
+  auto narrow = _mm512_cvtneps_pbh(a.v);
+  __builtin_memcpy(to, &narrow, sizeof narrow);
+}
+LORICA_KERNEL pairs load_pairs(const std::uint16_t* from) {
+  return {_mm512_loadu_si512(from)};
+}
+LORICA_KERNEL pairs splat_pair(const std::uint16_t* from) {
+  std::int32_t both = 0;
+  __builtin_memcpy(&both, from, sizeof both);
+  return {_mm512_set1_epi32(both)};
+}
+/// c + a.even * b.even + a.odd * b.odd.
+LORICA_KERNEL vec dot(pairs a, pairs b, vec c) {
+  return {_mm512_dpbf16_ps(c.v, (__m512bh)a.v, (__m512bh)b.v)};
+}
+
+}  // namespace
+}  // namespace lorica

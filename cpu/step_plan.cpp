@@ -1,0 +1,141 @@
+#include "cpu/step_plan.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "core/checked.hpp"
+
+namespace lorica {
+
+step_plan::step_plan(const executor_limits& limits, const model_config& model, unsigned members)
+    : limits_(limits),
+      model_(model),
+      attention_(members + 1),
+      slot_mark_(limits.max_sequences),
+      block_mark_(limits.blocks) {
+  tokens_.reserve(limits.max_rows);
+  positions_.reserve(limits.max_rows);
+  sequence_.reserve(limits.max_rows);
+  samples_.reserve(limits.max_sequences);
+}
+
+result<void> step_plan::prepare(const batch& step, const std::unordered_set<const packed_adapter*>& attached,
+                                token_history& history) {
+  ++check_;
+  auto broken = broken_rows(step);
+  for (std::size_t i = 0; broken.empty() && i < step.sequences.size(); ++i)
+    broken = broken_sequence(step, step.sequences[i], history);
+  if (broken.empty()) broken = broken_segments(step, attached);
+  if (!broken.empty()) return fail(errc::internal, "a batch broke its contract: " + std::string(broken));
+  fill(step, history);
+  return {};
+}
+
+std::string_view step_plan::broken_rows(const batch& step) const {
+  if (step.tokens.empty()) return "no rows";
+  if (step.tokens.size() > limits_.max_rows) return "more rows than max_rows";
+  if (step.sequences.size() > limits_.max_sequences) return "more sequences than max_sequences";
+  std::uint64_t row = 0;
+  for (auto& s : step.sequences) {
+    if (s.first_row != row || s.rows == 0) return "sequences do not cover the rows in order";
+    row += s.rows;
+  }
+  if (row != step.tokens.size()) return "sequences do not cover the rows in order";
+  for (auto token : step.tokens)
+    if (token != sampled_last && (token < 0 || static_cast<std::uint32_t>(token) >= model_.vocab))
+      return "a token outside the vocabulary";
+  return {};
+}
+
+std::string_view step_plan::broken_sequence(const batch& step, const sequence_rows& s,
+                                            const token_history& history) {
+  if (s.slot >= limits_.max_sequences) return "a slot above max_sequences";
+  if (std::exchange(slot_mark_[s.slot], check_) == check_) return "a slot that is named twice";
+  auto end = checked_add(s.context, s.rows);
+  if (!end || *end > limits_.max_positions) return "a sequence longer than max_positions";
+  if (s.context > history.seen(s.slot)) return "a context that the slot has not seen";
+  if (std::uint64_t{s.first_block} + s.blocks > step.block_table.size()) return "blocks outside the table";
+  if (std::uint64_t{s.blocks} * limits_.block_tokens < *end) return "too few blocks";
+  for (std::uint32_t i = 0; i < s.blocks; ++i) {
+    auto block = step.block_table[s.first_block + i];
+    if (block >= limits_.blocks) return "a block outside the pool";
+    bool written = (i + 1) * std::uint64_t{limits_.block_tokens} > s.context &&
+                   i * std::uint64_t{limits_.block_tokens} < *end;
+    if (written && std::exchange(block_mark_[block], check_) == check_)
+      return "a block that two sequences write";
+  }
+  for (std::uint32_t r = 0; r < s.rows; ++r) {
+    if (step.tokens[s.first_row + r] != sampled_last) continue;
+    if (r != 0 || s.context == 0 || !history.last_sampled(s.slot))
+      return "sampled_last where nothing was sampled";
+  }
+  auto& p = s.sampling;
+  if (s.sample && p.sample && !(p.temperature > 0 && std::isfinite(p.temperature)))
+    return "a temperature that is not positive";
+  return {};
+}
+
+std::string_view step_plan::broken_segments(const batch& step,
+                                            const std::unordered_set<const packed_adapter*>& attached) const {
+  std::uint64_t row = 0;
+  for (auto& s : step.segments) {
+    if (s.first_row < row || s.rows == 0) return "segments that are not ascending";
+    row = std::uint64_t{s.first_row} + s.rows;
+    if (row > step.tokens.size()) return "a segment outside the rows";
+    if (s.uses == 0 || std::uint64_t{s.first_use} + s.uses > step.uses.size())
+      return "uses outside the table";
+  }
+  for (auto& use : step.uses) {
+    if (!attached.contains(use.adapter)) return "an adapter that is not attached";
+    if (!std::isfinite(use.weight)) return "an adapter weight that is not finite";
+  }
+  return {};
+}
+
+void step_plan::fill(const batch& step, token_history& history) {
+  step_ = &step;
+  tokens_ = step.tokens;
+  positions_.resize(tokens_.size());
+  sequence_.resize(tokens_.size());
+  samples_.clear();
+  for (std::uint32_t i = 0; i < step.sequences.size(); ++i) {
+    auto& s = step.sequences[i];
+    if (tokens_[s.first_row] == sampled_last) tokens_[s.first_row] = *history.last_sampled(s.slot);
+    for (std::uint32_t r = 0; r < s.rows; ++r) {
+      positions_[s.first_row + r] = s.context + r;
+      sequence_[s.first_row + r] = i;
+    }
+    history.write(s.slot, s.context, std::span(tokens_).subspan(s.first_row, s.rows));
+    if (s.sample) samples_.push_back(i);
+  }
+  low_rank_width_ = 0;
+  for (auto& s : step.segments) {
+    std::uint32_t width = 0;
+    for (std::uint32_t u = 0; u < s.uses; ++u)
+      width += adapter(s.first_use + u).widest();
+    low_rank_width_ = std::max(low_rank_width_, width);
+  }
+  share_attention();
+}
+
+/// A head of a row costs its visible tokens, and some for the start.
+void step_plan::share_attention() {
+  constexpr std::uint64_t start_cost = 32;
+  auto cost = [&](std::uint32_t row) { return positions_[row] + start_cost; };
+  std::uint64_t all = 0;
+  for (std::uint32_t row = 0; row < rows(); ++row)
+    all += cost(row) * model_.heads;
+  auto members = static_cast<std::uint32_t>(attention_.size() - 1);
+  std::uint64_t done = 0;
+  std::uint32_t next = 0;
+  for (std::uint32_t row = 0; row < rows(); ++row) {
+    auto whole = cost(row) * model_.heads;
+    for (; next < members && all * next / members < done + whole; ++next)
+      attention_[next] = {row, static_cast<std::uint32_t>((all * next / members - done) / cost(row))};
+    done += whole;
+  }
+  attention_[members] = {rows(), 0};
+}
+
+}  // namespace lorica

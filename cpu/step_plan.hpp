@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "core/error.hpp"
+#include "cpu/adapter_packer.hpp"
+#include "cpu/token_history.hpp"
+#include "engine/batch.hpp"
+#include "engine/executor.hpp"
+
+namespace lorica {
+
+/// A row and a head, in that order: where a thread's part of attention begins.
+struct attention_item {
+  std::uint32_t row = 0;
+  std::uint32_t head = 0;
+};
+
+/// A batch that kept its contract, with what the kernels ask per row. Owned by the executor and used again,
+/// so that no step allocates.
+class step_plan {
+ public:
+  step_plan(const executor_limits& limits, const model_config& model, unsigned members);
+
+  /// Checks every rule of batch.hpp, then fills the tables and writes `history`. A broken rule is
+  /// `errc::internal`, the text names it, and nothing was written.
+  result<void> prepare(const batch& step, const std::unordered_set<const packed_adapter*>& attached,
+                       token_history& history);
+
+  const batch& step() const noexcept { return *step_; }
+  std::uint32_t rows() const noexcept { return static_cast<std::uint32_t>(tokens_.size()); }
+  token_id token(std::uint32_t row) const noexcept { return tokens_[row]; }
+  std::uint32_t position(std::uint32_t row) const noexcept { return positions_[row]; }
+  const std::uint32_t* blocks(std::uint32_t row) const noexcept {
+    return step_->block_table.data() + step_->sequences[sequence_[row]].first_block;
+  }
+
+  /// Sequences with `sample`, in order.
+  const std::vector<std::uint32_t>& samples() const noexcept { return samples_; }
+
+  /// An adapter in use, by the number of the use.
+  const cpu_packed_adapter& adapter(std::uint32_t use) const noexcept {
+    return static_cast<const cpu_packed_adapter&>(*step_->uses[use].adapter);
+  }
+
+  /// Elements of low-rank input that the widest composition of this step needs per row.
+  std::uint32_t low_rank_width() const noexcept { return low_rank_width_; }
+
+  /// Where member `m`'s part of attention begins; it ends where that of `m + 1` begins. Parts cost the same.
+  attention_item attention_begin(unsigned m) const noexcept { return attention_[m]; }
+
+ private:
+  std::string_view broken_rows(const batch& step) const;
+  std::string_view broken_sequence(const batch& step, const sequence_rows& s, const token_history& history);
+  std::string_view broken_segments(const batch& step,
+                                   const std::unordered_set<const packed_adapter*>& attached) const;
+  void fill(const batch& step, token_history& history);
+  void share_attention();
+
+  executor_limits limits_;
+  model_config model_;
+  const batch* step_ = nullptr;
+  std::vector<token_id> tokens_;
+  std::vector<std::uint32_t> positions_;
+  std::vector<std::uint32_t> sequence_;
+  std::vector<std::uint32_t> samples_;
+  std::vector<attention_item> attention_;
+  std::uint32_t low_rank_width_ = 0;
+  std::uint64_t check_ = 0;                // number of the check, so that marks need no clearing
+  std::vector<std::uint64_t> slot_mark_;   // last check that met the slot
+  std::vector<std::uint64_t> block_mark_;  // last check in which the block was written
+};
+
+}  // namespace lorica

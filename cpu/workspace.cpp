@@ -1,0 +1,88 @@
+#include "cpu/workspace.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "cpu/kv_cache.hpp"
+#include "cpu/packed_weights.hpp"
+
+namespace lorica {
+namespace {
+
+constexpr std::size_t alignment = 128;
+constexpr std::uint64_t most_logits = std::uint64_t{64} << 20;  // bytes
+constexpr std::uint32_t least_strip = 1 << 15;  // elements: 128 KiB, so that few rows need one strip
+
+/// One buffer to be placed in the common mapping.
+struct wanted {
+  row_buffer* buffer;
+  std::uint32_t rows;
+  std::size_t stride;
+  std::uint32_t element_size;
+
+  std::uint64_t bytes() const noexcept {
+    auto whole = std::uint64_t{rows} * stride * element_size;
+    return (whole + alignment - 1) / alignment * alignment;
+  }
+};
+
+/// Strides that are powers of two would put all rows of a tile into one set of the cache.
+std::size_t stride_for(std::uint32_t width) noexcept {
+  return std::size_t{padded_depth(width)} + depth_multiple;
+}
+
+}  // namespace
+
+result<workspace> workspace::allocate(const model_config& m, const executor_limits& limits, cpu_dtype dtype,
+                                      unsigned members) {
+  workspace out;
+  const auto vocab = std::size_t{blocks_for(m.vocab)} * block_outputs;
+  out.head_rows = static_cast<std::uint32_t>(
+      std::clamp<std::uint64_t>(most_logits / (vocab * sizeof(float)), 1, limits.max_sequences));
+  const auto element = element_bytes(dtype);
+  const auto rows = limits.max_rows;
+  const auto qkv_width =
+      (blocks_for(m.heads * m.head_dim) + 2 * blocks_for(m.kv_heads * m.head_dim)) * block_outputs;
+  std::vector<wanted> all = {
+      {&out.residual, rows, stride_for(m.hidden), sizeof(float)},
+      {&out.normed, rows, stride_for(m.hidden), element},
+      {&out.qkv, rows, stride_for(qkv_width), sizeof(float)},
+      {&out.query, rows, std::size_t{m.heads} * padded_head_dim(m.head_dim), element},
+      {&out.attended, rows, stride_for(m.heads * m.head_dim), element},
+      {&out.activated, rows, stride_for(m.ffn), element},
+      {&out.cos, rows, m.head_dim / 2, sizeof(float)},
+      {&out.sin, rows, m.head_dim / 2, sizeof(float)},
+      {&out.head_input, out.head_rows, stride_for(m.hidden), element},
+      {&out.logits, out.head_rows, vocab, sizeof(float)},
+      {&out.strip, members, std::max<std::size_t>(least_strip, std::size_t{rows} * 2 * block_outputs),
+       sizeof(float)},
+  };
+  std::uint64_t bytes = 0;
+  for (auto& w : all)
+    bytes += w.bytes();
+  auto memory = mapped_memory::allocate(bytes, "the rows of a step (max_rows)");
+  if (!memory) return std::move(memory).error();
+  out.memory_ = *std::move(memory);
+  auto* next = out.memory_.data();
+  for (auto& w : all) {
+    *w.buffer = {next, w.stride, w.element_size};
+    next += w.bytes();
+  }
+  out.low_rank.element_size = element;
+  return out;
+}
+
+result<void> workspace::reserve_low_rank(std::uint32_t width, std::uint32_t rows) {
+  if (width <= low_rank.stride) return {};
+  const auto stride = stride_for(width);
+  auto memory = mapped_memory::allocate(std::uint64_t{rows} * stride * low_rank.element_size,
+                                        "the low-rank inputs of an adapter");
+  if (!memory) return std::move(memory).error();
+  low_rank_memory_ = *std::move(memory);
+  low_rank.data = low_rank_memory_.data();
+  low_rank.stride = stride;
+  return {};
+}
+
+}  // namespace lorica

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "cpu/kernels.hpp"
+#include "cpu/mapped_memory.hpp"
+#include "engine/executor.hpp"
+#include "model/model_config.hpp"
+
+namespace lorica {
+
+/// Rows of one buffer, `stride` elements apart.
+struct row_buffer {
+  std::byte* data = nullptr;
+  std::size_t stride = 0;          ///< elements
+  std::uint32_t element_size = 0;  ///< bytes
+
+  std::byte* row(std::size_t r) const noexcept { return data + r * stride * element_size; }
+};
+
+/// What the rows of a step pass through, allocated once for the largest step. Inputs of linear maps are in
+/// the executor's format and zero beyond their width; sums are float32.
+class workspace {
+ public:
+  workspace() = default;
+  static result<workspace> allocate(const model_config& m, const executor_limits& limits, cpu_dtype dtype,
+                                    unsigned members);
+
+  row_buffer residual;   ///< float32 [rows, hidden]
+  row_buffer normed;     ///< [rows, hidden]: input of qkv, gate and up
+  row_buffer qkv;        ///< float32 [rows, q | k | v], each from a block of its own
+  row_buffer query;      ///< [rows, heads * padded_head_dim]
+  row_buffer attended;   ///< [rows, heads * head_dim]: input of o
+  row_buffer activated;  ///< [rows, ffn]: input of down
+  row_buffer cos;        ///< float32 [rows, head_dim / 2]
+  row_buffer sin;
+  row_buffer head_input;        ///< [head_rows, hidden]
+  row_buffer logits;            ///< float32 [head_rows, vocab]
+  row_buffer strip;             ///< float32, one row per member: gate and up of the columns at hand
+  row_buffer low_rank;          ///< [rows, ranks of the widest composition]
+  std::uint32_t head_rows = 0;  ///< logits are computed for so many rows at once
+
+  std::uint64_t bytes() const noexcept { return memory_.size() + low_rank_memory_.size(); }
+
+  /// Makes `low_rank` at least `width` wide; what it held is lost. Fails with `errc::out_of_memory`.
+  result<void> reserve_low_rank(std::uint32_t width, std::uint32_t rows);
+
+ private:
+  mapped_memory memory_;
+  mapped_memory low_rank_memory_;
+};
+
+}  // namespace lorica

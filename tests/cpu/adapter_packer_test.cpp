@@ -1,0 +1,90 @@
+#include "cpu/adapter_packer.hpp"
+
+#include "tests/catch.hpp"
+#include "tests/cpu/kernel_inputs.hpp"
+
+using namespace lorica;
+using namespace lorica::testing;
+
+namespace {
+
+model_config small_model() {
+  model_config m;
+  m.layers = 2;
+  m.hidden = 40;
+  m.heads = 4;
+  m.kv_heads = 2;
+  m.head_dim = 16;
+  m.ffn = 70;
+  m.vocab = 100;
+  return m;
+}
+
+lora_site site(std::uint32_t layer, projection where, std::uint32_t rank, std::uint32_t in,
+               std::uint32_t out) {
+  return {layer,
+          where,
+          rank,
+          in,
+          out,
+          0.5f,
+          some_numbers(std::size_t{rank} * in, 61),
+          some_numbers(std::size_t{out} * rank, 62)};
+}
+
+adapter_weights mixed_ranks() {
+  adapter_weights w;
+  w.sites = {site(0, projection::q, 3, 40, 64), site(0, projection::v, 8, 40, 32),
+             site(1, projection::down, 5, 70, 40)};
+  return w;
+}
+
+}  // namespace
+
+TEST_CASE("an adapter is packed at its true rank, and the announced bytes are the held ones") {
+  auto dtype = GENERATE(cpu_dtype::float32, cpu_dtype::bfloat16);
+  cpu_adapter_packer packer(small_model(), dtype);
+  auto weights = mixed_ranks();
+  auto packed = packer.pack(weights, {});
+  REQUIRE(packed);
+  CHECK((*packed)->bytes() == packer.packed_bytes(weights));
+  CHECK((*packed)->ranks() == std::vector<std::uint32_t>{3, 5, 8});
+  auto& adapter = dynamic_cast<const cpu_packed_adapter&>(**packed);
+  auto& qkv = adapter.group(0, lora_group::qkv);
+  auto odd = dtype == cpu_dtype::bfloat16 ? 1u : 0u;
+  CHECK(qkv.ranks == 11 + odd);
+  CHECK(qkv.sites == 2);
+  CHECK(qkv.site[1].part == 2);
+  CHECK(qkv.site[1].column == 3 + odd);
+  CHECK(adapter.group(0, lora_group::o).ranks == 0);
+  CHECK(adapter.group(1, lora_group::down).ranks == 5 + odd);
+  CHECK(adapter.widest() == 11 + odd);
+}
+
+TEST_CASE("a site that does not fit the base is refused by name") {
+  cpu_adapter_packer packer(small_model(), cpu_dtype::bfloat16);
+  auto refused = [&](adapter_weights w, const char* what) {
+    auto packed = packer.pack(w, {});
+    REQUIRE_FALSE(packed);
+    CHECK(packed.error().code == errc::bad_adapter);
+    CHECK(packed.error().text.find(what) != std::string::npos);
+  };
+  adapter_weights w;
+  w.sites = {site(2, projection::q, 4, 40, 64)};
+  refused(w, "layer 2");
+  w.sites = {site(0, projection::k, 4, 40, 64)};
+  refused(w, "k_proj");
+  w.sites = {site(0, projection::q, 4, 40, 64), site(0, projection::q, 4, 40, 64)};
+  refused(w, "twice");
+  w.sites = {site(0, projection::q, 4, 40, 64)};
+  w.sites[0].b.pop_back();
+  refused(w, "rank 4");
+}
+
+TEST_CASE("packing ends when it is told to") {
+  std::stop_source stop;
+  stop.request_stop();
+  auto packed = cpu_adapter_packer(small_model(), cpu_dtype::float32).pack(mixed_ranks(), stop.get_token());
+  REQUIRE_FALSE(packed);
+  CHECK(packed.error().code == errc::cancelled);
+}

@@ -1,0 +1,226 @@
+#include "cpu/executor.hpp"
+
+#include <limits>
+
+#include "adapters/reader.hpp"
+#include "tests/catch.hpp"
+
+using namespace lorica;
+
+namespace {
+
+const std::string golden = LORICA_TEST_DATA "/golden";
+
+std::shared_ptr<const model_weights> small_model() {
+  auto out = open_model(golden + "/models/llama-tied-gqa");
+  REQUIRE(out);
+  return *out;
+}
+
+cpu_options small_options() {
+  cpu_options o;
+  o.threads = 2;
+  o.blocks = 8;
+  o.max_sequences = 2;
+  o.max_rows = 8;
+  o.max_positions = 64;
+  return o;
+}
+
+std::unique_ptr<executor> make(const cpu_options& o) {
+  auto out = make_cpu_executor(small_model(), o);
+  if (!out) FAIL(out.error().text);
+  return *std::move(out);
+}
+
+/// One sequence in slot 0 with blocks 0 and 1.
+batch one_sequence(std::vector<token_id> tokens, std::uint32_t context) {
+  batch b;
+  b.tokens = std::move(tokens);
+  sequence_rows s;
+  s.rows = static_cast<std::uint32_t>(b.tokens.size());
+  s.context = context;
+  s.blocks = 2;
+  s.sample = true;
+  b.sequences = {s};
+  b.block_table = {0, 1};
+  return b;
+}
+
+std::shared_ptr<const packed_adapter> adapter_for(const executor& e, const model_config& m) {
+  auto loaded = read_adapter(golden + "/adapters/llama-tied-gqa/r8-q-v", m, {}, {});
+  REQUIRE(loaded);
+  auto packed = e.packer().pack(loaded->weights, {});
+  REQUIRE(packed);
+  return *packed;
+}
+
+}  // namespace
+
+TEST_CASE("a batch that breaks its contract is refused and changes nothing") {
+  auto engine = make(small_options());
+  auto reference = make(small_options());
+  auto before = engine->execute(one_sequence({5, 6, 7}, 0));
+  REQUIRE(before);
+  REQUIRE(reference->execute(one_sequence({5, 6, 7}, 0)));
+  auto refused = [&](const char* what, auto change) {
+    auto b = one_sequence({8, 9}, 3);
+    change(b);
+    auto r = engine->execute(b);
+    INFO(what);
+    REQUIRE_FALSE(r);
+    CHECK(r.error().code == errc::internal);
+    CHECK(r.error().text.find(what) != std::string::npos);
+  };
+  refused("no rows", [](batch& b) { b.tokens.clear(); });
+  refused("max_rows", [](batch& b) { b.tokens.resize(9); });
+  refused("max_sequences", [](batch& b) { b.sequences.resize(3); });
+  refused("cover the rows", [](batch& b) { b.sequences[0].rows = 1; });
+  refused("cover the rows", [](batch& b) { b.sequences[0].first_row = 1; });
+  refused("vocabulary", [](batch& b) { b.tokens[1] = 320; });
+  refused("vocabulary", [](batch& b) { b.tokens[1] = -2; });
+  refused("max_sequences", [](batch& b) { b.sequences[0].slot = 2; });
+  refused("max_positions", [](batch& b) { b.sequences[0].context = 63; });
+  refused("max_positions", [](batch& b) { b.sequences[0].context = ~0u; });
+  refused("not seen", [](batch& b) { b.sequences[0].context = 4; });
+  refused("outside the table", [](batch& b) { b.sequences[0].first_block = 1; });
+  refused("too few blocks", [](batch& b) { b.sequences[0].blocks = 0; });
+  refused("outside the pool", [](batch& b) { b.block_table[0] = 8; });
+  refused("sampled_last", [](batch& b) { b.tokens[1] = sampled_last; });
+  refused("temperature", [](batch& b) {
+    b.sequences[0].sampling.sample = true;
+    b.sequences[0].sampling.temperature = 0;
+  });
+  refused("named twice", [](batch& b) {
+    b.sequences.push_back(b.sequences[0]);
+    b.sequences[0].rows = b.sequences[1].rows = 1;
+    b.sequences[1].first_row = 1;
+  });
+  refused("two sequences write", [](batch& b) {
+    b.sequences.push_back(b.sequences[0]);
+    b.sequences[0].rows = b.sequences[1].rows = 1;
+    b.sequences[1].first_row = 1;
+    b.sequences[1].slot = 1;
+    b.sequences[1].context = 0;
+  });
+  refused("outside the rows", [](batch& b) { b.segments = {{0, 3, 0, 1}}; });
+  refused("not ascending", [](batch& b) { b.segments = {{0, 0, 0, 1}}; });
+  refused("uses outside", [](batch& b) { b.segments = {{0, 2, 0, 1}}; });
+  refused("not attached", [](batch& b) {
+    b.segments = {{0, 2, 0, 1}};
+    b.uses = {{nullptr, 1.0f}};
+  });
+  auto after = engine->execute(one_sequence({sampled_last, 9}, 3));
+  auto expected = reference->execute(one_sequence({sampled_last, 9}, 3));
+  REQUIRE(after);
+  REQUIRE(expected);
+  CHECK(after->tokens[0].token == expected->tokens[0].token);
+  CHECK(after->tokens[0].logprob == expected->tokens[0].logprob);
+}
+
+TEST_CASE("sampled_last is what the slot sampled, and nothing once the slot begins anew") {
+  auto engine = make(small_options());
+  auto first = engine->execute(one_sequence({5, 6, 7}, 0));
+  REQUIRE(first);
+  auto literal = make(small_options());
+  REQUIRE(literal->execute(one_sequence({5, 6, 7}, 0)));
+  auto a = engine->execute(one_sequence({sampled_last}, 3));
+  auto b = literal->execute(one_sequence({first->tokens[0].token}, 3));
+  REQUIRE(a);
+  REQUIRE(b);
+  CHECK(a->tokens[0].logprob == b->tokens[0].logprob);
+  auto unsampled = one_sequence({1}, 0);
+  unsampled.sequences[0].sample = false;
+  REQUIRE(engine->execute(unsampled));
+  CHECK_FALSE(engine->execute(one_sequence({sampled_last}, 1)));
+}
+
+TEST_CASE("penalties read the history of the slot, recomputed ones too") {
+  auto engine = make(small_options());
+  auto penalised = [](batch b) {
+    b.sequences[0].sampling.repetition_penalty = 1e6f;
+    b.sequences[0].prompt_tokens = 1;
+    return b;
+  };
+  std::vector<token_id> seen = {62};
+  for (std::uint32_t i = 0; i < 20; ++i) {
+    auto r = engine->execute(penalised(one_sequence({i == 0 ? 62 : sampled_last}, i)));
+    REQUIRE(r);
+    auto token = r->tokens[0].token;
+    CHECK(std::ranges::find(seen, token) == seen.end());
+    seen.push_back(token);
+  }
+}
+
+TEST_CASE("a composition adds its adapters in order, each by its weight") {
+  auto options = small_options();
+  options.dtype = cpu_dtype::float32;
+  auto weights = small_model();
+  auto engine = make(options);
+  auto adapter = adapter_for(*engine, weights->config());
+  REQUIRE(engine->attach(adapter));
+  auto logprob = [&](std::vector<adapter_use> uses) {
+    auto b = one_sequence({5, 6, 7}, 0);
+    b.uses = std::move(uses);
+    if (!b.uses.empty()) b.segments = {{0, 3, 0, static_cast<std::uint32_t>(b.uses.size())}};
+    auto r = engine->execute(b);
+    REQUIRE(r);
+    return r->tokens[0];
+  };
+  auto base = logprob({});
+  auto whole = logprob({{adapter.get(), 1.0f}});
+  auto halves = logprob({{adapter.get(), 0.5f}, {adapter.get(), 0.5f}});
+  auto nothing = logprob({{adapter.get(), 0.0f}});
+  CHECK(whole.logprob != base.logprob);
+  CHECK(halves.token == whole.token);
+  CHECK(halves.logprob == Approx(whole.logprob).margin(1e-4));
+  CHECK(nothing.logprob == base.logprob);
+  engine->detach(*adapter);
+  auto b = one_sequence({5}, 0);
+  b.segments = {{0, 1, 0, 1}};
+  b.uses = {{adapter.get(), 1.0f}};
+  CHECK_FALSE(engine->execute(b));
+}
+
+TEST_CASE("an adapter of another format is not attached") {
+  auto options = small_options();
+  auto engine = make(options);
+  options.dtype = cpu_dtype::float32;
+  auto other = make(options);
+  CHECK_FALSE(engine->attach(adapter_for(*other, small_model()->config())));
+}
+
+TEST_CASE("options that cannot work are refused by name") {
+  auto refused = [](const char* what, auto change) {
+    auto o = small_options();
+    change(o);
+    auto r = make_cpu_executor(small_model(), o);
+    REQUIRE_FALSE(r);
+    CHECK(r.error().code == errc::bad_config);
+    CHECK(r.error().text.find(what) != std::string::npos);
+  };
+  refused("block_tokens", [](cpu_options& o) { o.block_tokens = 8; });
+  refused("blocks", [](cpu_options& o) { o.blocks = 0; });
+  refused("max_rows", [](cpu_options& o) { o.max_rows = 0; });
+  refused("max_positions", [](cpu_options& o) { o.max_positions = 513; });
+  refused("threads", [](cpu_options& o) { o.threads = 257; });
+}
+
+TEST_CASE("limits tell what was allocated, and packing reports its progress") {
+  auto options = small_options();
+  std::uint64_t last = 0;
+  std::uint64_t all = 0;
+  options.progress = [&](std::uint64_t done, std::uint64_t whole) {
+    CHECK(done > last);
+    last = done;
+    all = whole;
+  };
+  auto engine = make(options);
+  CHECK(last == all);
+  auto& l = engine->limits();
+  CHECK(l.blocks == 8);
+  CHECK(l.weight_bytes >= all);
+  CHECK(l.kv_bytes >= kv_bytes_per_token(small_model()->config(), options.dtype) * 16 * 8);
+  CHECK(l.workspace_bytes > 0);
+  CHECK(engine->description().find("bfloat16") == 0);
+}

@@ -1,0 +1,67 @@
+#include "cpu/thread_team.hpp"
+
+#include <atomic>
+#include <thread>
+
+#include "tests/catch.hpp"
+
+using namespace lorica;
+
+TEST_CASE("shares cover everything once and differ by one at most") {
+  for (std::uint32_t count : {0u, 1u, 2u, 7u, 30u, 1536u, 4'294'967'295u})
+    for (std::uint32_t members : {1u, 2u, 3u, 7u, 64u}) {
+      std::uint32_t next = 0;
+      for (std::uint32_t m = 0; m < members; ++m) {
+        auto s = share_of(count, m, members);
+        CHECK(s.first == next);
+        CHECK(s.last - s.first >= count / members);
+        CHECK(s.last - s.first <= (std::uint64_t{count} + members - 1) / members);
+        next = s.last;
+      }
+      CHECK(next == count);
+    }
+}
+
+TEST_CASE("every member runs the work, and barriers order what they write") {
+  auto members = GENERATE(1u, 2u, 3u, 5u);
+  thread_team team(members);
+  std::vector<std::uint32_t> written(members);
+  std::atomic<std::uint32_t> wrong{0};
+  constexpr std::uint32_t rounds = 200;
+  for (std::uint32_t run = 0; run < 5; ++run)
+    team.run([&](unsigned member) {
+      for (std::uint32_t round = 1; round <= rounds; ++round) {
+        written[member] = run * rounds + round;
+        team.barrier();
+        for (auto w : written)
+          if (w != run * rounds + round) ++wrong;
+        team.barrier();
+      }
+    });
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("member 0 is the thread that calls, and barriers are counted") {
+  thread_team team(2);
+  std::thread::id first;
+  auto before = team.barriers();
+  team.run([&](unsigned member) {
+    if (member == 0) first = std::this_thread::get_id();
+    team.barrier();
+  });
+  CHECK(first == std::this_thread::get_id());
+  CHECK(team.barriers() - before == 3);
+}
+
+TEST_CASE("a team that slept wakes up, and one that never ran ends") {
+  { thread_team unused(4); }
+  thread_team team(3);
+  std::atomic<unsigned> ran{0};
+  for (int i = 0; i < 3; ++i) {
+    // Long enough for spins and yields to be used up: the members wait in the kernel.
+    for (int turn = 0; turn < 2000; ++turn)
+      std::this_thread::yield();
+    team.run([&](unsigned) { ++ran; });
+  }
+  CHECK(ran == 9);
+}
