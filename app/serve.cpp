@@ -1,6 +1,6 @@
 #include "app/serve.hpp"
 
-#include <sys/stat.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -34,7 +34,7 @@ constexpr int bad_settings = 2;
 enum class stop_reason : int { none, signal, fatal };
 
 int report(const error& e) {
-  log_error("{}", e.text);
+  log_error("{}{}", e.text, e.reason.empty() ? "" : " (" + e.reason + ")");
   return e.code == errc::bad_config ? bad_settings : failed;
 }
 
@@ -142,16 +142,20 @@ runtime_options actor_options(const serve_settings& s, const server_info& info,
 
 /// Prints where the server is and a request to try; standard output, so that scripts can wait for it.
 void print_ready(const serve_settings& s, const server_info& info, std::uint16_t port,
-                 const std::vector<startup_adapter>& adapters) {
+                 const status_snapshot& status) {
+  std::vector<std::string> ready;
+  for (auto& a : status.adapters)
+    if (a.state == "ready") ready.push_back(a.name);
   auto host = s.hostname.find(':') == std::string::npos ? s.hostname : "[" + s.hostname + "]";
-  auto url = "http://" + host + ":" + std::to_string(port);
-  auto chosen = adapters.empty() ? std::string() : R"("adapter_id": ")" + adapters.front().name + R"(", )";
-  std::printf("Lorica %s is ready on %s with %s and %zu adapters. Try:\n", LORICA_VERSION, url.c_str(),
-              info.model_id.c_str(), adapters.size());
-  std::printf(
-      "  curl -s %s/generate -H 'content-type: application/json' -d '{\"inputs\": \"Once upon a time\", "
-      "\"parameters\": {%s\"max_new_tokens\": 40}}'\n",
-      url.c_str(), chosen.c_str());
+  auto url = fmt::format("http://{}:{}", host, port);
+  std::string adapter;
+  if (!ready.empty()) adapter = fmt::format(R"("adapter_id": "{}", )", ready.front());
+  fmt::print("Lorica {} is ready on {} with {} and {} adapter{}: {}\nTry:\n", LORICA_VERSION, url,
+             info.model_id, ready.size(), ready.size() == 1 ? "" : "s", fmt::join(ready, ", "));
+  fmt::print(
+      "  curl -s {}/generate -H 'content-type: application/json' "
+      "-d '{{\"inputs\": \"Once upon a time\", \"parameters\": {{{}\"max_new_tokens\": 40}}}}'\n",
+      url, adapter);
   std::fflush(stdout);
 }
 
@@ -205,7 +209,7 @@ result<stop_reason> run(const serve_settings& s, parts p, const std::vector<star
     http.stop();
     return ready.error();
   }
-  if (ready) print_ready(s, info, http.port(), adapters);
+  if (ready) print_ready(s, info, http.port(), *living.status().snapshot());
   auto why = wait_for_end(reason);
   http.drain();
   auto grace = std::chrono::seconds(why == stop_reason::signal ? s.graceful_termination_timeout : 0);

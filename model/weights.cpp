@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "files/dequantise.hpp"
+#include "files/read_file.hpp"
 #include "model/config_checks.hpp"
 #include "model/mapped_weights.hpp"
 
@@ -49,7 +50,8 @@ result<std::shared_ptr<const model_weights>> open_model(const std::string& path)
   auto status = std::filesystem::status(path, problem);
   if (std::filesystem::is_directory(status)) return open_hf_model(path);
   if (std::filesystem::is_regular_file(status)) return open_gguf_model(path);
-  return fail(errc::io, "the model is neither a directory nor a .gguf file, or may not be read");
+  return fail(errc::io, "the model '" + std::string(file_name(path)) +
+                            "' is neither a directory nor a .gguf file, or may not be read");
 }
 
 }  // namespace lorica

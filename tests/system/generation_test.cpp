@@ -186,7 +186,7 @@ TEST_CASE("a pool of few blocks preempts and still gives the same text") {
     return std::pair(out, server.metric("lorica_preemptions_total").value_or(-1));
   };
   auto [roomy, none] = texts({});
-  auto [tight, some] = texts({"--kv-memory", "16M", "--max-total-tokens", "160"});
+  auto [tight, some] = texts({"--kv-memory", "9M", "--max-total-tokens", "160"});
   CHECK(none == 0);
   CHECK(some > 0);
   CHECK(roomy == tight);

@@ -67,12 +67,12 @@ TEST_CASE("a bad adapter at start stops the server with its reason") {
   CHECK_THAT(end.err, Catch::Contains("broken") && Catch::Contains("unsupported_dora"));
 }
 
-TEST_CASE("a bad adapter at start can be skipped, and its name is then unknown") {
+TEST_CASE("a bad adapter at start can be skipped, and its name is then refused, never the base") {
   bad_adapter bad;
   server_process server({"--model-id", tiny_model, "--lora-adapters", bad.given(), "--skip-bad-adapters"});
   auto reply = exchange(server.port(), "POST", "/generate",
                         R"({"inputs":"a","parameters":{"adapter_id":"broken","max_new_tokens":2}})");
-  CHECK(reply.status == 404);
+  CHECK(reply.status == 424);
   CHECK(exchange(server.port(), "GET", "/health").status == 200);
   CHECK_THAT(server.log(), Catch::Contains("unsupported_dora"));
 }
