@@ -87,7 +87,7 @@ TEST_CASE("answers are bit-equal in any mix, chunk, thread count and after preem
   CHECK(run_all(weights, adapters, cases, {.dtype = dtype, .block_tokens = 48}).answers == expected);
 }
 
-TEST_CASE("the default model with its adapters gives the reference's tokens in exact mode") {
+TEST_CASE("the default model with its adapters gives the reference's tokens in exact mode", "[model]") {
   std::string file = LORICA_SOURCE_DIR "/models/SmolLM2-135M-Instruct.Q4_1.gguf";
   if (!fs::exists(file) || !fs::exists(golden + "/default_model.json")) {
     WARN("skipped: the default model or its goldens are not there");
