@@ -19,7 +19,7 @@ void startup_decisions::decide(const std::string& name, const result<void>& outc
   if (!outcome) {
     auto why = outcome.error();
     why.text = fmt::format("Adapter `{}`: {}", name, why.text);
-    log_warn("{} ({})", why.text, why.reason);
+    log_warn("{}{}", why.text, why.reason.empty() ? "" : " (" + why.reason + ")");
     if (!skip_bad_ && tell_) std::exchange(tell_, nullptr)(std::move(why));
   }
   if (left_ == 0 && tell_) std::exchange(tell_, nullptr)({});

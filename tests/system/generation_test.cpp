@@ -215,3 +215,31 @@ TEST_CASE("a seed gives the same sampled text again, and an unknown adapter is n
   CHECK(openai.status == 404);
   CHECK_THAT(openai.body, Catch::Contains("The model `nobody` does not exist."));
 }
+
+TEST_CASE("a completion streams the text of its plain form, then usage, then the end mark") {
+  server_process server({"--model-id", LORICA_TEST_DATA "/golden/models/llama-tied-gqa", "--lora-adapters",
+                         "one=" LORICA_TEST_DATA "/golden/adapters/llama-tied-gqa/r8-q-v"});
+  std::string fields = R"("model":"one","prompt":"a b c","max_tokens":20,"temperature":0)";
+  auto plain = parse_json(exchange(server.port(), "POST", "/v1/completions", "{" + fields + "}").body);
+  REQUIRE(plain);
+  auto reply = exchange(server.port(), "POST", "/v1/completions",
+                        "{" + fields + R"(,"stream":true,"stream_options":{"include_usage":true}})");
+  REQUIRE(reply.complete);
+  CHECK(reply.headers.at("x-adapter-id") == "one");
+  auto all = events(reply.body);
+  REQUIRE(all.size() >= 3);
+  CHECK(all.back() == "[DONE]");
+  all.pop_back();
+  std::string text;
+  for (auto& event : all) {
+    auto json = parse_json(event);
+    REQUIRE(json);
+    for (auto& choice : *json->find("choices")->as_array())
+      text += *choice.find("text")->as_string();
+  }
+  CHECK(text == *(*plain->find("choices")->as_array())[0].find("text")->as_string());
+  auto usage = parse_json(all.back());
+  REQUIRE(usage);
+  CHECK(*usage->find("usage")->find("completion_tokens")->as_int() ==
+        *plain->find("usage")->find("completion_tokens")->as_int());
+}

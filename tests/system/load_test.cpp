@@ -76,3 +76,20 @@ TEST_CASE("above the limit of concurrent requests the answer is 429 with Retry-A
                .status == 200;
   }));
 }
+
+TEST_CASE("a client that leaves a plain request ends its generation") {
+  auto model = default_model();
+  if (!model) {
+    WARN("skipped: the default model is not fetched");
+    return;
+  }
+  server_process server({"--model-id", *model});
+  http_connection client(server.port());
+  client.request(
+      "POST", "/generate",
+      R"({"inputs":"Count: 1, 2, 3,","parameters":{"max_new_tokens":8000,"repetition_penalty":1.01}})");
+  REQUIRE(eventually([&] { return server.metric("lorica_requests_running") == 1.0; }));
+  client.reset();
+  // Thousands of tokens would take far longer than this.
+  CHECK(eventually([&] { return at_rest(server); }, std::chrono::seconds(5)));
+}
