@@ -40,20 +40,21 @@ raw_client::~raw_client() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-void raw_client::send(std::string_view bytes) {
+bool raw_client::send(std::string_view bytes) {
   while (!bytes.empty()) {
     auto sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (sent <= 0) return;  // the reply, or its absence, tells
+    if (sent <= 0) return false;
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
+  return true;
 }
 
-void raw_client::post(std::string_view path, std::string_view body, std::string_view field_lines) {
+bool raw_client::post(std::string_view path, std::string_view body, std::string_view field_lines) {
   std::string text = "POST ";
   text.append(path).append(" HTTP/1.1\r\nHost: localhost\r\n").append(field_lines);
   if (field_lines.find("Content-Type") == field_lines.npos) text += "Content-Type: application/json\r\n";
   text.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n\r\n").append(body);
-  send(text);
+  return send(text);
 }
 
 void raw_client::get(std::string_view path, std::string_view field_lines) {

@@ -30,8 +30,9 @@ class raw_client {
   raw_client(const raw_client&) = delete;
   raw_client& operator=(const raw_client&) = delete;
 
-  void send(std::string_view bytes);
-  void post(std::string_view path, std::string_view body, std::string_view field_lines = {});
+  /// False when the peer took not all of it.
+  bool send(std::string_view bytes);
+  bool post(std::string_view path, std::string_view body, std::string_view field_lines = {});
   void get(std::string_view path, std::string_view field_lines = {});
 
   /// One reply; `method` HEAD has no body.
