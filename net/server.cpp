@@ -84,6 +84,7 @@ server::~server() {
 result<void> server::start() {
   auto& s = *state_;
   if (auto opened = s.entrance.open(s.options.host, s.options.port); !opened) return opened;
+  log_debug("listening on {}:{}", s.options.host, port());
   s.busy.emplace(s.io.get_executor());
   s.entrance.start();
   for (std::uint32_t i = 0; i < std::max(s.options.io_threads, 1u); ++i)
