@@ -129,11 +129,17 @@ result<void> cpu_adapter_packer::check(const adapter_weights& weights) const {
   return {};
 }
 
-void cpu_adapter_packer::pack_a(const lora_site& s, std::byte* out) const {
-  const std::size_t depth = padded_depth(s.in);
-  for (std::size_t r = 0; r < s.rank; ++r)
+/// Rows [first, first + rank) of the stacked A of a group; layout in lora.hpp.
+void cpu_adapter_packer::pack_a(const lora_site& s, std::uint32_t first, const packed_group& group,
+                                std::byte* out) const {
+  const std::size_t run = dtype_ == cpu_dtype::float32 ? 16 : 32;
+  for (std::size_t r = 0; r < s.rank; ++r) {
+    const auto tile = (first + r) / rank_tile * rank_tile;
+    const auto width = std::min<std::size_t>(rank_tile, group.ranks - tile);
+    const auto lane = tile * group.depth + (first + r - tile) * run;
     for (std::size_t k = 0; k < s.in; ++k)
-      store(dtype_, s.a[r * s.in + k], out, r * depth + k);
+      store(dtype_, s.a[r * s.in + k], out, lane + k / run * width * run + k % run);
+  }
 }
 
 void cpu_adapter_packer::pack_b(const lora_site& s, std::byte* out) const {
@@ -172,14 +178,16 @@ result<std::shared_ptr<const packed_adapter>> cpu_adapter_packer::pack(const ada
     auto* a = take(stacked);
     group.a = a;
     group.depth = padded_depth(sites.front()->in);
+    for (auto* s : sites)
+      group.ranks += stored_rank(s->rank);
+    std::uint32_t column = 0;
     for (auto* s : sites) {
       auto* b = take(b_bytes(*s));
-      pack_a(*s, a);
+      pack_a(*s, column, group, a);
       pack_b(*s, b);
-      a += a_bytes(*s);
-      group.site[group.sites++] = {place_of(s->where).part, group.ranks, stored_rank(s->rank),
-                                   blocks_for(s->out), b};
-      group.ranks += stored_rank(s->rank);
+      group.site[group.sites++] = {place_of(s->where).part, column, stored_rank(s->rank), blocks_for(s->out),
+                                   b};
+      column += stored_rank(s->rank);
       ranks.insert(s->rank);
     }
     auto* scaling = reinterpret_cast<float*>(take(group.ranks * sizeof(float)));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -7,6 +8,8 @@
 
 #include "cpu/kernels.hpp"
 #include "cpu/mapped_memory.hpp"
+#include "cpu/packed_weights.hpp"
+#include "cpu/thread_team.hpp"
 #include "engine/adapter_packer.hpp"
 #include "model/model_config.hpp"
 
@@ -24,13 +27,21 @@ struct packed_site {
   std::uint32_t rank = 0;    ///< even in bfloat16
   std::uint32_t blocks = 0;
   const std::byte* b = nullptr;
+
+  /// Which of its blocks lie in blocks [of.first, of.last) of the base's matrix.
+  share within(const packed_matrix& matrix, share of) const noexcept {
+    const auto begin = matrix.first_block[part];
+    const auto first = std::max(of.first, begin);
+    const auto last = std::min(of.last, begin + blocks);
+    return first < last ? share{first - begin, last - begin} : share{};
+  }
 };
 
 /// What an adapter does to one group of one layer. `ranks` is zero where it does nothing.
 struct packed_group {
   std::uint32_t ranks = 0;         ///< of all sites
   std::uint32_t depth = 0;         ///< inputs, padded
-  const std::byte* a = nullptr;    ///< [ranks, depth]
+  const std::byte* a = nullptr;    ///< [ranks, depth] in the layout of lora.hpp
   const float* scaling = nullptr;  ///< [ranks]
   std::uint32_t sites = 0;
   std::array<packed_site, 3> site;
@@ -81,7 +92,7 @@ class cpu_adapter_packer final : public adapter_packer {
   std::uint64_t a_bytes(const lora_site& s) const noexcept;
   std::uint64_t b_bytes(const lora_site& s) const noexcept;
   std::uint64_t unrounded_bytes(const adapter_weights& weights) const noexcept;
-  void pack_a(const lora_site& s, std::byte* out) const;
+  void pack_a(const lora_site& s, std::uint32_t first, const packed_group& group, std::byte* out) const;
   void pack_b(const lora_site& s, std::byte* out) const;
 
   model_config model_;

@@ -18,7 +18,7 @@ inline constexpr std::uint32_t max_head_dim = 256;
 /// holds for this head K as [block_tokens / 16][padded_dim][16] (pairs of bfloat16: [padded_dim / 2][16][2])
 /// and then V as [block_tokens][padded_dim]. y is [heads, head_dim] in that format.
 ///
-/// Blocks are walked in the order of positions, sixteen tokens at a time, always from position 0: the result
+/// Blocks are walked in the order of positions, 32 tokens at a time, always from position 0: the result
 /// depends on q, K and V alone. A thread is handed (row, heads) items.
 struct attention_args {
   const void* q = nullptr;

@@ -3,7 +3,8 @@
 // Body of attention.hpp for one set of instructions; included after format_kernel.hpp.
 //
 // Scores: the lanes are sixteen tokens, so a score is one chain over the head's dimensions. Values: the lanes
-// are dimensions, so an output is one chain over the tokens. Q query heads share every load of K and V.
+// are dimensions, so an output is one chain over the tokens. Q query heads share every load of K and V. Two
+// groups of tokens go together: chains enough to hide the latency of a multiply-add, and half the rescaling.
 
 namespace lorica {
 namespace {
@@ -11,49 +12,85 @@ namespace {
 /// No score is as low: a first maximum that every score replaces, without infinities.
 constexpr float lowest_score = -1e30f;
 
+/// Groups of tokens that are weighed together.
+constexpr int groups_at_once = 2;
+
 template <int Q>
 struct attention_state {
   alignas(64) float sums[Q][max_head_dim];
-  alignas(64) float weights[Q][token_group];
+  alignas(64) float weights[Q][groups_at_once * token_group];
   float peaks[Q];
   float totals[Q];
 };
 
-/// Turns sixteen scores into weights and rescales what was summed under a lower maximum.
+/// Turns the scores of two groups into weights and rescales what was summed under a lower maximum.
 template <int Q>
-LORICA_KERNEL void weigh(attention_state<Q>& s, const vec (&scores)[Q], const attention_args& a,
-                         std::uint32_t tokens) {
+LORICA_KERNEL void weigh(attention_state<Q>& s, const vec (&scores)[groups_at_once][Q],
+                         const attention_args& a, std::uint32_t tokens) {
+  const std::uint32_t in_first = tokens < token_group ? tokens : token_group;
   for (int h = 0; h < Q; ++h) {
-    const vec score = first_lanes(scores[h] * splat(a.scale), tokens, lowest_score);
-    const float highest = peak(larger(splat(s.peaks[h]), score));
-    const vec weight = first_lanes(exponential(score - splat(highest)), tokens, 0.0f);
+    const vec low = first_lanes(scores[0][h] * splat(a.scale), in_first, lowest_score);
+    const vec high = first_lanes(scores[1][h] * splat(a.scale), tokens - in_first, lowest_score);
+    const float highest = peak(larger(splat(s.peaks[h]), larger(low, high)));
+    const vec low_weight = first_lanes(exponential(low - splat(highest)), in_first, 0.0f);
+    const vec high_weight = first_lanes(exponential(high - splat(highest)), tokens - in_first, 0.0f);
     const vec keep = exponential(splat(s.peaks[h] - highest));
     float keep_lanes[16];
     store(keep_lanes, keep);
-    s.totals[h] = s.totals[h] * keep_lanes[0] + sum(weight);
+    s.totals[h] = s.totals[h] * keep_lanes[0] + sum(low_weight + high_weight);
     s.peaks[h] = highest;
-    store(s.weights[h], weight);
+    store(s.weights[h], low_weight);
+    store(s.weights[h] + token_group, high_weight);
     for (std::uint32_t d = 0; d < a.padded_dim; d += 16)
       store(&s.sums[h][d], load(&s.sums[h][d]) * keep);
   }
 }
 
-template <class Format, int Q>
-LORICA_KERNEL void add_values(attention_state<Q>& s, const typename Format::element* values,
-                              const attention_args& a, std::uint32_t tokens) {
-  for (std::uint32_t d = 0; d < a.padded_dim; d += 16) {
-    vec sums[Q];
-    for (int h = 0; h < Q; ++h)
-      sums[h] = load(&s.sums[h][d]);
-    for (std::uint32_t t = 0; t < tokens; ++t) {
-      const vec v = Format::load_values(values + std::size_t{t} * a.padded_dim + d);
+/// Adds the weighted values of up to sixteen tokens to V vectors of dimensions.
+template <class Format, int Q, int V>
+LORICA_KERNEL void add_values(attention_state<Q>& s, const typename Format::element* values, std::uint32_t d,
+                              const attention_args& a, std::uint32_t group, std::uint32_t tokens) {
+  vec sums[Q][V];
+  for (int h = 0; h < Q; ++h)
+    for (int v = 0; v < V; ++v)
+      sums[h][v] = load(&s.sums[h][d + 16 * std::uint32_t(v)]);
+  for (std::uint32_t t = 0; t < tokens; ++t)
+    for (int v = 0; v < V; ++v) {
+      const vec value =
+          Format::load_values(values + std::size_t{t} * a.padded_dim + d + 16 * std::uint32_t(v));
       for (int h = 0; h < Q; ++h)
-        sums[h] = fma(splat(s.weights[h][t]), v, sums[h]);
+        sums[h][v] = fma(splat(s.weights[h][group * token_group + t]), value, sums[h][v]);
     }
-    for (int h = 0; h < Q; ++h)
-      store(&s.sums[h][d], sums[h]);
-  }
+  for (int h = 0; h < Q; ++h)
+    for (int v = 0; v < V; ++v)
+      store(&s.sums[h][d + 16 * std::uint32_t(v)], sums[h][v]);
 }
+
+template <class Format, int Q>
+LORICA_KERNEL void add_group(attention_state<Q>& s, const typename Format::element* values,
+                             const attention_args& a, std::uint32_t group, std::uint32_t tokens) {
+  constexpr int wide = accumulators >= 4 * Q ? 4 : 1;
+  std::uint32_t d = 0;
+  for (; d + 16 * wide <= a.padded_dim; d += 16 * wide)
+    add_values<Format, Q, wide>(s, values, d, a, group, tokens);
+  for (; d < a.padded_dim; d += 16)
+    add_values<Format, Q, 1>(s, values, d, a, group, tokens);
+}
+
+/// Where the keys and values of the group of tokens at position `at` lie.
+template <class Format>
+struct group_place {
+  const typename Format::element* keys;
+  const typename Format::element* values;
+
+  LORICA_KERNEL group_place(const attention_args& a, std::uint32_t at) {
+    const std::uint32_t within = at % a.block_tokens;
+    keys = reinterpret_cast<const typename Format::element*>(a.cache +
+                                                             a.blocks[at / a.block_tokens] * a.block_stride);
+    values = keys + (std::size_t{a.block_tokens} + within) * a.padded_dim;
+    keys += std::size_t{within} * a.padded_dim;
+  }
+};
 
 template <class Format, int Q>
 void attend(const attention_args& a, std::uint32_t first_head) {
@@ -67,23 +104,27 @@ void attend(const attention_args& a, std::uint32_t first_head) {
     for (std::uint32_t d = 0; d < a.padded_dim; d += 16)
       store(&s.sums[h][d], zero());
   }
-  for (std::uint32_t done = 0; done < a.tokens; done += token_group) {
-    const std::uint32_t tokens = a.tokens - done < token_group ? a.tokens - done : token_group;
-    const std::uint32_t within = done % a.block_tokens;
-    const auto* keys =
-        reinterpret_cast<const element*>(a.cache + a.blocks[done / a.block_tokens] * a.block_stride);
-    const auto* values = keys + (std::size_t{a.block_tokens} + within) * a.padded_dim;
-    keys += std::size_t{within} * a.padded_dim;
-    vec scores[Q];
+  constexpr std::uint32_t at_once = groups_at_once * token_group;
+  for (std::uint32_t done = 0; done < a.tokens; done += at_once) {
+    const std::uint32_t tokens = a.tokens - done < at_once ? a.tokens - done : at_once;
+    const group_place<Format> low(a, done);
+    // Where there is no second group its scores are those of the first, and all masked.
+    const group_place<Format> high(a, tokens > token_group ? done + token_group : done);
+    vec scores[groups_at_once][Q];
     for (int h = 0; h < Q; ++h)
-      scores[h] = zero();
+      scores[0][h] = scores[1][h] = zero();
     for (std::uint32_t d = 0; d < a.padded_dim; d += step) {
-      const auto k = Format::load_weights(keys + std::size_t{d} * token_group);
-      for (int h = 0; h < Q; ++h)
-        scores[h] = Format::step(k, Format::splat_input(q + std::size_t(h) * a.padded_dim + d), scores[h]);
+      const auto low_keys = Format::load_weights(low.keys + std::size_t{d} * token_group);
+      const auto high_keys = Format::load_weights(high.keys + std::size_t{d} * token_group);
+      for (int h = 0; h < Q; ++h) {
+        const auto x = Format::splat_input(q + std::size_t(h) * a.padded_dim + d);
+        scores[0][h] = Format::step(low_keys, x, scores[0][h]);
+        scores[1][h] = Format::step(high_keys, x, scores[1][h]);
+      }
     }
     weigh<Q>(s, scores, a, tokens);
-    add_values<Format, Q>(s, values, a, tokens);
+    add_group<Format, Q>(s, low.values, a, 0, tokens < token_group ? tokens : token_group);
+    if (tokens > token_group) add_group<Format, Q>(s, high.values, a, 1, tokens - token_group);
   }
   for (int h = 0; h < Q; ++h) {
     auto* y = static_cast<element*>(a.y) + (std::size_t{first_head} + std::size_t(h)) * a.head_dim;

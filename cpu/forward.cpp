@@ -14,6 +14,12 @@ float* floats(std::byte* at) noexcept {
   return reinterpret_cast<float*>(at);
 }
 
+/// The rows of a group's A that a member multiplies by, in whole tiles.
+share ranks_of(const packed_group& g, unsigned member, unsigned members) noexcept {
+  auto mine = share_of((g.ranks + rank_tile - 1) / rank_tile, member, members);
+  return {std::min(mine.first * rank_tile, g.ranks), std::min(mine.last * rank_tile, g.ranks)};
+}
+
 }  // namespace
 
 forward::forward(std::shared_ptr<const model_weights> model, std::unique_ptr<const packed_weights> weights,
@@ -173,20 +179,18 @@ void forward::shrink(const step_plan& plan, std::uint32_t layer, lora_group grou
                      unsigned member) {
   auto& step = plan.step();
   if (step.segments.empty()) return;
-  constexpr std::uint32_t tile = 4;
+  const auto element = element_bytes(dtype_);
   for (auto& s : step.segments) {
     std::uint32_t column = 0;
     for (std::uint32_t use = s.first_use; use < s.first_use + s.uses; ++use) {
       auto& g = plan.adapter(use).group(layer, group);
-      auto mine = share_of((g.ranks + tile - 1) / tile, member, team_.members());
-      const auto first = mine.first * tile;
-      const auto last = std::min(mine.last * tile, g.ranks);
-      if (first < last)
-        kernels_.shrink(
-            {x.row(s.first_row), x.stride, s.rows, g.a + std::size_t{first} * g.depth * element_bytes(dtype_),
-             g.depth, last - first, g.scaling + first, step.uses[use].weight,
-             memory_.low_rank.row(s.first_row) + std::size_t{column + first} * element_bytes(dtype_),
-             memory_.low_rank.stride});
+      auto mine = ranks_of(g, member, team_.members());
+      if (mine.first < mine.last)
+        kernels_.shrink({x.row(s.first_row), x.stride, s.rows,
+                         g.a + std::size_t{mine.first} * g.depth * element, g.depth, mine.last - mine.first,
+                         g.scaling + mine.first, step.uses[use].weight,
+                         memory_.low_rank.row(s.first_row) + std::size_t{column + mine.first} * element,
+                         memory_.low_rank.stride});
       column += g.ranks;
     }
   }
@@ -209,18 +213,17 @@ void forward::expand_use(const segment& s, const packed_group& g, std::uint32_t 
                          const packed_matrix& matrix, share blocks, float* y, std::size_t y_stride) {
   for (std::uint32_t i = 0; i < g.sites; ++i) {
     auto& site = g.site[i];
-    const auto begin = matrix.first_block[site.part];
-    const auto first = std::max(blocks.first, begin);
-    const auto last = std::min(blocks.last, begin + site.blocks);
-    if (first >= last) continue;
+    auto part = site.within(matrix, blocks);
+    if (part.first == part.last) continue;
     gemm_args a;
     a.x = memory_.low_rank.row(s.first_row) + std::size_t{column + site.column} * element_bytes(dtype_);
     a.x_stride = memory_.low_rank.stride;
     a.rows = s.rows;
-    a.weights = site.b + std::size_t{first - begin} * site.rank * block_outputs * element_bytes(dtype_);
+    a.weights = site.b + std::size_t{part.first} * site.rank * block_outputs * element_bytes(dtype_);
     a.depth = site.rank;
-    a.blocks = last - first;
-    a.y = y + s.first_row * y_stride + std::size_t{first - blocks.first} * block_outputs;
+    a.blocks = part.last - part.first;
+    a.y = y + s.first_row * y_stride +
+          std::size_t{matrix.first_block[site.part] + part.first - blocks.first} * block_outputs;
     a.y_stride = y_stride;
     a.into = gemm_into::add;
     kernels_.gemm(a);

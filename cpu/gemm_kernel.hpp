@@ -54,6 +54,12 @@ constexpr int vectors_for(int rows) {
 template <class Format, int M>
 void gemm_rows(const gemm_args& a, std::uint32_t row, std::uint32_t vector, std::uint32_t end) {
   constexpr int widest = vectors_for(M);
+  // Short blocks (adapters): one after the other is one long stream of memory, and chains of several overlap
+  // anyway.
+  constexpr int narrow = widest < 2 ? widest : 2;
+  if (a.depth <= 64)
+    for (; vector + narrow <= end; vector += narrow)
+      gemm_tile<Format, M, narrow>(a, row, vector);
   for (; vector + widest <= end; vector += widest)
     gemm_tile<Format, M, widest>(a, row, vector);
   if constexpr (widest > 4)

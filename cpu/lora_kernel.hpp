@@ -12,7 +12,8 @@ template <class Format, int M, int J>
 void shrink_tile(const shrink_args& a, std::uint32_t row, std::uint32_t rank) {
   using element = typename Format::element;
   const auto* x = static_cast<const element*>(a.x) + row * a.x_stride;
-  const auto* w = static_cast<const element*>(a.a) + std::size_t{rank} * a.depth;
+  const auto* w = static_cast<const element*>(a.a) +
+                  std::size_t{rank} * a.depth;  // of tile: [depth / row_step][J][row_step]
   vec sums[M][J];
   for (int m = 0; m < M; ++m)
     for (int j = 0; j < J; ++j)
@@ -20,7 +21,7 @@ void shrink_tile(const shrink_args& a, std::uint32_t row, std::uint32_t rank) {
   for (std::uint32_t k = 0; k < a.depth; k += Format::row_step) {
     typename Format::weights ws[J];
     for (int j = 0; j < J; ++j)
-      ws[j] = Format::load_weights(w + std::size_t(j) * a.depth + k);
+      ws[j] = Format::load_weights(w + std::size_t{k} * J + std::size_t(j) * Format::row_step);
     for (int m = 0; m < M; ++m) {
       const auto xs = Format::load_weights(x + std::size_t(m) * a.x_stride + k);
       for (int j = 0; j < J; ++j)
@@ -41,10 +42,14 @@ void shrink_tile(const shrink_args& a, std::uint32_t row, std::uint32_t rank) {
 template <class Format, int M>
 void shrink_rows(const shrink_args& a, std::uint32_t row) {
   std::uint32_t rank = 0;
-  for (; rank + 4 <= a.ranks; rank += 4)
-    shrink_tile<Format, M, 4>(a, row, rank);
-  for (; rank < a.ranks; ++rank)
-    shrink_tile<Format, M, 1>(a, row, rank);
+  for (; rank + rank_tile <= a.ranks; rank += rank_tile)
+    shrink_tile<Format, M, rank_tile>(a, row, rank);
+  switch (a.ranks - rank) {
+    case 3: return shrink_tile<Format, M, 3>(a, row, rank);
+    case 2: return shrink_tile<Format, M, 2>(a, row, rank);
+    case 1: return shrink_tile<Format, M, 1>(a, row, rank);
+    default: return;
+  }
 }
 
 template <class Format>

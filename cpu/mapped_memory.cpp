@@ -11,11 +11,27 @@
 namespace lorica {
 namespace {
 
-/// From here on large pages are asked for: they spare the address translation of long streams of weights.
-constexpr std::uint64_t large_mapping = std::uint64_t{16} << 20;
+/// Mappings of this size and more begin at a large page, and large pages are asked for: address translation
+/// would cost more than the memory itself in streams of weights.
+constexpr std::uint64_t large_page = std::uint64_t{2} << 20;
 
 std::uint64_t page_bytes() noexcept {
   return static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+std::byte* map(std::uint64_t bytes) noexcept {
+  void* at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return at == MAP_FAILED ? nullptr : static_cast<std::byte*>(at);
+}
+
+/// Maps a large page more and gives back what lies before and behind.
+std::byte* map_aligned(std::uint64_t bytes) noexcept {
+  auto* at = map(bytes + large_page);
+  if (!at) return nullptr;
+  const auto before = (large_page - reinterpret_cast<std::uintptr_t>(at) % large_page) % large_page;
+  if (before != 0) ::munmap(at, before);
+  ::munmap(at + before + bytes, large_page - before);
+  return at + before;
 }
 
 }  // namespace
@@ -41,12 +57,14 @@ result<mapped_memory> mapped_memory::allocate(std::uint64_t bytes, const char* w
   mapped_memory out;
   if (bytes == 0) return out;
   auto size = rounded(bytes);
-  void* at = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (at == MAP_FAILED)
+  if (size < bytes || size + large_page < size)
+    return fail(errc::out_of_memory, std::string(what) + ": too many bytes");
+  auto* at = size < large_page ? map(size) : map_aligned(size);
+  if (!at)
     return fail(errc::out_of_memory, "no memory for " + std::string(what) + " (" + std::to_string(bytes) +
                                          " bytes); a smaller one would fit");
-  if (size >= large_mapping) ::madvise(at, size, MADV_HUGEPAGE);
-  out.data_ = static_cast<std::byte*>(at);
+  if (size >= large_page) ::madvise(at, size, MADV_HUGEPAGE);
+  out.data_ = at;
   out.size_ = size;
   return out;
 }

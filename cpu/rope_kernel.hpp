@@ -23,12 +23,14 @@ LORICA_KERNEL void turn(const float* x, const float* cos, const float* sin, std:
 template <class Format>
 LORICA_KERNEL void store_head(typename Format::element* to, const float* from, std::uint32_t n,
                               std::uint32_t padded) {
-  for (std::uint32_t k = 0; k < padded; k += 16) {
-    float lanes[16] = {};
-    for (std::uint32_t i = 0; i < 16 && k + i < n; ++i)
-      lanes[i] = from[k + i];
-    Format::store_values(to + k, load(lanes));
-  }
+  const std::uint32_t whole = n / 16 * 16;
+  for (std::uint32_t k = 0; k < whole; k += 16)
+    Format::store_values(to + k, load(from + k));
+  if (whole == padded) return;
+  float lanes[16] = {};
+  for (std::uint32_t i = whole; i < n; ++i)
+    lanes[i - whole] = from[i];
+  Format::store_values(to + whole, load(lanes));
 }
 
 template <class Format>

@@ -1,0 +1,160 @@
+// How fast the CPU executor computes: one stream and eight, base and adapters, prefill. Adapters are random,
+// rank 16 on every projection. Runs of all workloads are interleaved; the best and the median are told, with
+// the share of the machine that others used. A table goes to standard error, one line of JSON to standard
+// output. Run: build/release/bin/lorica-bench-decode --model models/SmolLM2-135M-Instruct.Q4_1.gguf
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#include "bench/workload.hpp"
+#include "core/json.hpp"
+#include "cpu/executor.hpp"
+
+namespace {
+
+using namespace lorica;
+using namespace lorica::bench;
+
+struct settings {
+  std::string model = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
+  cpu_dtype dtype = cpu_dtype::bfloat16;
+  std::optional<isa> instructions;
+  std::uint32_t threads = 0;
+  std::uint32_t rank = 16;
+  std::uint32_t runs = 5;
+};
+
+std::uint32_t number(const std::string& text) {
+  return static_cast<std::uint32_t>(std::stoul(text));
+}
+
+settings read_settings(int argc, char** argv) {
+  settings out;
+  for (int i = 1; i < argc; i += 2) {
+    const std::string name = argv[i];
+    if (i + 1 == argc) throw std::runtime_error(name + ": needs a value");
+    const std::string text = argv[i + 1];
+    if (name == "--model")
+      out.model = text;
+    else if (name == "--dtype")
+      out.dtype = text == "float32" ? cpu_dtype::float32 : cpu_dtype::bfloat16;
+    else if (name == "--isa")
+      out.instructions = text == "avx512" ? isa::avx512 : text == "avx2" ? isa::avx2 : isa::portable;
+    else if (name == "--threads")
+      out.threads = number(text);
+    else if (name == "--rank")
+      out.rank = number(text);
+    else if (name == "--runs")
+      out.runs = std::max(1u, number(text));
+    else
+      throw std::runtime_error(name + ": not one of --model --dtype --isa --threads --rank --runs");
+  }
+  return out;
+}
+
+std::vector<workload> workloads() {
+  return {{"decode 1", 1, 0, 64, 128},   {"decode 1, 1 adapter", 1, 1, 64, 128},
+          {"decode 8", 8, 0, 64, 128},   {"decode 8, 8 adapters", 8, 8, 64, 128},
+          {"prefill 512", 1, 0, 512, 0}, {"prefill 512, 1 adapter", 1, 1, 512, 0}};
+}
+
+template <class T>
+T must(result<T> r) {
+  if (!r) throw std::runtime_error(r.error().text);
+  return *std::move(r);
+}
+
+struct measured {
+  double best = 0;       ///< tokens per second of the fastest run
+  double median = 0;     ///< of all runs
+  double best_step = 0;  ///< seconds
+  double cpu_step = 0;   ///< processor seconds per step, the least of all runs
+  double foreign = 0;    ///< of the fastest run
+};
+
+measured summarise(const workload& w, std::vector<run_time> runs) {
+  auto rate = [](const run_time& r) { return r.tokens / r.seconds; };
+  std::ranges::sort(runs, std::greater{}, rate);
+  measured out;
+  out.best = rate(runs.front());
+  out.median = rate(runs[runs.size() / 2]);
+  out.foreign = runs.front().foreign;
+  out.best_step = std::ranges::min(runs, {}, &run_time::best_step_seconds).best_step_seconds;
+  out.cpu_step = std::ranges::min(runs, {}, &run_time::cpu_seconds).cpu_seconds / std::max(1u, w.decode);
+  return out;
+}
+
+void write_result(json_writer& json, const workload& w, const measured& m, double floor_seconds) {
+  json.begin_object().key("name").string(w.name).key("tokens_per_second_best").number(m.best);
+  json.key("tokens_per_second_median").number(m.median).key("best_step_ms").number(m.best_step * 1e3);
+  json.key("cpu_ms_per_step").number(m.cpu_step * 1e3);
+  if (w.decode != 0) json.key("memory_floor_ms").number(floor_seconds * 1e3);
+  json.key("foreign_load").number(m.foreign).end_object();
+  std::fprintf(stderr, "%-24s %9.1f %9.1f %9.2f ms %7.2f ms", w.name.c_str(), m.best, m.median,
+               m.best_step * 1e3, m.cpu_step * 1e3);
+  if (w.decode != 0)
+    std::fprintf(stderr, " %7.2f ms %4.0f %%", floor_seconds * 1e3, 100 * floor_seconds / m.best_step);
+  std::fprintf(stderr, "%*s%5.1f %%\n", w.decode != 0 ? 2 : 20, "", 100 * m.foreign);
+}
+
+void bench_all(const settings& s) {
+  auto weights = must(open_model(s.model));
+  auto& config = weights->config();
+  cpu_options o;
+  o.dtype = s.dtype;
+  o.threads = s.threads;
+  o.instructions = s.instructions;
+  o.blocks = 8 * 12 + 32;
+  o.max_sequences = 8;
+  o.max_rows = 512;
+  o.max_positions = 512;
+  auto start = std::chrono::steady_clock::now();
+  auto engine = must(make_cpu_executor(weights, o));
+  const double load = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  std::vector<std::shared_ptr<const packed_adapter>> adapters;
+  for (std::uint32_t i = 0; i < 8; ++i) {
+    adapters.push_back(must(engine->packer().pack(random_adapter(config, s.rank, i), {})));
+    if (auto ok = engine->attach(adapters.back()); !ok) throw std::runtime_error(ok.error().text);
+  }
+  const auto all = workloads();
+  std::vector<std::vector<run_time>> runs(all.size());
+  for (std::uint32_t r = 0; r < s.runs; ++r)
+    for (std::size_t i = 0; i < all.size(); ++i)
+      runs[i].push_back(run(*engine, config, all[i], adapters));
+
+  const auto threads = s.threads != 0 ? s.threads : std::max(1u, std::thread::hardware_concurrency());
+  const double bandwidth = memory_bandwidth(threads);
+  std::fprintf(stderr, "%s, %s, adapters r%u on all projections; packed in %.2f s; memory reads %.1f GB/s\n",
+               config.name.c_str(), engine->description().c_str(), s.rank, load, bandwidth / 1e9);
+  std::fprintf(stderr, "%-24s %9s %9s %12s %10s %6s %7s\n", "", "best", "median", "best step", "floor", "",
+               "foreign");
+  json_writer json;
+  json.begin_object().key("model").string(config.name).key("executor").string(engine->description());
+  json.key("adapter_rank").unsigned_integer(s.rank).key("runs").unsigned_integer(s.runs);
+  json.key("pack_seconds").number(load).key("memory_bytes_per_second").number(bandwidth);
+  json.key("results").begin_array();
+  for (std::size_t i = 0; i < all.size(); ++i)
+    write_result(json, all[i], summarise(all[i], runs[i]),
+                 bytes_per_step(*engine, all[i], adapters) / bandwidth);
+  json.end_array().end_object();
+  std::printf("%s\n", json.take().c_str());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    bench_all(read_settings(argc, argv));
+    return EXIT_SUCCESS;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "%s\n", e.what());
+    return EXIT_FAILURE;
+  }
+}

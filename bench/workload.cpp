@@ -1,0 +1,164 @@
+#include "bench/workload.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+#include <random>
+#include <stdexcept>
+
+#include "bench/machine_load.hpp"
+#include "cpu/thread_team.hpp"
+
+namespace lorica::bench {
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+double seconds_since(clock::time_point start) {
+  return std::chrono::duration<double>(clock::now() - start).count();
+}
+
+/// Blocks that one stream needs.
+std::uint32_t blocks_of(const executor_limits& l, const workload& w) {
+  return (w.prompt + w.decode + l.block_tokens - 1) / l.block_tokens;
+}
+
+sequence_rows rows_of(const executor_limits& l, const workload& w, std::uint32_t stream,
+                      std::uint32_t context, std::uint32_t rows) {
+  sequence_rows s;
+  s.slot = stream;
+  s.rows = rows;
+  s.context = context;
+  s.blocks = blocks_of(l, w);
+  s.prompt_tokens = w.prompt;
+  return s;
+}
+
+/// A step over the streams [first, last), `rows` rows of each from position `context` on.
+batch make_step(const executor_limits& l, const workload& w, std::uint32_t first, std::uint32_t last,
+                std::uint32_t context, const std::vector<token_id>& tokens,
+                const std::vector<std::shared_ptr<const packed_adapter>>& adapters) {
+  batch out;
+  for (auto stream = first; stream < last; ++stream) {
+    auto s = rows_of(l, w, stream, context, static_cast<std::uint32_t>(tokens.size()));
+    s.first_row = static_cast<std::uint32_t>(out.tokens.size());
+    s.first_block = static_cast<std::uint32_t>(out.block_table.size());
+    s.sample = true;
+    for (std::uint32_t b = 0; b < s.blocks; ++b)
+      out.block_table.push_back(stream * s.blocks + b);
+    out.tokens.insert(out.tokens.end(), tokens.begin(), tokens.end());
+    if (w.adapters != 0) {
+      out.segments.push_back({s.first_row, s.rows, static_cast<std::uint32_t>(out.uses.size()), 1});
+      out.uses.push_back({adapters[stream % w.adapters].get(), 1.0f});
+    }
+    out.sequences.push_back(s);
+  }
+  return out;
+}
+
+void execute(executor& engine, const batch& step) {
+  auto done = engine.execute(step);
+  if (!done) throw std::runtime_error(done.error().text);
+}
+
+std::vector<token_id> random_prompt(const model_config& m, std::uint32_t tokens, std::uint32_t seed) {
+  std::mt19937 random(seed);
+  std::vector<token_id> out(tokens);
+  for (auto& t : out)
+    t = static_cast<token_id>(random() % m.vocab);
+  return out;
+}
+
+lora_site random_site(std::mt19937& random, std::uint32_t layer, projection where, std::uint32_t rank,
+                      std::uint32_t in, std::uint32_t out) {
+  std::normal_distribution<float> a(0.0f, 0.03f), b(0.0f, 0.01f);
+  lora_site s{layer, where, rank, in, out, 2.0f, {}, {}};
+  s.a.resize(std::size_t{rank} * in);
+  s.b.resize(std::size_t{out} * rank);
+  std::ranges::generate(s.a, [&] { return a(random); });
+  std::ranges::generate(s.b, [&] { return b(random); });
+  return s;
+}
+
+}  // namespace
+
+adapter_weights random_adapter(const model_config& m, std::uint32_t rank, std::uint32_t seed) {
+  std::mt19937 random(seed);
+  adapter_weights out;
+  out.version.digest[0] = static_cast<std::uint8_t>(seed);
+  const auto q = m.heads * m.head_dim;
+  const auto kv = m.kv_heads * m.head_dim;
+  for (std::uint32_t l = 0; l < m.layers; ++l) {
+    out.sites.push_back(random_site(random, l, projection::q, rank, m.hidden, q));
+    out.sites.push_back(random_site(random, l, projection::k, rank, m.hidden, kv));
+    out.sites.push_back(random_site(random, l, projection::v, rank, m.hidden, kv));
+    out.sites.push_back(random_site(random, l, projection::o, rank, q, m.hidden));
+    out.sites.push_back(random_site(random, l, projection::gate, rank, m.hidden, m.ffn));
+    out.sites.push_back(random_site(random, l, projection::up, rank, m.hidden, m.ffn));
+    out.sites.push_back(random_site(random, l, projection::down, rank, m.ffn, m.hidden));
+  }
+  return out;
+}
+
+run_time run(executor& engine, const model_config& m, const workload& w,
+             const std::vector<std::shared_ptr<const packed_adapter>>& adapters) {
+  auto& limits = engine.limits();
+  machine_load load;
+  auto start = clock::now();
+  for (std::uint32_t stream = 0; stream < w.streams; ++stream)
+    execute(engine,
+            make_step(limits, w, stream, stream + 1, 0, random_prompt(m, w.prompt, stream), adapters));
+  run_time out;
+  out.seconds = out.best_step_seconds = seconds_since(start);
+  out.tokens = static_cast<double>(w.streams) * w.prompt;
+  if (w.decode == 0) {
+    out.cpu_seconds = load.own();
+    out.foreign = load.foreign();
+    return out;
+  }
+  load = {};
+  out.best_step_seconds = 1e9;
+  start = clock::now();
+  for (std::uint32_t i = 0; i < w.decode; ++i) {
+    auto step_start = clock::now();
+    execute(engine, make_step(limits, w, 0, w.streams, w.prompt + i, {sampled_last}, adapters));
+    out.best_step_seconds = std::min(out.best_step_seconds, seconds_since(step_start));
+  }
+  out.seconds = seconds_since(start);
+  out.tokens = static_cast<double>(w.streams) * w.decode;
+  out.cpu_seconds = load.own();
+  out.foreign = load.foreign();
+  return out;
+}
+
+double bytes_per_step(const executor& engine, const workload& w,
+                      const std::vector<std::shared_ptr<const packed_adapter>>& adapters) {
+  auto& l = engine.limits();
+  const double kv = static_cast<double>(l.kv_bytes) / l.blocks / l.block_tokens;
+  double out = static_cast<double>(l.weight_bytes) + w.streams * kv * (w.prompt + w.decode / 2.0);
+  for (std::uint32_t a = 0; a < std::min(w.adapters, w.streams); ++a)
+    out += static_cast<double>(adapters[a]->bytes());
+  return out;
+}
+
+double memory_bandwidth(unsigned threads) {
+  std::vector<std::uint64_t> words((std::size_t{256} << 20) / sizeof(std::uint64_t), 1);
+  std::vector<std::uint64_t> sums(threads * std::size_t{8});  // a cache line each
+  thread_team team(threads);
+  double best = 1e9;
+  for (int pass = 0; pass < 6; ++pass) {
+    auto start = clock::now();
+    team.run([&](unsigned member) {
+      auto mine = share_of(static_cast<std::uint32_t>(words.size()), member, threads);
+      sums[member * std::size_t{8}] =
+          std::accumulate(words.begin() + mine.first, words.begin() + mine.last, std::uint64_t{0});
+    });
+    best = std::min(best, seconds_since(start));
+  }
+  // The sums are used, so that the reads cannot be left out.
+  if (std::accumulate(sums.begin(), sums.end(), std::uint64_t{0}) != words.size())
+    throw std::logic_error("sums");
+  return static_cast<double>(words.size() * sizeof(words[0])) / best;
+}
+
+}  // namespace lorica::bench

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/executor.hpp"
+#include "model/model_config.hpp"
+
+namespace lorica::bench {
+
+/// What is measured: `streams` sequences with distinct random prompts, all of one step size.
+struct workload {
+  std::string name;
+  std::uint32_t streams = 1;
+  std::uint32_t adapters = 0;  ///< stream i uses adapter i % adapters; 0: base
+  std::uint32_t prompt = 64;   ///< tokens of each stream
+  std::uint32_t decode = 128;  ///< new tokens of each stream; 0: the prompt is what is measured
+};
+
+/// One run of it.
+struct run_time {
+  double seconds = 0;            ///< of the measured part
+  double best_step_seconds = 0;  ///< the shortest step of it
+  double tokens = 0;             ///< of the measured part, all streams
+  double cpu_seconds = 0;        ///< of all threads, waits that spin included
+  double foreign = 0;            ///< share of the machine that others used meanwhile
+};
+
+/// An adapter on every projection of every layer: random, seeded, A and B non-zero, alpha = 2 rank.
+adapter_weights random_adapter(const model_config& m, std::uint32_t rank, std::uint32_t seed);
+
+/// Runs the workload from an empty cache: prompts one stream after the other, then all streams step by step.
+/// `adapters` are attached. Throws `std::runtime_error` when a step fails.
+run_time run(executor& engine, const model_config& m, const workload& w,
+             const std::vector<std::shared_ptr<const packed_adapter>>& adapters);
+
+/// Bytes that one decode step of the workload must read: base, adapters, and K and V in the middle of the
+/// run.
+double bytes_per_step(const executor& engine, const workload& w,
+                      const std::vector<std::shared_ptr<const packed_adapter>>& adapters);
+
+/// Bytes per second that `threads` threads read from memory, the best of some passes over a large array.
+double memory_bandwidth(unsigned threads);
+
+}  // namespace lorica::bench
