@@ -93,7 +93,8 @@ struct shelf {
 
   /// The one that had to leave.
   std::string absent() {
-    for (auto& adapter : status()->adapters)
+    auto now = status();  // the loop must not outlive the snapshot
+    for (auto& adapter : now->adapters)
       if (adapter.tier == "disk") return adapter.name;
     return {};
   }
