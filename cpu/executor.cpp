@@ -1,6 +1,7 @@
 #include "cpu/executor.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <string>
 #include <thread>
@@ -12,6 +13,7 @@
 #include "cpu/forward.hpp"
 #include "cpu/sampling.hpp"
 #include "cpu/step_plan.hpp"
+#include "cpu/team_size.hpp"
 #include "cpu/thread_team.hpp"
 #include "cpu/token_history.hpp"
 #include "cpu/workspace.hpp"
@@ -30,6 +32,7 @@ class cpu_executor final : public executor {
       : limits_(limits),
         description_(std::move(description)),
         team_(std::move(team)),
+        size_(team_->members()),
         forward_(std::move(layers)),
         packer_(model, dtype),
         dtype_(dtype),
@@ -50,6 +53,7 @@ class cpu_executor final : public executor {
   executor_limits limits_;
   std::string description_;
   std::unique_ptr<thread_team> team_;
+  team_size size_;
   forward forward_;
   cpu_adapter_packer packer_;
   cpu_dtype dtype_;
@@ -60,7 +64,7 @@ class cpu_executor final : public executor {
 };
 
 result<step_output> cpu_executor::execute(const batch& step) {
-  if (auto ok = plan_.prepare(step, attached_, history_); !ok) return ok.error();
+  if (auto ok = plan_.prepare(step, attached_, history_, size_.active()); !ok) return ok.error();
   if (auto ok = forward_.memory().reserve_low_rank(plan_.low_rank_width(), limits_.max_rows); !ok)
     return fail(errc::generation_failed, ok.error().text);
   step_output out;
@@ -78,18 +82,21 @@ result<step_output> cpu_executor::execute(const batch& step) {
 }
 
 void cpu_executor::compute(std::vector<sampled_token>& out) {
-  team_->run([&](unsigned member) {
+  const auto start = std::chrono::steady_clock::now();
+  team_->run(size_.active(), [&](unsigned member) {
     forward_.layers(plan_, member);
     const auto at_once = forward_.memory().head_rows;
     const auto all = static_cast<std::uint32_t>(plan_.samples().size());
     for (std::uint32_t first = 0; first < all; first += at_once) {
       const auto count = std::min(at_once, all - first);
       forward_.head(plan_, first, count, member);
-      sampler_.choose(plan_, history_, forward_.memory(), first, share_of(count, member, team_->members()),
+      sampler_.choose(plan_, history_, forward_.memory(), first, share_of(count, member, team_->active()),
                       member, out);
-      team_->barrier();
+      team_->barrier(member);
     }
   });
+  size_.step_done(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
+                  team_->waited());
 }
 
 result<void> cpu_executor::attach(const std::shared_ptr<const packed_adapter>& adapter) {

@@ -36,8 +36,8 @@ forward::forward(std::shared_ptr<const model_weights> model, std::unique_ptr<con
       frequencies_(rope_frequencies(model_->config().rope, model_->config().head_dim)) {}
 
 void forward::layers(const step_plan& plan, unsigned member) {
-  embed(*model_, plan, frequencies_, memory_, share_of(plan.rows(), member, team_.members()));
-  team_.barrier();
+  embed(*model_, plan, frequencies_, memory_, share_of(plan.rows(), member, team_.active()));
+  team_.barrier(member);
   for (std::uint32_t layer = 0; layer < weights_->layers().size(); ++layer) {
     attention_layer(plan, layer, member);
     feed_forward(plan, layer, member);
@@ -51,10 +51,10 @@ void forward::norm_row(const float* weight, std::uint32_t from, std::byte* to) {
 }
 
 void forward::norm_rows(const step_plan& plan, const float* weight, unsigned member) {
-  auto mine = share_of(plan.rows(), member, team_.members());
+  auto mine = share_of(plan.rows(), member, team_.active());
   for (auto row = mine.first; row < mine.last; ++row)
     norm_row(weight, row, memory_.normed.row(row));
-  team_.barrier();
+  team_.barrier(member);
 }
 
 void forward::attention_layer(const step_plan& plan, std::uint32_t layer, unsigned member) {
@@ -69,7 +69,7 @@ void forward::attention_layer(const step_plan& plan, std::uint32_t layer, unsign
 void forward::rope_rows(const step_plan& plan, std::uint32_t layer, unsigned member) {
   auto& m = model_->config();
   auto& qkv = weights_->layers()[layer].qkv;
-  auto mine = share_of(plan.rows(), member, team_.members());
+  auto mine = share_of(plan.rows(), member, team_.active());
   rope_args a;
   a.heads = m.heads;
   a.kv_heads = m.kv_heads;
@@ -90,7 +90,7 @@ void forward::rope_rows(const step_plan& plan, std::uint32_t layer, unsigned mem
     a.token = position % block_tokens_;
     kernels_.rope(a);
   }
-  team_.barrier();
+  team_.barrier(member);
 }
 
 void forward::attend(const step_plan& plan, std::uint32_t layer, unsigned member) {
@@ -116,7 +116,7 @@ void forward::attend(const step_plan& plan, std::uint32_t layer, unsigned member
     kernels_.attention(a);
     at = last == m.heads ? attention_item{at.row + 1, 0} : attention_item{at.row, last};
   }
-  team_.barrier();
+  team_.barrier(member);
 }
 
 /// Gate and up of the same columns are computed one after the other into a strip that stays in the member's
@@ -127,7 +127,7 @@ void forward::feed_forward(const step_plan& plan, std::uint32_t layer, unsigned 
   shrink(plan, layer, lora_group::gate_up, memory_.normed, member);
   const auto rows = plan.rows();
   const auto up = w.gate_up.first_block[1];
-  auto mine = share_of(up, member, team_.members());
+  auto mine = share_of(up, member, team_.active());
   const auto width = std::max<std::uint32_t>(
       1, static_cast<std::uint32_t>(memory_.strip.stride / (std::size_t{rows} * 2 * block_outputs)));
   auto* gate_y = floats(memory_.strip.row(member));
@@ -142,7 +142,7 @@ void forward::feed_forward(const step_plan& plan, std::uint32_t layer, unsigned 
     auto* y = memory_.activated.row(0) + std::size_t{block} * block_outputs * memory_.activated.element_size;
     kernels_.activation({gate_y, gate_y + columns, stride, rows, columns, y, memory_.activated.stride});
   }
-  team_.barrier();
+  team_.barrier(member);
   linear(plan, layer, lora_group::down, w.down, memory_.activated, gemm_into::add, memory_.residual, member);
 }
 
@@ -150,10 +150,10 @@ void forward::linear(const step_plan& plan, std::uint32_t layer, lora_group grou
                      const packed_matrix& matrix, const row_buffer& x, gemm_into into, const row_buffer& y,
                      unsigned member) {
   shrink(plan, layer, group, x, member);
-  auto mine = share_of(matrix.blocks, member, team_.members());
+  auto mine = share_of(matrix.blocks, member, team_.active());
   multiply(plan, layer, group, matrix, x, mine, into,
            floats(y.data) + std::size_t{mine.first} * block_outputs, y.stride);
-  team_.barrier();
+  team_.barrier(member);
 }
 
 void forward::multiply(const step_plan& plan, std::uint32_t layer, lora_group group,
@@ -184,7 +184,7 @@ void forward::shrink(const step_plan& plan, std::uint32_t layer, lora_group grou
     std::uint32_t column = 0;
     for (std::uint32_t use = s.first_use; use < s.first_use + s.uses; ++use) {
       auto& g = plan.adapter(use).group(layer, group);
-      auto mine = ranks_of(g, member, team_.members());
+      auto mine = ranks_of(g, member, team_.active());
       if (mine.first < mine.last)
         kernels_.shrink({x.row(s.first_row), x.stride, s.rows,
                          g.a + std::size_t{mine.first} * g.depth * element, g.depth, mine.last - mine.first,
@@ -194,7 +194,7 @@ void forward::shrink(const step_plan& plan, std::uint32_t layer, lora_group grou
       column += g.ranks;
     }
   }
-  team_.barrier();
+  team_.barrier(member);
 }
 
 void forward::expand(const step_plan& plan, std::uint32_t layer, lora_group group,
@@ -231,14 +231,14 @@ void forward::expand_use(const segment& s, const packed_group& g, std::uint32_t 
 }
 
 void forward::head(const step_plan& plan, std::uint32_t first, std::uint32_t count, unsigned member) {
-  auto rows = share_of(count, member, team_.members());
+  auto rows = share_of(count, member, team_.active());
   for (auto i = rows.first; i < rows.last; ++i) {
     auto& s = plan.step().sequences[plan.samples()[first + i]];
     norm_row(weights_->final_norm(), s.first_row + s.rows - 1, memory_.head_input.row(i));
   }
-  team_.barrier();
+  team_.barrier(member);
   auto& matrix = weights_->head();
-  auto mine = share_of(matrix.blocks, member, team_.members());
+  auto mine = share_of(matrix.blocks, member, team_.active());
   gemm_args a;
   a.x = memory_.head_input.data;
   a.x_stride = memory_.head_input.stride;
@@ -249,7 +249,7 @@ void forward::head(const step_plan& plan, std::uint32_t first, std::uint32_t cou
   a.y = floats(memory_.logits.data) + std::size_t{mine.first} * block_outputs;
   a.y_stride = memory_.logits.stride;
   kernels_.gemm(a);
-  team_.barrier();
+  team_.barrier(member);
 }
 
 }  // namespace lorica

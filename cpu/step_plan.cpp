@@ -21,7 +21,7 @@ step_plan::step_plan(const executor_limits& limits, const model_config& model, u
 }
 
 result<void> step_plan::prepare(const batch& step, const std::unordered_set<const packed_adapter*>& attached,
-                                token_history& history) {
+                                token_history& history, unsigned members) {
   ++check_;
   auto broken = broken_rows(step);
   for (std::size_t i = 0; broken.empty() && i < step.sequences.size(); ++i)
@@ -29,6 +29,7 @@ result<void> step_plan::prepare(const batch& step, const std::unordered_set<cons
   if (broken.empty()) broken = broken_segments(step, attached);
   if (!broken.empty()) return fail(errc::internal, "a batch broke its contract: " + std::string(broken));
   fill(step, history);
+  share_attention(members);
   return {};
 }
 
@@ -116,17 +117,15 @@ void step_plan::fill(const batch& step, token_history& history) {
       width += adapter(s.first_use + u).widest();
     low_rank_width_ = std::max(low_rank_width_, width);
   }
-  share_attention();
 }
 
 /// A head of a row costs its visible tokens, and some for the start.
-void step_plan::share_attention() {
+void step_plan::share_attention(unsigned members) {
   constexpr std::uint64_t start_cost = 32;
   auto cost = [&](std::uint32_t row) { return positions_[row] + start_cost; };
   std::uint64_t all = 0;
   for (std::uint32_t row = 0; row < rows(); ++row)
     all += cost(row) * model_.heads;
-  auto members = static_cast<std::uint32_t>(attention_.size() - 1);
   std::uint64_t done = 0;
   std::uint32_t next = 0;
   for (std::uint32_t row = 0; row < rows(); ++row) {

@@ -26,9 +26,9 @@ class step_plan {
   step_plan(const executor_limits& limits, const model_config& model, unsigned members);
 
   /// Checks every rule of batch.hpp, then fills the tables and writes `history`. A broken rule is
-  /// `errc::internal`, the text names it, and nothing was written.
+  /// `errc::internal`, the text names it, and nothing was written. `members` of the team will work on it.
   result<void> prepare(const batch& step, const std::unordered_set<const packed_adapter*>& attached,
-                       token_history& history);
+                       token_history& history, unsigned members);
 
   const batch& step() const noexcept { return *step_; }
   std::uint32_t rows() const noexcept { return static_cast<std::uint32_t>(tokens_.size()); }
@@ -58,7 +58,7 @@ class step_plan {
   std::string_view broken_segments(const batch& step,
                                    const std::unordered_set<const packed_adapter*>& attached) const;
   void fill(const batch& step, token_history& history);
-  void share_attention();
+  void share_attention(unsigned members);
 
   executor_limits limits_;
   model_config model_;

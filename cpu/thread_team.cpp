@@ -2,6 +2,7 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <chrono>
 
 namespace lorica {
@@ -19,28 +20,31 @@ void pause_briefly() noexcept {
 }
 
 /// Waits until `value` is no longer `old`: spins for some microseconds (most barriers are shorter), gives the
-/// core away in turns (the other member may need it), then sleeps.
-void wait_for_change(const std::atomic<std::uint32_t>& value, std::uint32_t old) noexcept {
+/// core away in turns (the other member may need it), then sleeps. Seconds it took, 0 for the shortest waits.
+double wait_for_change(const std::atomic<std::uint32_t>& value, std::uint32_t old) noexcept {
+  using clock = std::chrono::steady_clock;
   auto changed = [&] { return value.load(std::memory_order_acquire) != old; };
   for (int i = 0; i < 64; ++i) {
-    if (changed()) return;
+    if (changed()) return 0;
     pause_briefly();
   }
-  auto end = std::chrono::steady_clock::now() + spin_time;
-  while (std::chrono::steady_clock::now() < end) {
-    if (changed()) return;
+  const auto start = clock::now();
+  auto seconds = [start] { return std::chrono::duration<double>(clock::now() - start).count(); };
+  while (clock::now() < start + spin_time) {
+    if (changed()) return seconds();
     pause_briefly();
   }
   for (int i = 0; i < yields; ++i) {
-    if (changed()) return;
+    if (changed()) return seconds();
     ::sched_yield();
   }
   value.wait(old, std::memory_order_acquire);
+  return seconds();
 }
 
 }  // namespace
 
-thread_team::thread_team(unsigned members) : members_(members) {
+thread_team::thread_team(unsigned members) : seats_(members) {
   threads_.reserve(members - 1);
   for (unsigned m = 1; m < members; ++m)
     threads_.emplace_back([this, m] { serve(m); });
@@ -48,36 +52,54 @@ thread_team::thread_team(unsigned members) : members_(members) {
 
 thread_team::~thread_team() {
   ending_ = true;
-  barrier();
+  for (auto& s : seats_) {
+    s.called.fetch_add(1, std::memory_order_release);
+    s.called.notify_one();
+  }
   for (auto& t : threads_)
     t.join();
 }
 
-void thread_team::barrier() noexcept {
+double thread_team::pass() noexcept {
   auto before = passed_.load(std::memory_order_acquire);
-  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 < members_) {
-    wait_for_change(passed_, before);
-    return;
-  }
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 < active_) return wait_for_change(passed_, before);
   ++barriers_;
   arrived_.store(0, std::memory_order_relaxed);
   passed_.store(before + 1, std::memory_order_release);
   passed_.notify_all();
+  return 0;
 }
 
-void thread_team::start(job next) {
+void thread_team::barrier(unsigned member) noexcept {
+  seats_[member].waited += pass();
+}
+
+double thread_team::waited() const noexcept {
+  double out = 0;
+  for (unsigned m = 0; m < active_; ++m)
+    out = std::max(out, seats_[m].waited);
+  return out;
+}
+
+void thread_team::start(unsigned active, job next) {
   job_ = next;
-  barrier();
+  active_ = std::clamp(active, 1u, members());
+  seats_[0].waited = 0;
+  for (unsigned m = 1; m < active_; ++m) {
+    seats_[m].waited = 0;
+    seats_[m].called.fetch_add(1, std::memory_order_release);
+    seats_[m].called.notify_one();
+  }
   next.call(next.work, 0);
-  barrier();
+  pass();
 }
 
 void thread_team::serve(unsigned member) noexcept {
-  for (;;) {
-    barrier();
+  for (std::uint32_t runs = 0;; ++runs) {
+    wait_for_change(seats_[member].called, runs);
     if (ending_) return;
     job_.call(job_.work, member);
-    barrier();
+    pass();  // the end of the run: its caller may read `waited` before this returns
   }
 }
 

@@ -32,20 +32,34 @@ class thread_team {
   thread_team& operator=(const thread_team&) = delete;
   ~thread_team();
 
-  unsigned members() const noexcept { return members_; }
+  unsigned members() const noexcept { return static_cast<unsigned>(seats_.size()); }
 
-  /// Calls `work(member)` on every member and returns when all are done. One caller at a time, not from
-  /// inside. `work` must not throw: members would wait at a barrier for the one that left.
+  /// Members that take part in this `run`.
+  unsigned active() const noexcept { return active_; }
+
+  /// Calls `work(member)` on members [0, active) and returns when all are done; the others sleep on. One
+  /// caller at a time, not from inside. `work` must not throw: members would wait at a barrier for the one
+  /// that left.
   template <class Work>
-  void run(const Work& work) {
-    start({&work, [](const void* w, unsigned member) { (*static_cast<const Work*>(w))(member); }});
+  void run(unsigned active, const Work& work) {
+    start(active, {&work, [](const void* w, unsigned member) { (*static_cast<const Work*>(w))(member); }});
   }
 
-  /// Inside `run`: returns when every member has called it. What was written before it is visible after it.
-  void barrier() noexcept;
+  /// `run` with all members.
+  template <class Work>
+  void run(const Work& work) {
+    run(members(), work);
+  }
 
-  /// Barriers passed since the start, those of `run` included.
+  /// Inside `run`, by `member`: returns when every active member has called it. What was written before it is
+  /// visible after it.
+  void barrier(unsigned member) noexcept;
+
+  /// Barriers passed since the start, the one at the end of each `run` included.
   std::uint64_t barriers() const noexcept { return barriers_; }
+
+  /// Seconds that the member who waited most waited at barriers inside the last `run`.
+  double waited() const noexcept;
 
  private:
   struct job {
@@ -53,13 +67,22 @@ class thread_team {
     void (*call)(const void*, unsigned) = nullptr;
   };
 
-  void start(job next);
+  /// A member's own cache line.
+  struct alignas(64) seat {
+    std::atomic<std::uint32_t> called{0};  // runs that this member was called to
+    double waited = 0;                     // seconds, written by the member during a run
+  };
+
+  double pass() noexcept;
+  void start(unsigned active, job next);
   void serve(unsigned member) noexcept;
 
-  unsigned members_;
-  job job_;                     // written by member 0 before the barrier that starts it
-  bool ending_ = false;         // likewise
+  // Written by member 0 before it calls the members that will read them.
+  job job_;
+  unsigned active_ = 1;
+  bool ending_ = false;
   std::uint64_t barriers_ = 0;  // written by the last to arrive only
+  std::vector<seat> seats_;
   alignas(64) std::atomic<std::uint32_t> arrived_{0};
   alignas(64) std::atomic<std::uint32_t> passed_{0};
   std::vector<std::thread> threads_;

@@ -1,7 +1,9 @@
 #include "cpu/thread_team.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <thread>
+#include <vector>
 
 #include "tests/catch.hpp"
 
@@ -32,10 +34,10 @@ TEST_CASE("every member runs the work, and barriers order what they write") {
     team.run([&](unsigned member) {
       for (std::uint32_t round = 1; round <= rounds; ++round) {
         written[member] = run * rounds + round;
-        team.barrier();
+        team.barrier(member);
         for (auto w : written)
           if (w != run * rounds + round) ++wrong;
-        team.barrier();
+        team.barrier(member);
       }
     });
   CHECK(wrong == 0);
@@ -47,10 +49,10 @@ TEST_CASE("member 0 is the thread that calls, and barriers are counted") {
   auto before = team.barriers();
   team.run([&](unsigned member) {
     if (member == 0) first = std::this_thread::get_id();
-    team.barrier();
+    team.barrier(member);
   });
   CHECK(first == std::this_thread::get_id());
-  CHECK(team.barriers() - before == 3);
+  CHECK(team.barriers() - before == 2);
 }
 
 TEST_CASE("a team that slept wakes up, and one that never ran ends") {
@@ -64,4 +66,39 @@ TEST_CASE("a team that slept wakes up, and one that never ran ends") {
     team.run([&](unsigned) { ++ran; });
   }
   CHECK(ran == 9);
+}
+
+TEST_CASE("members that are not active stay out, and come back when they are called") {
+  thread_team team(4);
+  for (unsigned active : {4u, 1u, 2u, 4u, 3u, 1u, 4u}) {
+    std::vector<unsigned> ran(4);
+    for (int i = 0; i < 50; ++i)
+      team.run(active, [&](unsigned member) {
+        ++ran[member];
+        team.barrier(member);
+        ++ran[member];
+      });
+    CHECK(team.active() == active);
+    for (unsigned m = 0; m < 4; ++m)
+      CHECK(ran[m] == (m < active ? 100u : 0u));
+  }
+}
+
+TEST_CASE("the time that a member waits for another is told") {
+  thread_team team(2);
+  std::atomic<bool> here{false};
+  team.run([&](unsigned member) {
+    if (member == 1) here = true;
+    if (member == 0) {
+      while (!here)
+        std::this_thread::yield();
+      auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(5);
+      while (std::chrono::steady_clock::now() < end)
+        std::this_thread::yield();
+    }
+    team.barrier(member);
+  });
+  CHECK(team.waited() > 0.0);
+  team.run(1, [&](unsigned member) { team.barrier(member); });
+  CHECK(team.waited() == 0.0);
 }
