@@ -35,8 +35,17 @@ std::uint32_t number(const std::string& text) {
   return static_cast<std::uint32_t>(std::stoul(text));
 }
 
+constexpr const char* usage =
+    "lorica-bench-decode [--model FILE] [--dtype bfloat16|float32] [--isa avx512|avx2|portable] [--threads "
+    "N]\n"
+    "                    [--rank N] [--runs N]\n";
+
 settings read_settings(int argc, char** argv) {
   settings out;
+  if (argc > 1 && std::string(argv[1]) == "--help") {
+    std::printf("%s", usage);
+    std::exit(0);
+  }
   for (int i = 1; i < argc; i += 2) {
     const std::string name = argv[i];
     if (i + 1 == argc) throw std::runtime_error(name + ": needs a value");
