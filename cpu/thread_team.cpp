@@ -61,8 +61,10 @@ thread_team::~thread_team() {
 }
 
 double thread_team::pass() noexcept {
-  auto before = passed_.load(std::memory_order_acquire);
-  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 < active_) return wait_for_change(passed_, before);
+  // Both are read before arriving: afterwards the others may pass, end the run and begin one of another size.
+  const auto active = active_;
+  const auto before = passed_.load(std::memory_order_acquire);
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 < active) return wait_for_change(passed_, before);
   ++barriers_;
   arrived_.store(0, std::memory_order_relaxed);
   passed_.store(before + 1, std::memory_order_release);
