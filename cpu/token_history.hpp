@@ -27,9 +27,6 @@ class token_history {
 
   void sampled(std::uint32_t slot, token_id token) noexcept { places_[slot].last = token; }
 
-  /// A step failed: the slot is to be begun anew.
-  void forget(std::uint32_t slot) noexcept { places_[slot] = {}; }
-
   std::span<const token_id> tokens(std::uint32_t slot) const noexcept;
   std::uint64_t bytes() const noexcept { return tokens_.size() * sizeof(token_id); }
 

@@ -1,6 +1,7 @@
 #include "cpu/executor.hpp"
 
-#include <limits>
+#include <algorithm>
+#include <cmath>
 
 #include "adapters/reader.hpp"
 #include "tests/catch.hpp"
@@ -180,6 +181,35 @@ TEST_CASE("a composition adds its adapters in order, each by its weight") {
   b.segments = {{0, 1, 0, 1}};
   b.uses = {{adapter.get(), 1.0f}};
   CHECK_FALSE(engine->execute(b));
+}
+
+TEST_CASE("logits that are not finite are told of their own sequence and touch no other") {
+  auto engine = make(small_options());
+  auto adapter = adapter_for(*engine, small_model()->config());
+  REQUIRE(engine->attach(adapter));
+  auto alone = engine->execute(one_sequence({5, 6, 7}, 0));
+  REQUIRE(alone);
+  auto both = one_sequence({5, 6, 7, 8, 9}, 0);
+  both.sequences[0].rows = 3;
+  both.sequences.push_back(both.sequences[0]);
+  both.sequences[1].first_row = 3;
+  both.sequences[1].rows = 2;
+  both.sequences[1].slot = 1;
+  both.sequences[1].first_block = 2;
+  both.block_table = {0, 1, 2, 3};
+  both.segments = {{3, 2, 0, 1}};
+  both.uses = {{adapter.get(), 3e38f}};
+  auto mixed = engine->execute(both);
+  REQUIRE(mixed);
+  CHECK(std::isnan(mixed->tokens[1].logprob));
+  CHECK(mixed->tokens[0].token == alone->tokens[0].token);
+  CHECK(mixed->tokens[0].logprob == alone->tokens[0].logprob);
+  // What is left in the blocks does not reach the next sequence that is given them.
+  auto next = one_sequence({5, 6, 7}, 0);
+  next.block_table = {2, 3};
+  auto after = engine->execute(next);
+  REQUIRE(after);
+  CHECK(after->tokens[0].logprob == alone->tokens[0].logprob);
 }
 
 TEST_CASE("an adapter of another format is not attached") {
