@@ -81,6 +81,11 @@ result<parts> load(const serve_settings& s) {
   if (!vocabulary) return std::move(vocabulary).error();
   p.vocabulary = *std::move(vocabulary);
   auto& model = p.weights->config();
+  if (p.vocabulary->size() > model.vocab)
+    return fail(errc::bad_model,
+                fmt::format("the tokenizer has {} ids and the model {} rows for them; they do not "
+                            "belong together",
+                            p.vocabulary->size(), model.vocab));
 
   cpu_options options;
   options.dtype = s.dtype == compute_dtype::float32 ? cpu_dtype::float32 : cpu_dtype::bfloat16;

@@ -1,6 +1,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "core/json.hpp"
 #include "tests/catch.hpp"
@@ -58,6 +59,25 @@ TEST_CASE("a model that is not there is named without its folder") {
   CHECK(end.exit_code != 0);
   CHECK_THAT(end.err, Catch::Contains("model.gguf"));
   CHECK_THAT(end.err, !Catch::Contains("secret"));
+}
+
+TEST_CASE("a tokenizer with more ids than the model has rows is refused") {
+  auto folder = fs::temp_directory_path() / ("lorica-vocabulary-" + std::to_string(::getpid()));
+  fs::remove_all(folder);
+  fs::copy(tiny_model, folder);
+  std::stringstream text;
+  text << std::ifstream(folder / "tokenizer.json").rdbuf();
+  auto json = text.str();
+  auto list = json.find("\"added_tokens\"");
+  REQUIRE(list != std::string::npos);
+  json.insert(
+      json.find('[', list) + 1,
+      R"({"id":5000,"content":"<|far|>","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true},)");
+  std::ofstream(folder / "tokenizer.json") << json;
+  auto end = run_lorica({"serve", "--model-id", folder.string(), "--port", "0"});
+  fs::remove_all(folder);
+  CHECK(end.exit_code == 1);
+  CHECK_THAT(end.err, Catch::Contains("5001") && Catch::Contains("320"));
 }
 
 TEST_CASE("a bad adapter at start stops the server with its reason") {
