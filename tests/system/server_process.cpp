@@ -34,7 +34,25 @@ std::string temporary_path(const char* what) {
       .string();
 }
 
-pid_t start(const std::vector<std::string>& arguments, const std::string& out, const std::string& err) {
+/// The environment of this process with `variables` over it, as `NAME=value`.
+std::vector<std::string> merged_environment(const environment& variables) {
+  std::vector<std::string> out;
+  for (char** entry = environ; *entry; ++entry) {
+    std::string text(*entry);
+    if (!variables.contains(text.substr(0, text.find('=')))) out.push_back(std::move(text));
+  }
+  for (auto& [name, value] : variables)
+    out.push_back(name + "=" + value);
+  return out;
+}
+
+pid_t start(const std::vector<std::string>& arguments, const environment& variables, const std::string& out,
+            const std::string& err) {
+  auto texts = merged_environment(variables);
+  std::vector<char*> envp;
+  for (auto& text : texts)
+    envp.push_back(text.data());
+  envp.push_back(nullptr);
   std::vector<char*> argv{const_cast<char*>(LORICA_BINARY)};
   for (auto& a : arguments)
     argv.push_back(const_cast<char*>(a.c_str()));
@@ -43,8 +61,9 @@ pid_t start(const std::vector<std::string>& arguments, const std::string& out, c
   posix_spawn_file_actions_init(&files);
   posix_spawn_file_actions_addopen(&files, 1, out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
   posix_spawn_file_actions_addopen(&files, 2, err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  posix_spawn_file_actions_addchdir_np(&files, LORICA_SOURCE_DIR);
   pid_t pid = -1;
-  int code = ::posix_spawn(&pid, LORICA_BINARY, &files, nullptr, argv.data(), environ);
+  int code = ::posix_spawn(&pid, LORICA_BINARY, &files, nullptr, argv.data(), envp.data());
   posix_spawn_file_actions_destroy(&files);
   if (code != 0) throw std::runtime_error("cannot start " LORICA_BINARY);
   return pid;
@@ -68,9 +87,9 @@ bool eventually(const std::function<bool()>& condition, std::chrono::seconds lim
   return true;
 }
 
-process_end run_lorica(const std::vector<std::string>& arguments) {
+process_end run_lorica(const std::vector<std::string>& arguments, const environment& variables) {
   auto out = temporary_path("out"), err = temporary_path("err");
-  auto pid = start(arguments, out, err);
+  auto pid = start(arguments, variables, out, err);
   std::optional<int> code;
   if (!eventually([&] { return (code = ended(pid)).has_value(); }, std::chrono::seconds(60))) {
     ::kill(pid, SIGKILL);
@@ -82,10 +101,11 @@ process_end run_lorica(const std::vector<std::string>& arguments) {
   return end;
 }
 
-server_process::server_process(std::vector<std::string> arguments) : log_path_(temporary_path("server")) {
+server_process::server_process(std::vector<std::string> arguments, const environment& variables)
+    : log_path_(temporary_path("server")) {
   arguments.insert(arguments.begin(), "serve");
   arguments.insert(arguments.end(), {"--port", "0"});
-  pid_ = start(arguments, log_path_ + ".out", log_path_ + ".err");
+  pid_ = start(arguments, variables, log_path_ + ".out", log_path_ + ".err");
   std::optional<int> code;
   bool ready = eventually(
       [&] {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,14 +19,18 @@ struct process_end {
   std::string err;
 };
 
-/// Runs `lorica` with arguments to its end, at most 60 s.
-process_end run_lorica(const std::vector<std::string>& arguments);
+/// Environment variables that a process gets beside those of the test.
+using environment = std::map<std::string, std::string>;
+
+/// Runs `lorica` in the root of the repository with arguments to its end, at most 60 s.
+process_end run_lorica(const std::vector<std::string>& arguments, const environment& variables = {});
 
 /// A running `lorica serve` on a free port of 127.0.0.1. Owned by one test; killed by the destructor.
 class server_process {
  public:
-  /// Starts it and waits for the ready line; throws std::runtime_error with its log when it ends first.
-  explicit server_process(std::vector<std::string> arguments);
+  /// Starts it in the root of the repository and waits for the ready line; throws std::runtime_error with its
+  /// log when it ends first.
+  explicit server_process(std::vector<std::string> arguments, const environment& variables = {});
   ~server_process();
   server_process(const server_process&) = delete;
   server_process& operator=(const server_process&) = delete;
