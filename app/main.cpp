@@ -29,7 +29,7 @@ int run(std::span<const char* const> arguments) {
     case action::usage_error: return print_usage_error(line.text);
     default: break;
   }
-  auto settings = lorica::merge_settings(line.flags, read_environment);
+  auto settings = lorica::load_settings(line.flags, read_environment);
   if (!settings) return print_usage_error(settings.error().text);
   return lorica::serve(*settings);
 }

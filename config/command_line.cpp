@@ -56,8 +56,9 @@ command_line parse_command_line(std::span<const char* const> arguments) {
   app.add_flag("--version", version, "Print the version");
   auto* serve = app.add_subcommand("serve", "Start the server");
   serve->footer(
-      "Example:\n  lorica serve --model-id model.gguf --lora-adapters "
-      "sql=adapters/sql,triage=adapters/triage");
+      "Flags beat environment variables, which beat the file of --config, which beats defaults.\n\n"
+      "Examples:\n  lorica serve --model-id model.gguf --lora-adapters "
+      "sql=adapters/sql,triage=adapters/triage\n  lorica serve --config lorica.toml");
   std::deque<std::string> texts;  // CLI11 keeps references
   add_options(*serve, texts);
   app.require_subcommand(0, 1);

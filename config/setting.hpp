@@ -3,12 +3,13 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace lorica {
 
-/// What kind of text a setting takes.
-enum class setting_kind : std::uint8_t { text, integer, bytes, flag, choice };
+/// What kind of text a setting takes. A list is texts after commas; a file may hold it as an array.
+enum class setting_kind : std::uint8_t { text, integer, bytes, flag, choice, list };
 
 /// What Lorica does with a setting.
 enum class setting_use : std::uint8_t {
@@ -17,7 +18,7 @@ enum class setting_use : std::uint8_t {
   refused,   ///< known from TGI, refused unless it has its neutral value
 };
 
-/// One row of the table that flags, environment, `--help` and the docs are made from.
+/// One row of the table that flags, environment, file, `--help` and the docs are made from.
 struct setting {
   std::string_view flag = {};         ///< `max-input-tokens`, without dashes
   std::string_view environment = {};  ///< `MAX_INPUT_TOKENS`; empty: flag only
@@ -30,6 +31,8 @@ struct setting {
   setting_use use = setting_use::served;
   std::string_view neutral = {};  ///< values of a refused setting that are accepted, separated by `|`
   std::string_view alias = {};    ///< second flag with the same meaning; its environment name follows from it
+  bool secret = false;            ///< its value is never shown
+  bool in_file = true;            ///< may stand in a configuration file
 };
 
 /// All settings of `lorica serve`, in the order of the help text.
@@ -37,5 +40,14 @@ std::span<const setting> serve_settings_table();
 
 /// The row of a flag or alias; null if there is none.
 const setting* find_setting(std::string_view flag);
+
+/// The flag or alias that is spelled most like `name`; empty when none is close.
+std::string_view nearest_setting(std::string_view name);
+
+/// What a setting takes, for error texts: `a whole number from 0 to 65535`.
+std::string allowed_values(const setting& row);
+
+/// `a|b` as `a, b`.
+std::string spelled_choices(std::string_view choices);
 
 }  // namespace lorica

@@ -39,13 +39,6 @@ error wrong(const given& v, std::string_view allowed) {
               v.origin + ": '" + v.text + "' is not allowed; expected " + std::string(allowed));
 }
 
-std::string spelled_choices(std::string_view choices) {
-  std::string out;
-  for (char c : choices)
-    out += c == '|' ? std::string(", ") : std::string(1, c);
-  return out;
-}
-
 bool is_listen_address(const std::string& text) {
   in_addr v4{};
   in6_addr v6{};
@@ -56,34 +49,30 @@ bool is_listen_address(const std::string& text) {
 /// Finds, checks and converts single settings.
 class reader {
  public:
-  reader(const flag_values& flags, const environment_reader& environment)
-      : flags_(flags), environment_(environment) {}
+  reader(const flag_values& flags, const environment_reader& environment, const file_values& file)
+      : flags_(flags), environment_(environment), file_(file) {}
 
   /// The text of a setting from the highest layer that has it; the default counts as a layer.
   result<std::optional<given>> find(const setting& row) const {
-    std::optional<given> flag = from_flags(row.flag);
-    if (!row.alias.empty()) {
-      auto second = from_flags(row.alias);
-      if (flag && second)
-        return fail(errc::bad_config,
-                    flag->origin + " and " + second->origin + " mean the same; give one of them");
-      if (second) flag = second;
-    }
-    if (flag) return flag;
-    std::optional<given> env = from_environment(std::string(row.environment), row);
-    if (!row.alias.empty()) {
-      auto second = from_environment(environment_name(row.alias), row);
-      if (env && second)
-        return fail(errc::bad_config,
-                    env->origin + " and " + second->origin + " mean the same; give one of them");
-      if (second) env = second;
-    }
-    if (env) return env;
-    if (row.fallback.empty()) return std::optional<given>{};
+    auto found = one_of(from_flags(row.flag), from_flags(row.alias));
+    if (!found || *found) return found;
+    found = one_of(from_environment(std::string(row.environment), row),
+                   from_environment(environment_name(row.alias), row));
+    if (!found || *found) return found;
+    found = one_of(from_file(row.flag), from_file(row.alias));
+    if (!found || *found || row.fallback.empty()) return found;
     return std::optional<given>(given{std::string(row.fallback), "default of --" + std::string(row.flag)});
   }
 
  private:
+  /// What a layer has of a setting, under its name or its alias.
+  static result<std::optional<given>> one_of(std::optional<given> first, std::optional<given> second) {
+    if (first && second)
+      return fail(errc::bad_config,
+                  first->origin + " and " + second->origin + " mean the same; give one of them");
+    return first ? std::move(first) : std::move(second);
+  }
+
   std::optional<given> from_flags(std::string_view name) const {
     auto it = flags_.find(name);
     if (it == flags_.end()) return std::nullopt;
@@ -99,22 +88,27 @@ class reader {
     return given{*text, "environment variable " + name};
   }
 
+  std::optional<given> from_file(std::string_view name) const {
+    auto it = file_.find(name);
+    if (it == file_.end()) return std::nullopt;
+    return given{it->second.text, it->second.origin};
+  }
+
   const flag_values& flags_;
   const environment_reader& environment_;
+  const file_values& file_;
 };
 
 result<std::int64_t> to_integer(const setting& row, const given& v) {
   std::int64_t out = 0;
   auto [end, code] = std::from_chars(v.text.data(), v.text.data() + v.text.size(), out);
   bool whole = code == std::errc{} && end == v.text.data() + v.text.size();
-  if (!whole || out < row.least || out > row.most)
-    return wrong(v, "a whole number from " + std::to_string(row.least) + " to " + std::to_string(row.most));
+  if (!whole || out < row.least || out > row.most) return wrong(v, allowed_values(row));
   return out;
 }
 
 result<std::int64_t> to_bytes(const setting& row, const given& v) {
-  auto allowed =
-      "bytes from " + std::to_string(row.least) + " to " + std::to_string(row.most) + ", such as 512M or 4G";
+  auto allowed = allowed_values(row);
   std::int64_t number = 0;
   auto [end, code] = std::from_chars(v.text.data(), v.text.data() + v.text.size(), number);
   if (code != std::errc{}) return wrong(v, allowed);
@@ -129,19 +123,20 @@ result<std::int64_t> to_bytes(const setting& row, const given& v) {
   return *total;
 }
 
-result<bool> to_flag(const given& v) {
+result<bool> to_flag(const setting& row, const given& v) {
   if (v.text == "true" || v.text == "1" || v.text == "yes") return true;
   if (v.text == "false" || v.text == "0" || v.text == "no") return false;
-  return wrong(v, "true or false");
+  return wrong(v, allowed_values(row));
 }
 
-result<std::vector<std::string>> to_list(const given& v) {
+result<std::vector<std::string>> to_list(const setting& row, const given& v) {
   std::vector<std::string> out;
   std::string_view rest = v.text;
+  if (rest.empty()) return out;
   while (true) {
     auto comma = rest.find(',');
     auto item = rest.substr(0, comma);
-    if (item.empty()) return wrong(v, "names separated by commas, none of them empty");
+    if (item.empty()) return wrong(v, allowed_values(row));
     out.emplace_back(item);
     if (comma == std::string_view::npos) return out;
     rest.remove_prefix(comma + 1);
@@ -151,12 +146,13 @@ result<std::vector<std::string>> to_list(const given& v) {
 /// All values by flag, checked against their rows; conversions below cannot fail any more.
 class checked_values {
  public:
-  static result<checked_values> read(const flag_values& flags, const environment_reader& environment) {
+  static result<checked_values> read(const flag_values& flags, const environment_reader& environment,
+                                     const file_values& file) {
     for (auto& [name, text] : flags)
       if (!find_setting(name))
         return fail(errc::bad_config, "--" + name + " is not a setting; see lorica serve --help");
     checked_values out;
-    reader source(flags, environment);
+    reader source(flags, environment, file);
     for (auto& row : serve_settings_table()) {
       auto found = source.find(row);
       if (!found) return std::move(found).error();
@@ -191,8 +187,8 @@ class checked_values {
     }
     if (row.use == setting_use::refused) {
       if (!contains_choice(row.neutral, v.text))
-        return fail(errc::bad_config,
-                    v.origin + "='" + v.text + "' is not supported: " + std::string(row.text));
+        return fail(errc::bad_config, v.origin + (row.secret ? "" : "='" + v.text + "'") +
+                                          " is not supported: " + std::string(row.text));
       warnings.push_back(v.origin + " has no effect at this value");
       return {};
     }
@@ -204,16 +200,16 @@ class checked_values {
       return {};
     }
     if (row.kind == setting_kind::flag) {
-      auto b = to_flag(v);
+      auto b = to_flag(row, v);
       if (!b) return std::move(b).error();
       numbers_[flag] = *b ? 1 : 0;
       return {};
     }
     if (row.kind == setting_kind::choice && !contains_choice(row.choices, v.text))
-      return wrong(v, "one of " + spelled_choices(row.choices));
-    if (row.flag == "hostname" && !is_listen_address(v.text)) return wrong(v, "an IP address or localhost");
-    if (row.flag == "served-model-name" || row.flag == "cors-allow-origin") {
-      auto items = to_list(v);
+      return wrong(v, allowed_values(row));
+    if (row.flag == "hostname" && !is_listen_address(v.text)) return wrong(v, allowed_values(row));
+    if (row.kind == setting_kind::list) {
+      auto items = to_list(row, v);
       if (!items) return std::move(items).error();
       lists_[flag] = *std::move(items);
     }
@@ -254,8 +250,9 @@ result<void> check_together(const serve_settings& s) {
 
 }  // namespace
 
-result<serve_settings> merge_settings(const flag_values& flags, const environment_reader& environment) {
-  auto values = checked_values::read(flags, environment);
+result<serve_settings> merge_settings(const flag_values& flags, const environment_reader& environment,
+                                      const file_values& file) {
+  auto values = checked_values::read(flags, environment, file);
   if (!values) return std::move(values).error();
   auto& v = *values;
   serve_settings s;
@@ -291,40 +288,14 @@ result<serve_settings> merge_settings(const flag_values& flags, const environmen
   return s;
 }
 
-std::string settings_markdown() {
-  std::string out =
-      "# Settings of `lorica serve`\n\nMade from the table in `config/settings_table.cpp`. Flags beat "
-      "environment "
-      "variables, which beat defaults.\n\n| flag | environment | default | allowed | meaning "
-      "|\n|---|---|---|---|---|\n";
-  auto line = [&](const setting& row) {
-    std::string allowed;
-    if (row.kind == setting_kind::integer || row.kind == setting_kind::bytes)
-      allowed = std::to_string(row.least) + " to " + std::to_string(row.most);
-    if (row.kind == setting_kind::flag) allowed = "true, false";
-    if (row.kind == setting_kind::choice) allowed = spelled_choices(row.choices);
-    out += "| `--" + std::string(row.flag) + "`";
-    if (!row.alias.empty()) out += " (also `--" + std::string(row.alias) + "`)";
-    out += " | `" + std::string(row.environment) + "` | " + std::string(row.fallback) + " | " + allowed +
-           " | " + std::string(row.text) + " |\n";
-  };
-  for (auto& row : serve_settings_table())
-    if (row.use == setting_use::served) line(row);
-  out +=
-      "\n## Known from TGI, accepted with a warning\n\n| flag | environment | why it has no effect "
-      "|\n|---|---|---|\n";
-  for (auto& row : serve_settings_table())
-    if (row.use == setting_use::harmless)
-      out += "| `--" + std::string(row.flag) + "` | `" + std::string(row.environment) + "` | " +
-             std::string(row.text) + " |\n";
-  out +=
-      "\n## Known from TGI, refused\n\n| flag | environment | accepted values | instead "
-      "|\n|---|---|---|---|\n";
-  for (auto& row : serve_settings_table())
-    if (row.use == setting_use::refused)
-      out += "| `--" + std::string(row.flag) + "` | `" + std::string(row.environment) + "` | " +
-             spelled_choices(row.neutral) + " | " + std::string(row.text) + " |\n";
-  return out;
+result<serve_settings> load_settings(const flag_values& flags, const environment_reader& environment) {
+  const file_values none;
+  auto path = reader(flags, environment, none).find(*find_setting("config"));
+  if (!path) return std::move(path).error();
+  if (!*path || (*path)->text.empty()) return merge_settings(flags, environment, none);
+  auto file = read_config_file((*path)->text, (*path)->origin);
+  if (!file) return std::move(file).error();
+  return merge_settings(flags, environment, *file);
 }
 
 }  // namespace lorica

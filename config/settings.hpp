@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/config_file.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
 
@@ -53,11 +54,15 @@ using flag_values = std::map<std::string, std::string, std::less<>>;
 /// Value of an environment variable, or nothing; handed in so that tests own it.
 using environment_reader = std::function<std::optional<std::string>(const std::string&)>;
 
-/// Merges flags over environment over defaults and checks every value. An `errc::bad_config` says which
-/// setting, from where, what was given and what is allowed.
-result<serve_settings> merge_settings(const flag_values& flags, const environment_reader& environment);
+/// Merges flags over environment over file over defaults and checks every value. An `errc::bad_config` says
+/// which setting, from where, what was given and what is allowed.
+result<serve_settings> merge_settings(const flag_values& flags, const environment_reader& environment,
+                                      const file_values& file = {});
 
-/// The settings as a Markdown table, for docs/configuration.md.
+/// Reads the file that `--config` names, by flag or environment, and merges everything.
+result<serve_settings> load_settings(const flag_values& flags, const environment_reader& environment);
+
+/// The settings as Markdown, for docs/configuration.md.
 std::string settings_markdown();
 
 }  // namespace lorica

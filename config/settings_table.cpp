@@ -12,15 +12,21 @@ constexpr std::int64_t million = 1'000'000;
 constexpr std::int64_t tebi = std::int64_t{1} << 40;
 
 constexpr setting table[] = {
+    {.flag = "config",
+     .environment = "LORICA_CONFIG",
+     .text = "A TOML file of settings; its keys are these names without dashes in front.",
+     .in_file = false},
     {.flag = "model-id",
      .environment = "MODEL_ID",
      .text = "The base model: a directory in Hugging Face layout or a .gguf file. Required."},
     {.flag = "served-model-name",
      .environment = "SERVED_MODEL_NAME",
+     .kind = list,
      .text = "Public id of the base model; further names after commas. Default: the name in the file, or the "
              "directory's."},
     {.flag = "lora-adapters",
      .environment = "LORA_ADAPTERS",
+     .kind = list,
      .text = "Adapters to load at start: name=path, separated by commas."},
     {.flag = "skip-bad-adapters",
      .environment = "SKIP_BAD_ADAPTERS",
@@ -129,7 +135,8 @@ constexpr setting table[] = {
      .most = 32},
     {.flag = "api-key",
      .environment = "API_KEY",
-     .text = "Key that clients send as a bearer token. Prefer the environment: flags show in process lists."},
+     .text = "Key that clients send as a bearer token. Prefer the environment: flags show in process lists.",
+     .secret = true},
     {.flag = "payload-limit",
      .environment = "PAYLOAD_LIMIT",
      .kind = bytes,
@@ -139,6 +146,7 @@ constexpr setting table[] = {
      .most = 1 << 30},
     {.flag = "cors-allow-origin",
      .environment = "CORS_ALLOW_ORIGIN",
+     .kind = list,
      .text = "Origins that browsers may call from, separated by commas. Default: none."},
     {.flag = "graceful-termination-timeout",
      .environment = "GRACEFUL_TERMINATION_TIMEOUT",
@@ -289,7 +297,8 @@ constexpr setting table[] = {
     {.flag = "ngrok-authtoken",
      .environment = "NGROK_AUTHTOKEN",
      .text = "tunnels are not opened",
-     .use = refused},
+     .use = refused,
+     .secret = true},
     {.flag = "ngrok-edge", .environment = "NGROK_EDGE", .text = "tunnels are not opened", .use = refused},
 };
 

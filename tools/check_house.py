@@ -39,6 +39,7 @@ FOREIGN = {
     "sqlite3": {"adapters"},
     "curl/": {"adapters"},
     "CLI/": {"config"},
+    "toml++/": {"config"},
 }
 # Tests may use what the room they test uses.
 LONG_FILES_SAY_WHY = 500

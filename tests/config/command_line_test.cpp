@@ -40,8 +40,8 @@ TEST_CASE("the last of two equal flags counts") {
 TEST_CASE("help lists every served setting with its environment name") {
   auto c = parse({"serve", "--help"});
   REQUIRE(c.what == action::show_help);
-  for (auto word :
-       {"--model-id", "MODEL_ID", "--lora-adapters", "--kv-memory", "3000", "GRACEFUL_TERMINATION_TIMEOUT"})
+  for (auto word : {"--model-id", "MODEL_ID", "--lora-adapters", "--kv-memory", "3000",
+                    "GRACEFUL_TERMINATION_TIMEOUT", "--config", "LORICA_CONFIG", "beat the file of --config"})
     CHECK_THAT(c.text, Catch::Contains(word));
 }
 

@@ -6,20 +6,10 @@
 
 #include "config/setting.hpp"
 #include "tests/catch.hpp"
+#include "tests/config/environment.hpp"
 
 using namespace lorica;
-
-namespace {
-
-environment_reader env(std::map<std::string, std::string> variables) {
-  return [variables](const std::string& name) -> std::optional<std::string> {
-    auto it = variables.find(name);
-    if (it == variables.end()) return std::nullopt;
-    return it->second;
-  };
-}
-
-}  // namespace
+using lorica::testing::env;
 
 TEST_CASE("flags beat the environment, which beats defaults") {
   auto only_defaults = merge_settings({{"model-id", "m"}}, env({}));
