@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Writes tests/golden/models and tests/golden/adapters: tiny models and adapters with what they must answer.
 
-transformers and PEFT compute in float32 with unmerged adapters, greedily, 24 tokens at most. A prompt is taken only if at every step the
-best two tokens are more than 0.001 apart in log-probability, so that another order of summation cannot change the tokens. The layout
-is described in tests/golden/README.md. Everything is seeded; a second run writes the same bytes. Needs tools/requirements-train.txt.
+transformers and PEFT compute in float32 with unmerged adapters, greedily, 24 tokens at most; prompts are random ids, and texts that the
+tokenizers library encodes. A prompt is taken only if at every step the best two tokens are more than 0.001 apart in log-probability, so
+that another order of summation cannot change the tokens. The layout is described in tests/golden/README.md. Everything is seeded; a
+second run writes the same bytes. Needs tools/requirements-train.txt.
 """
 
+import itertools
 import json
 import shutil
 import sys
@@ -17,12 +19,16 @@ import golden_adapters
 import golden_models
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 ROOT = Path("tests/golden")
 NEW_TOKENS = 24
 SMALLEST_GAP = 1e-3
 PROMPT_LENGTHS = [1, 10, 61]
+PROMPT_WORDS = [2, 24]
+# Merged pairs and lone bytes, several bytes to a character, digits, runs of spaces and lines.
+WORDS = "the and of in to while water stone seven answers I'll 1984 3.14 Ünïté naïve 東京 🙂 λ → __init__ (x) \n \n\n  x".split(" ")
 TRIES = 50
 
 
@@ -49,19 +55,33 @@ def generate(model, eos, prompt_ids):
     }
 
 
-def clear_cases(adapter, model, eos, seed):
-    """One case per prompt length, the first of a seeded row of prompts that has no close call."""
-    rng = np.random.default_rng(zlib.crc32(seed.encode()))
+def id_prompts(rng, length):
+    """An endless row of prompts of `length` random ids."""
+    while True:
+        yield {"prompt_ids": rng.integers(len(golden_models.SPECIALS), golden_models.VOCAB, length).tolist()}
+
+
+def text_prompts(rng, words, tokenizer):
+    """An endless row of texts of random words with the ids that the tokenizers library gives them."""
+    while True:
+        text = " ".join(WORDS[index] for index in rng.integers(len(WORDS), size=words))
+        yield {"prompt": text, "prompt_ids": tokenizer.encode(text).ids}
+
+
+def clear_cases(adapter, model, eos, tokenizer, seed):
+    """One case per length, first prompts of ids, then texts: the first of a seeded row that has no close call."""
+    ids, texts = (np.random.default_rng(zlib.crc32(text.encode())) for text in (seed, f"{seed}/text"))
+    rows = [id_prompts(ids, length) for length in PROMPT_LENGTHS]
+    rows += [text_prompts(texts, words, tokenizer) for words in PROMPT_WORDS]
     cases = []
-    for length in PROMPT_LENGTHS:
-        for _ in range(TRIES):
-            prompt = rng.integers(len(golden_models.SPECIALS), golden_models.VOCAB, length).tolist()
-            case = {"adapter": adapter, **generate(model, eos, prompt)}
+    for row in rows:
+        for prompt in itertools.islice(row, TRIES):
+            case = {"adapter": adapter, **prompt, **generate(model, eos, prompt["prompt_ids"])}
             if min(case["top2_gap"]) > SMALLEST_GAP:
                 break
         else:
-            sys.exit(f"{seed}: no prompt of {length} tokens without a close call")
-        cases.append(case)
+            sys.exit(f"{seed}: no prompt without a close call among the last {TRIES}")
+        cases.append(case | {"text": tokenizer.decode(case["token_ids"])})
     return cases
 
 
@@ -69,14 +89,14 @@ def base_answers(model, eos, cases):
     return [generate(model, eos, case["prompt_ids"])["token_ids"] for case in cases]
 
 
-def cases_of(name, base, eos, variants, adapter_source=None):
+def cases_of(name, base, eos, tokenizer, variants, adapter_source=None):
     """All cases of a model: the base, then each variant, which is written or copied on the way."""
-    cases = clear_cases(None, base, eos, f"{name}/base")
+    cases = clear_cases(None, base, eos, tokenizer, f"{name}/base")
     for variant in variants:
         folder = ROOT / "adapters" / name / variant.name
         # The same name gives the same values, so a model of equal shape gets an equal adapter.
         adapted = golden_adapters.write(variant, base, adapter_source or name, folder)
-        found = clear_cases(variant.name, adapted, eos, f"{name}/{variant.name}")
+        found = clear_cases(variant.name, adapted, eos, tokenizer, f"{name}/{variant.name}")
         base = adapted.unload()
         plain = base_answers(base, eos, found)
         differ = [case["token_ids"] != answer for case, answer in zip(found, plain, strict=True)]
@@ -99,7 +119,8 @@ def hugging_face(model, variants):
     base = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
     ids = model.generation["eos_token_id"]
     eos = set(ids if isinstance(ids, list) else [ids])
-    write_cases(model.name, cases_of(model.name, base, eos, variants, model.seed_name))
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    write_cases(model.name, cases_of(model.name, base, eos, tokenizer, variants, model.seed_name))
 
 
 def quantised(name, variants):
@@ -108,7 +129,7 @@ def quantised(name, variants):
     stored["lm_head.weight"] = stored["model.embed_tokens.weight"]
     base = LlamaForCausalLM._from_config(LlamaConfig(**model.config()), attn_implementation="eager").float()
     base.load_state_dict(stored, strict=True)
-    write_cases(name, cases_of(name, base.eval(), {golden_models.EOS}, variants, model.name))
+    write_cases(name, cases_of(name, base.eval(), {golden_models.EOS}, golden_models.tokenizer(), variants, model.name))
 
 
 def main():
