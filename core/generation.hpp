@@ -71,7 +71,7 @@ struct generated_token {
   float logprob = 0;  ///< natural logarithm over the full vocabulary, before temperature and penalties
   bool special = false;
   /// What a special token that the generated text leaves out stands for (`</s>`); else empty. TGI's token
-  /// events show it after `text`; it is part of no generated text and of no OpenAI delta.
+  /// events show it where `text` is empty; it is part of no generated text and of no OpenAI delta.
   std::string hidden_text;
 };
 

@@ -11,9 +11,12 @@
 namespace lorica {
 namespace {
 
+// Clients leave out the texts of special tokens. An end token that brings text held back until then is
+// therefore told with that text and not as special.
 void write_token(json_writer& w, const generated_token& t) {
-  w.begin_object().key("id").integer(t.id).key("text").string(t.text + t.hidden_text);
-  w.key("logprob").number(shortest(t.logprob)).key("special").boolean(t.special);
+  bool brings_text = !t.text.empty() && !t.hidden_text.empty();
+  w.begin_object().key("id").integer(t.id).key("text").string(t.text.empty() ? t.hidden_text : t.text);
+  w.key("logprob").number(shortest(t.logprob)).key("special").boolean(t.special && !brings_text);
   w.key("skipped").boolean(false).end_object();
 }
 

@@ -58,6 +58,17 @@ TEST_CASE("a native stream of two tokens has exactly the bytes of the reference"
   CHECK(as_event("{}") == "data: {}\n\n");
 }
 
+TEST_CASE(
+    "text that was held back until a hidden end token is not lost to clients that leave out special tokens") {
+  auto format = tgi_events({});
+  format->fields(facts());
+  CHECK(format->chunk({0, {{2, "held", -0.1f, true, "</s>"}}, true}).empty());
+  CHECK(
+      joined(format->finished({0, finish_reason::eos_token, "held", 1, 99})) ==
+      R"({"index":1,"token":{"id":2,"text":"held","logprob":-0.1,"special":false,"skipped":false},"generated_text":"held","details":null})"
+      "\n");
+}
+
 TEST_CASE("a native stream shows prompt and seed when they were asked for") {
   tgi_wishes wishes;
   wishes.details = true;
