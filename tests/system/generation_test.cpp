@@ -1,12 +1,11 @@
 // The default model with its four adapters, against what transformers and peft gave for the same prompts.
 #include <algorithm>
-#include <fstream>
 #include <future>
 #include <random>
-#include <sstream>
 
 #include "core/json.hpp"
 #include "tests/catch.hpp"
+#include "tests/system/golden_case.hpp"
 #include "tests/system/http_client.hpp"
 #include "tests/system/server_process.hpp"
 
@@ -15,86 +14,7 @@ using namespace lorica::testing;
 
 namespace {
 
-struct golden_case {
-  std::string adapter;  // empty: base
-  std::string prompt;
-  std::vector<std::int64_t> tokens;
-  std::vector<double> logprobs;
-};
-
-std::vector<golden_case> golden_cases() {
-  std::ifstream file(LORICA_TEST_DATA "/golden/default_model.json");
-  std::stringstream text;
-  text << file.rdbuf();
-  auto json = parse_json(text.str());
-  REQUIRE(json);
-  const value* list = json->as_array() ? &*json : json->find("cases");
-  REQUIRE(list != nullptr);
-  std::vector<golden_case> out;
-  for (auto& c : *list->as_array()) {
-    golden_case g;
-    if (auto name = c.find("adapter")) g.adapter = *name->as_string();
-    g.prompt = *c.find("prompt")->as_string();
-    for (auto& id : *c.find("token_ids")->as_array())
-      g.tokens.push_back(*id.as_int());
-    for (auto& p : *c.find("logprobs")->as_array())
-      g.logprobs.push_back(p.number());
-    out.push_back(std::move(g));
-  }
-  return out;
-}
-
-std::string request_body(const golden_case& g) {
-  json_writer w;
-  w.begin_object().key("inputs").string(g.prompt).key("parameters").begin_object();
-  if (!g.adapter.empty()) w.key("adapter_id").string(g.adapter);
-  w.key("max_new_tokens")
-      .unsigned_integer(g.tokens.size())
-      .key("details")
-      .boolean(true)
-      .end_object()
-      .end_object();
-  return w.take();
-}
-
-/// Compares ids exactly and log-probabilities within 1e-3.
-void check_tokens(const golden_case& g, const std::vector<value>& tokens) {
-  REQUIRE(tokens.size() == g.tokens.size());
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    CHECK(*tokens[i].find("id")->as_int() == g.tokens[i]);
-    CHECK(std::abs(tokens[i].find("logprob")->number() - g.logprobs[i]) < 1e-3);
-  }
-}
-
-void check_plain(const golden_case& g, const http_reply& reply) {
-  INFO("adapter " << g.adapter << ", reply " << reply.status);
-  REQUIRE(reply.status == 200);
-  CHECK(reply.headers.contains("x-adapter-id") == !g.adapter.empty());
-  if (!g.adapter.empty()) CHECK(reply.headers.at("x-adapter-id") == g.adapter);
-  auto json = parse_json(reply.body);
-  REQUIRE(json);
-  check_tokens(g, *json->find("details")->find("tokens")->as_array());
-}
-
-void check_stream(const golden_case& g, const http_reply& reply, const std::string& plain_text) {
-  INFO("adapter " << g.adapter << ", reply " << reply.status);
-  REQUIRE(reply.status == 200);
-  REQUIRE(reply.complete);
-  std::vector<value> tokens;
-  std::string text, whole;
-  for (auto& event : events(reply.body)) {
-    auto json = parse_json(event);
-    REQUIRE(json);
-    auto token = json->find("token");
-    REQUIRE(token != nullptr);
-    if (!*token->find("special")->as_bool()) text += *token->find("text")->as_string();
-    if (auto end = json->find("generated_text")) whole = *end->as_string();
-    tokens.push_back(*token);
-  }
-  check_tokens(g, tokens);
-  CHECK(text == whole);
-  CHECK(whole == plain_text);
-}
+const std::string golden = LORICA_TEST_DATA "/golden/default_model.json";
 
 }  // namespace
 
@@ -104,34 +24,24 @@ TEST_CASE("base and four adapters give the reference's tokens alone, mixed and s
     WARN("skipped: the default model is not fetched");
     return;
   }
-  auto cases = golden_cases();
+  auto cases = golden_cases(golden);
   REQUIRE(cases.size() >= 10);
   server_process server(
       {"--model-id", *model, "--dtype", "float32", "--lora-adapters", demonstration_adapters()});
   auto port = server.port();
-  std::vector<std::string> texts;
-  for (auto& g : cases) {
-    auto reply = exchange(port, "POST", "/generate", request_body(g));
-    check_plain(g, reply);
-    texts.push_back(*parse_json(reply.body)->find("generated_text")->as_string());
-  }
+  for (auto& g : cases)
+    check_answer(g, delivery::plain, ask(port, g, delivery::plain));
   // 32 at once in random order, every second one streamed.
   std::vector<std::size_t> order(32);
   for (std::size_t i = 0; i < order.size(); ++i)
     order[i] = i % cases.size();
   std::shuffle(order.begin(), order.end(), std::mt19937(7));
+  auto way = [](std::size_t i) { return i % 2 ? delivery::streamed : delivery::plain; };
   std::vector<std::future<http_reply>> replies;
   for (std::size_t i = 0; i < order.size(); ++i)
-    replies.push_back(std::async(std::launch::async, [&, i] {
-      return exchange(port, "POST", i % 2 ? "/generate_stream" : "/generate", request_body(cases[order[i]]));
-    }));
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    auto reply = replies[i].get();
-    if (i % 2)
-      check_stream(cases[order[i]], reply, texts[order[i]]);
-    else
-      check_plain(cases[order[i]], reply);
-  }
+    replies.push_back(std::async(std::launch::async, [&, i] { return ask(port, cases[order[i]], way(i)); }));
+  for (std::size_t i = 0; i < order.size(); ++i)
+    check_answer(cases[order[i]], way(i), replies[i].get());
 }
 
 TEST_CASE("the default mode gives each request the same text alone and in a crowd") {
@@ -140,12 +50,12 @@ TEST_CASE("the default mode gives each request the same text alone and in a crow
     WARN("skipped: the default model is not fetched");
     return;
   }
-  auto cases = golden_cases();
+  auto cases = golden_cases(golden);
   server_process server({"--model-id", *model, "--lora-adapters", demonstration_adapters(),
                          "--max-batch-prefill-tokens", "13"});
   auto port = server.port();
   auto text = [&](const golden_case& g) {
-    auto reply = exchange(port, "POST", "/generate", request_body(g));
+    auto reply = ask(port, g, delivery::plain);
     return reply.status == 200 ? *parse_json(reply.body)->find("generated_text")->as_string() : reply.body;
   };
   std::vector<std::string> alone;
