@@ -51,7 +51,7 @@ error wrong_shape(const safetensors_tensor& tensor, const std::vector<std::uint6
 result<found_modules> find_modules(const safetensors_header& header, const model_config& base) {
   found_modules out;
   for (const auto& tensor : header.tensors) {
-    auto place = place_tensor(tensor.name);
+    auto place = place_tensor(tensor.name, base);
     if (!place) return place.error();
     if (place->layer >= base.layers)
       return refused(refusal::base_mismatch, "tensor " + shown(tensor.name) + " is for layer " +
@@ -132,8 +132,7 @@ result<void> check_complete(const found_modules& modules, const module_match& ma
                             const std::stop_token& stop) {
   const auto& prefix = modules.begin()->second.prefix;
   for (std::uint32_t layer = 0; layer < base.layers; ++layer) {
-    for (std::uint32_t i = 0; i < projection_count; ++i) {
-      auto where = static_cast<projection>(i);
+    for (auto where : projections_of(base)) {
       if (stop.stop_requested()) return cancelled();
       if (modules.contains({layer, where})) continue;
       auto path = module_path(prefix, layer, where);
@@ -162,19 +161,6 @@ std::vector<std::string> idle_targets(const adapter_manifest& manifest, const fo
 }
 
 }  // namespace
-
-projection_shape shape_of(const model_config& base, projection where) noexcept {
-  std::uint64_t attention = std::uint64_t{base.heads} * base.head_dim;
-  std::uint64_t shared = std::uint64_t{base.kv_heads} * base.head_dim;
-  switch (where) {
-    case projection::q: return {base.hidden, attention};
-    case projection::k:
-    case projection::v: return {base.hidden, shared};
-    case projection::o: return {attention, base.hidden};
-    case projection::down: return {base.ffn, base.hidden};
-    default: return {base.hidden, base.ffn};
-  }
-}
 
 result<site_plan> plan_sites(const safetensors_header& header, const adapter_manifest& manifest,
                              const model_config& base, std::uint32_t max_rank, const std::stop_token& stop) {

@@ -40,13 +40,6 @@ struct site_plan {
   std::vector<std::string> warnings;
 };
 
-/// Inputs and outputs of a linear map of `base`.
-struct projection_shape {
-  std::uint64_t in = 0;
-  std::uint64_t out = 0;
-};
-projection_shape shape_of(const model_config& base, projection where) noexcept;
-
 /// Brings header, manifest and base together without looking at a number: every tensor has its place, pairs
 /// are complete, shapes fit base and manifest, no rank is above `max_rank`, and the modules with tensors are
 /// exactly those that the manifest targets. Fails with `errc::bad_adapter`, or `errc::cancelled`.

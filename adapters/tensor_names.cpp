@@ -13,7 +13,6 @@ namespace {
 
 using parts = std::vector<std::string_view>;
 
-constexpr std::string_view served = "q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj and down_proj";
 constexpr std::array<std::string_view, 5> prefixes = {"", "model.", "language_model.",
                                                       "model.language_model.", "language_model.model."};
 
@@ -38,7 +37,15 @@ std::string joined(const parts& path) {
   return out;
 }
 
-error no_factor(std::string_view name, const parts& path) {
+// The modules of the base that may be adapted, for error texts.
+std::string served(const model_config& base) {
+  std::string out;
+  for (auto where : projections_of(base))
+    out += (out.empty() ? "" : ", ") + std::string(to_string(where));
+  return out;
+}
+
+error no_factor(std::string_view name, const parts& path, const model_config& base) {
   auto has = [&](std::string_view part) { return std::find(path.begin(), path.end(), part) != path.end(); };
   auto tensor = "tensor " + shown(name);
   if (has("lora_a") || has("lora_b"))
@@ -48,8 +55,7 @@ error no_factor(std::string_view name, const parts& path) {
   if (has("lora_magnitude_vector"))
     return refused(refusal::unsupported_dora, tensor + " belongs to DoRA, which is not served");
   if (has("lora_embedding_A") || has("lora_embedding_B"))
-    return refused(refusal::unsupported_module,
-                   tensor + " adapts an embedding; served are " + std::string(served));
+    return refused(refusal::unsupported_module, tensor + " adapts an embedding; served are " + served(base));
   if (has("lora_diag"))
     return refused(refusal::unsupported_field, tensor + " belongs to kasa_config, which is not served");
   if (has("trainable_tokens_delta"))
@@ -85,13 +91,9 @@ std::optional<std::uint32_t> layer_number(std::string_view text) {
   return out;
 }
 
-constexpr std::string_view block_of(projection where) noexcept {
-  return where >= projection::gate ? "mlp" : "self_attn";
-}
-
-std::optional<projection> read_projection(std::string_view block, std::string_view last) {
-  for (std::uint32_t i = 0; i < projection_count; ++i) {
-    auto where = static_cast<projection>(i);
+std::optional<projection> read_projection(std::string_view block, std::string_view last,
+                                          const model_config& base) {
+  for (auto where : projections_of(base)) {
     if (last == to_string(where) && block == block_of(where)) return where;
   }
   return std::nullopt;
@@ -99,10 +101,10 @@ std::optional<projection> read_projection(std::string_view block, std::string_vi
 
 }  // namespace
 
-result<tensor_place> place_tensor(std::string_view name) {
+result<tensor_place> place_tensor(std::string_view name, const model_config& base) {
   auto path = split(name);
   auto factor = std::find_if(path.begin(), path.end(), [](auto p) { return p == "lora_A" || p == "lora_B"; });
-  if (factor == path.end()) return no_factor(name, path);
+  if (factor == path.end()) return no_factor(name, path, base);
   auto at = static_cast<std::size_t>(factor - path.begin());
   auto side = read_suffix(name, path, at);
   if (!side) return side.error();
@@ -110,11 +112,10 @@ result<tensor_place> place_tensor(std::string_view name) {
 
   auto elsewhere = [&] {
     return refused(refusal::unsupported_module, "module " + shown(joined(path)) + " is adapted; served are " +
-                                                    std::string(served) +
-                                                    " in the layers of the language model");
+                                                    served(base) + " in the layers of the language model");
   };
   if (path.size() < 4 || path[path.size() - 4] != "layers") return elsewhere();
-  auto where = read_projection(path[path.size() - 2], path.back());
+  auto where = read_projection(path[path.size() - 2], path.back(), base);
   auto layer = layer_number(path[path.size() - 3]);
   if (!where || !layer) return elsewhere();
   auto prefix = joined(parts(path.begin(), path.end() - 4));

@@ -25,10 +25,11 @@ struct tensor_place {
   std::string prefix;  ///< what stands before `layers.` in the module's path, with its dot: `model.`
 };
 
-/// Reads `[base_model.model.]<prefix>layers.N.<block>.<projection>.lora_{A,B}[.<adapter>].weight`. Prefixes
-/// are `model.`, nothing, and the two with `language_model.` before or after (exports of vision models);
-/// parts named `_orig_mod` (compiled models) do not count. Everything else is refused by the word that fits.
-result<tensor_place> place_tensor(std::string_view name);
+/// Reads for `base` `[base_model.model.]<prefix>layers.N.<block>.<projection>.lora_{A,B}[.<adapter>].weight`.
+/// Prefixes are `model.`, nothing, and the two with `language_model.` before or after (exports of vision
+/// models); parts named `_orig_mod` (compiled models) do not count. Everything else is refused by the word
+/// that fits.
+result<tensor_place> place_tensor(std::string_view name, const model_config& base);
 
 /// The path of a module as PEFT saw it in the model with this prefix.
 std::string module_path(std::string_view prefix, std::uint32_t layer, projection where);

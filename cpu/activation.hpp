@@ -3,9 +3,15 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "model/model_config.hpp"
+
 namespace lorica {
 
-/// y = g / (1 + exp(-g)) * u: SwiGLU (Shazeer 2020) after both projections.
+/// y = f(g) ⊙ u after both projections (Shazeer 2020). f is one of
+///
+///     silu       g / (1 + exp(-g))
+///     gelu_tanh  g / (1 + exp(-2 t)), t = sqrt(2/π) (g + 0.044715 g³): g (1 + tanh t) / 2 written with one
+///     exp gelu       g (1 + erf(g / sqrt 2)) / 2, erf within 1.5e-7 (Abramowitz and Stegun 7.1.26)
 ///
 /// g and u are float32 [rows, width], rows `stride` elements apart; y is [rows, width] in the format of the
 /// kernel, rows `y_stride` elements apart; width is a multiple of 32. A thread is handed the columns it owns.
@@ -17,6 +23,7 @@ struct activation_args {
   std::uint32_t width = 0;
   void* y = nullptr;
   std::size_t y_stride = 0;
+  activation_kind kind = activation_kind::silu;
 };
 
 using activation_kernel = void (*)(const activation_args&);

@@ -5,18 +5,59 @@
 namespace lorica {
 namespace {
 
-template <class Format>
-void activation(const activation_args& a) {
+/// 1 / (1 + exp(-z)). Below -80 it is nothing beside anything; the bound keeps exp finite.
+LORICA_KERNEL vec sigmoid(vec z) {
+  return splat(1.0f) / (splat(1.0f) + exponential(zero() - larger(splat(-80.0f), z)));
+}
+
+struct silu {
+  static LORICA_KERNEL vec of(vec g) {
+    g = larger(splat(-80.0f), g);
+    return g / (splat(1.0f) + exponential(zero() - g));
+  }
+};
+
+struct gelu_tanh {
+  static LORICA_KERNEL vec of(vec g) {
+    g = larger(splat(-10.0f), g);  // nothing is left of lower ones, and their cubes would overflow
+    const vec cubic = fma(g * g, splat(0.044715f), splat(1.0f));
+    return g * sigmoid(splat(2 * 0.7978845608028654f) * g * cubic);
+  }
+};
+
+struct gelu {
+  static LORICA_KERNEL vec of(vec g) {
+    const vec x = g * splat(0.7071067811865476f);
+    const vec size = larger(x, zero() - x);
+    const vec t = splat(1.0f) / fma(splat(0.3275911f), size, splat(1.0f));
+    vec p = splat(1.061405429f);
+    p = fma(p, t, splat(-1.453152027f));
+    p = fma(p, t, splat(1.421413741f));
+    p = fma(p, t, splat(-0.284496736f));
+    p = fma(p, t, splat(0.254829592f));
+    // 1 - erf(|x|); g (1 + erf x) / 2 is max(g, 0) less |g| (1 - erf|x|) / 2 on both sides of zero.
+    const vec rest = p * t * exponential(zero() - x * x);
+    return larger(g, zero()) - larger(g, zero() - g) * rest * splat(0.5f);
+  }
+};
+
+template <class Format, class Function>
+void activate(const activation_args& a) {
   for (std::uint32_t row = 0; row < a.rows; ++row) {
     const float* gate = a.gate + row * a.stride;
     const float* up = a.up + row * a.stride;
     auto* y = static_cast<typename Format::element*>(a.y) + row * a.y_stride;
-    for (std::uint32_t k = 0; k < a.width; k += 16) {
-      // Below -80 the result is nothing beside any other; the bound keeps exp(-g) finite.
-      const vec g = larger(splat(-80.0f), load(gate + k));
-      const vec e = exponential(zero() - g);
-      Format::store_values(y + k, g / (splat(1.0f) + e) * load(up + k));
-    }
+    for (std::uint32_t k = 0; k < a.width; k += 16)
+      Format::store_values(y + k, Function::of(load(gate + k)) * load(up + k));
+  }
+}
+
+template <class Format>
+void activation(const activation_args& a) {
+  switch (a.kind) {
+    case activation_kind::silu: return activate<Format, silu>(a);
+    case activation_kind::gelu_tanh: return activate<Format, gelu_tanh>(a);
+    case activation_kind::gelu: return activate<Format, gelu>(a);
   }
 }
 

@@ -18,7 +18,7 @@ constexpr std::uint64_t aligned(std::uint64_t bytes) noexcept {
   return (bytes + alignment - 1) / alignment * alignment;
 }
 
-/// Where a projection sits in the base's packed matrices.
+/// Where a projection sits in the base's packed matrices; a fused one takes all parts from `part` on.
 struct place {
   lora_group group;
   std::uint32_t part;
@@ -32,24 +32,18 @@ constexpr place place_of(projection p) noexcept {
     case projection::o: return {lora_group::o, 0};
     case projection::gate: return {lora_group::gate_up, 0};
     case projection::up: return {lora_group::gate_up, 1};
+    case projection::qkv: return {lora_group::qkv, 0};
+    case projection::gate_up: return {lora_group::gate_up, 0};
     default: return {lora_group::down, 0};
   }
 }
 
-struct shape {
-  std::uint32_t in = 0;
-  std::uint32_t out = 0;
-};
-
-shape shape_of(const model_config& m, projection p) noexcept {
-  switch (p) {
-    case projection::q: return {m.hidden, m.heads * m.head_dim};
-    case projection::k:
-    case projection::v: return {m.hidden, m.kv_heads * m.head_dim};
-    case projection::o: return {m.heads * m.head_dim, m.hidden};
-    case projection::down: return {m.ffn, m.hidden};
-    default: return {m.hidden, m.ffn};
-  }
+/// The projections whose outputs a site's B holds one after the other.
+std::vector<projection> parts_of(projection p) {
+  using enum projection;
+  if (p == qkv) return {q, k, v};
+  if (p == gate_up) return {gate, up};
+  return {p};
 }
 
 std::string name_of(const lora_site& s) {
@@ -92,15 +86,22 @@ std::uint64_t cpu_adapter_packer::a_bytes(const lora_site& s) const noexcept {
   return std::uint64_t{stored_rank(s.rank)} * padded_depth(s.in) * element_bytes(dtype_);
 }
 
-std::uint64_t cpu_adapter_packer::b_bytes(const lora_site& s) const noexcept {
-  return std::uint64_t{blocks_for(s.out)} * block_outputs * stored_rank(s.rank) * element_bytes(dtype_);
+std::uint64_t cpu_adapter_packer::b_bytes(const lora_site& s, std::uint32_t outputs) const noexcept {
+  return std::uint64_t{blocks_for(outputs)} * block_outputs * stored_rank(s.rank) * element_bytes(dtype_);
 }
 
 std::uint64_t cpu_adapter_packer::unrounded_bytes(const adapter_weights& weights) const noexcept {
   std::uint64_t out = 0;
-  for (auto& s : weights.sites)
-    out += a_bytes(s) + aligned(b_bytes(s)) + aligned(stored_rank(s.rank) * sizeof(float)) + alignment;
+  for (auto& s : weights.sites) {
+    out += a_bytes(s) + aligned(stored_rank(s.rank) * sizeof(float)) + alignment;
+    for (auto part : parts_of(s.where))
+      out += aligned(b_bytes(s, outputs_of(part)));
+  }
   return out;
+}
+
+std::uint32_t cpu_adapter_packer::outputs_of(projection part) const noexcept {
+  return static_cast<std::uint32_t>(shape_of(model_, part).out);
 }
 
 std::uint64_t cpu_adapter_packer::packed_bytes(const adapter_weights& weights) const {
@@ -111,6 +112,9 @@ result<void> cpu_adapter_packer::check(const adapter_weights& weights) const {
   std::set<std::pair<std::uint32_t, projection>> seen;
   for (auto& s : weights.sites) {
     auto want = shape_of(model_, s.where);
+    auto known = projections_of(model_);
+    if (std::ranges::find(known, s.where) == known.end())
+      return fail(errc::bad_adapter, name_of(s) + ": the base has no such module", "unsupported_module");
     if (s.layer >= model_.layers)
       return fail(errc::bad_adapter,
                   name_of(s) + ": the base has " + std::to_string(model_.layers) + " layers",
@@ -142,13 +146,14 @@ void cpu_adapter_packer::pack_a(const lora_site& s, std::uint32_t first, const p
   }
 }
 
-void cpu_adapter_packer::pack_b(const lora_site& s, std::byte* out) const {
+void cpu_adapter_packer::pack_b(const lora_site& s, std::uint32_t first, std::uint32_t outputs,
+                                std::byte* out) const {
   const auto depth = stored_rank(s.rank);
   const auto bytes = std::size_t{depth} * block_outputs * element_bytes(dtype_);
-  for (std::uint32_t block = 0; block < blocks_for(s.out); ++block) {
+  for (std::uint32_t block = 0; block < blocks_for(outputs); ++block) {
     const float* rows[block_outputs] = {};
-    for (std::uint32_t lane = 0; lane < block_outputs && block * block_outputs + lane < s.out; ++lane)
-      rows[lane] = s.b.data() + std::size_t{block * block_outputs + lane} * s.rank;
+    for (std::uint32_t lane = 0; lane < block_outputs && block * block_outputs + lane < outputs; ++lane)
+      rows[lane] = s.b.data() + (std::size_t{first} + block * block_outputs + lane) * s.rank;
     pack_block(dtype_, rows, s.rank, depth, out + block * bytes);
   }
 }
@@ -182,11 +187,16 @@ result<std::shared_ptr<const packed_adapter>> cpu_adapter_packer::pack(const ada
       group.ranks += stored_rank(s->rank);
     std::uint32_t column = 0;
     for (auto* s : sites) {
-      auto* b = take(b_bytes(*s));
       pack_a(*s, column, group, a);
-      pack_b(*s, b);
-      group.site[group.sites++] = {place_of(s->where).part, column, stored_rank(s->rank), blocks_for(s->out),
-                                   b};
+      std::uint32_t first = 0;
+      for (auto part : parts_of(s->where)) {
+        const auto outputs = outputs_of(part);
+        auto* b = take(b_bytes(*s, outputs));
+        pack_b(*s, first, outputs, b);
+        group.site[group.sites++] = {place_of(part).part, column, stored_rank(s->rank), blocks_for(outputs),
+                                     b};
+        first += outputs;
+      }
       column += stored_rank(s->rank);
       ranks.insert(s->rank);
     }

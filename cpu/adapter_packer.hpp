@@ -20,7 +20,7 @@ enum class lora_group : std::uint8_t { qkv, o, gate_up, down };
 inline constexpr std::uint32_t lora_group_count = 4;
 
 /// B of one projection as packed blocks [out / 32][rank][32] (bfloat16: pairs), added to its part of the
-/// base.
+/// base. The parts of a fused module share their columns.
 struct packed_site {
   std::uint32_t part = 0;    ///< of the base's packed matrix
   std::uint32_t column = 0;  ///< of the group's low-rank inputs
@@ -90,10 +90,11 @@ class cpu_adapter_packer final : public adapter_packer {
   result<void> check(const adapter_weights& weights) const;
   std::uint32_t stored_rank(std::uint32_t rank) const noexcept;
   std::uint64_t a_bytes(const lora_site& s) const noexcept;
-  std::uint64_t b_bytes(const lora_site& s) const noexcept;
+  std::uint64_t b_bytes(const lora_site& s, std::uint32_t outputs) const noexcept;
+  std::uint32_t outputs_of(projection part) const noexcept;
   std::uint64_t unrounded_bytes(const adapter_weights& weights) const noexcept;
   void pack_a(const lora_site& s, std::uint32_t first, const packed_group& group, std::byte* out) const;
-  void pack_b(const lora_site& s, std::byte* out) const;
+  void pack_b(const lora_site& s, std::uint32_t first, std::uint32_t outputs, std::byte* out) const;
 
   model_config model_;
   cpu_dtype dtype_;

@@ -12,14 +12,16 @@ inline constexpr std::uint32_t token_group = 16;
 inline constexpr std::uint32_t max_head_dim = 256;
 
 /// y = softmax(q Kᵀ / sqrt(d)) V for the query heads of one row that share a key-value head, with the softmax
-/// computed on the way (Milakov and Gimelshein 2018; Dao et al. 2022).
+/// computed on the way (Milakov and Gimelshein 2018; Dao et al. 2022). With a softcap c a score is c tanh(s /
+/// c) (Gemma 2); with a window the row sees the last positions only.
 ///
 /// q is [heads, padded_dim] in the format of the kernel, zero from `head_dim` on. A block of the KV cache
 /// holds for this head K as [block_tokens / 16][padded_dim][16] (pairs of bfloat16: [padded_dim / 2][16][2])
 /// and then V as [block_tokens][padded_dim]. y is [heads, head_dim] in that format.
 ///
-/// Blocks are walked in the order of positions, 32 tokens at a time, always from position 0: the result
-/// depends on q, K and V alone. A thread is handed (row, heads) items.
+/// Blocks are walked in the order of positions, 32 tokens at a time, from position 0 or from the group of 32
+/// in which the window begins: the result depends on q, K, V and the row's position alone. A thread is handed
+/// (row, heads) items.
 struct attention_args {
   const void* q = nullptr;
   std::uint32_t heads = 0;
@@ -29,8 +31,10 @@ struct attention_args {
   std::size_t block_stride = 0;      ///< bytes
   const std::uint32_t* blocks = nullptr;
   std::uint32_t block_tokens = 0;
-  std::uint32_t tokens = 0;  ///< the row sees positions [0, tokens)
-  float scale = 0;           ///< 1 / sqrt(head_dim)
+  std::uint32_t first = 0;  ///< the row sees positions [first, tokens)
+  std::uint32_t tokens = 0;
+  float scale = 0;    ///< `model_config::attention_scale`
+  float softcap = 0;  ///< 0: none
   void* y = nullptr;
 };
 

@@ -23,17 +23,32 @@ struct attention_state {
   float totals[Q];
 };
 
+/// Lanes [from, until) of a group of tokens that the row sees.
+struct seen_lanes {
+  std::uint32_t from = 0;
+  std::uint32_t until = 0;
+
+  LORICA_KERNEL vec of(vec a, float other) const {
+    const vec upper = first_lanes(a, until, other);
+    return from == 0 ? upper : upper + first_lanes(splat(other) - upper, from, 0.0f);
+  }
+};
+
+LORICA_KERNEL vec score_of(vec product, const attention_args& a) {
+  const vec score = product * splat(a.scale);
+  return a.softcap > 0 ? capped(score, a.softcap) : score;
+}
+
 /// Turns the scores of two groups into weights and rescales what was summed under a lower maximum.
 template <int Q>
 LORICA_KERNEL void weigh(attention_state<Q>& s, const vec (&scores)[groups_at_once][Q],
-                         const attention_args& a, std::uint32_t tokens) {
-  const std::uint32_t in_first = tokens < token_group ? tokens : token_group;
+                         const attention_args& a, const seen_lanes (&seen)[groups_at_once]) {
   for (int h = 0; h < Q; ++h) {
-    const vec low = first_lanes(scores[0][h] * splat(a.scale), in_first, lowest_score);
-    const vec high = first_lanes(scores[1][h] * splat(a.scale), tokens - in_first, lowest_score);
+    const vec low = seen[0].of(score_of(scores[0][h], a), lowest_score);
+    const vec high = seen[1].of(score_of(scores[1][h], a), lowest_score);
     const float highest = peak(larger(splat(s.peaks[h]), larger(low, high)));
-    const vec low_weight = first_lanes(exponential(low - splat(highest)), in_first, 0.0f);
-    const vec high_weight = first_lanes(exponential(high - splat(highest)), tokens - in_first, 0.0f);
+    const vec low_weight = seen[0].of(exponential(low - splat(highest)), 0.0f);
+    const vec high_weight = seen[1].of(exponential(high - splat(highest)), 0.0f);
     const vec keep = exponential(splat(s.peaks[h] - highest));
     float keep_lanes[16];
     store(keep_lanes, keep);
@@ -105,7 +120,7 @@ void attend(const attention_args& a, std::uint32_t first_head) {
       store(&s.sums[h][d], zero());
   }
   constexpr std::uint32_t at_once = groups_at_once * token_group;
-  for (std::uint32_t done = 0; done < a.tokens; done += at_once) {
+  for (std::uint32_t done = a.first / at_once * at_once; done < a.tokens; done += at_once) {
     const std::uint32_t tokens = a.tokens - done < at_once ? a.tokens - done : at_once;
     const group_place<Format> low(a, done);
     // Where there is no second group its scores are those of the first, and all masked.
@@ -122,8 +137,11 @@ void attend(const attention_args& a, std::uint32_t first_head) {
         scores[1][h] = Format::step(high_keys, x, scores[1][h]);
       }
     }
-    weigh<Q>(s, scores, a, tokens);
-    add_group<Format, Q>(s, low.values, a, 0, tokens < token_group ? tokens : token_group);
+    const std::uint32_t in_low = tokens < token_group ? tokens : token_group;
+    const std::uint32_t unseen = a.first > done ? a.first - done : 0;
+    const std::uint32_t unseen_low = unseen < token_group ? unseen : token_group;
+    weigh<Q>(s, scores, a, {{unseen_low, in_low}, {unseen - unseen_low, tokens - in_low}});
+    add_group<Format, Q>(s, low.values, a, 0, in_low);
     if (tokens > token_group) add_group<Format, Q>(s, high.values, a, 1, tokens - token_group);
   }
   for (int h = 0; h < Q; ++h) {

@@ -11,4 +11,8 @@ inline std::uint16_t to_bfloat(float x) noexcept {
   return static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
 }
 
+inline float from_bfloat(std::uint16_t x) noexcept {
+  return std::bit_cast<float>(std::uint32_t{x} << 16);
+}
+
 }  // namespace lorica

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "cpu/kernels.hpp"
 #include "cpu/step_plan.hpp"
 #include "cpu/thread_team.hpp"
 #include "cpu/workspace.hpp"
@@ -10,10 +11,20 @@
 
 namespace lorica {
 
+/// What a row begins with beside its token.
+struct embedding_rule {
+  std::vector<float> frequencies;  ///< [rotary_dim / 2] (`rope_frequencies`)
+  float rope_factor = 1;           ///< of cos and sin
+  float scale = 1;                 ///< of the embedding
+};
+
+/// The rule of a model that will serve sequences of up to `positions` tokens. The scale of embeddings is
+/// rounded to bfloat16 in that mode, as models were trained in it.
+embedding_rule embedding_rule_for(const model_config& m, cpu_dtype dtype, std::uint32_t positions);
+
 /// Fills rows [mine.first, mine.last) of the residual stream with their tokens' embeddings, straight from the
 /// file's tensor, and their cos and sin of position * inv_freq (float32 angles, as in transformers).
-/// `frequencies` is [head_dim / 2] (`rope_frequencies`).
-void embed(const model_weights& model, const step_plan& plan, const std::vector<float>& frequencies,
-           workspace& w, share mine);
+void embed(const model_weights& model, const step_plan& plan, const embedding_rule& rule, workspace& w,
+           share mine);
 
 }  // namespace lorica

@@ -150,7 +150,7 @@ result<std::unique_ptr<executor>> make_cpu_executor(std::shared_ptr<const model_
                      std::to_string(threads) + (threads == 1 ? " thread)" : " threads)");
   auto& kernels = kernels_for(*chosen, options.dtype);
   forward layers(std::move(model), *std::move(weights), kernels, options.dtype, options.block_tokens,
-                 *std::move(cache), *std::move(memory), *team);
+                 *std::move(cache), *std::move(memory), limits.max_positions, *team);
   // `m` belongs to the weights, which `layers` holds now.
   return std::unique_ptr<executor>(std::make_unique<cpu_executor>(
       m, limits, std::move(description), std::move(team), std::move(layers), options.dtype));

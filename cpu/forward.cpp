@@ -1,11 +1,7 @@
 #include "cpu/forward.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
-
-#include "cpu/embedding.hpp"
-#include "model/rope.hpp"
 
 namespace lorica {
 namespace {
@@ -24,7 +20,7 @@ share ranks_of(const packed_group& g, unsigned member, unsigned members) noexcep
 
 forward::forward(std::shared_ptr<const model_weights> model, std::unique_ptr<const packed_weights> weights,
                  const kernel_table& kernels, cpu_dtype dtype, std::uint32_t block_tokens, kv_cache cache,
-                 workspace memory, thread_team& team)
+                 workspace memory, std::uint32_t max_positions, thread_team& team)
     : model_(std::move(model)),
       weights_(std::move(weights)),
       kernels_(kernels),
@@ -33,10 +29,10 @@ forward::forward(std::shared_ptr<const model_weights> model, std::unique_ptr<con
       cache_(std::move(cache)),
       memory_(std::move(memory)),
       team_(team),
-      frequencies_(rope_frequencies(model_->config().rope, model_->config().head_dim)) {}
+      embedding_(embedding_rule_for(model_->config(), dtype, max_positions)) {}
 
 void forward::layers(const step_plan& plan, unsigned member) {
-  embed(*model_, plan, frequencies_, memory_, share_of(plan.rows(), member, team_.active()));
+  embed(*model_, plan, embedding_, memory_, share_of(plan.rows(), member, team_.active()));
   team_.barrier(member);
   for (std::uint32_t layer = 0; layer < weights_->layers().size(); ++layer) {
     attention_layer(plan, layer, member);
@@ -63,18 +59,23 @@ void forward::attention_layer(const step_plan& plan, std::uint32_t layer, unsign
   linear(plan, layer, lora_group::qkv, w.qkv, memory_.normed, gemm_into::store, memory_.qkv, member);
   rope_rows(plan, layer, member);
   attend(plan, layer, member);
-  linear(plan, layer, lora_group::o, w.o, memory_.attended, gemm_into::add, memory_.residual, member);
+  add_branch(plan, layer, lora_group::o, w.o, memory_.attended, w.after_attention, member);
 }
 
 void forward::rope_rows(const step_plan& plan, std::uint32_t layer, unsigned member) {
   auto& m = model_->config();
-  auto& qkv = weights_->layers()[layer].qkv;
+  auto& w = weights_->layers()[layer];
+  auto& qkv = w.qkv;
   auto mine = share_of(plan.rows(), member, team_.active());
   rope_args a;
   a.heads = m.heads;
   a.kv_heads = m.kv_heads;
   a.head_dim = m.head_dim;
+  a.rotary_dim = m.rotary_dim;
   a.padded_dim = padded_head_dim(m.head_dim);
+  a.q_norm = w.q_norm;
+  a.k_norm = w.k_norm;
+  a.epsilon = m.norm_epsilon;
   a.head_stride = cache_.head_stride();
   a.block_tokens = block_tokens_;
   for (auto row = mine.first; row < mine.last; ++row) {
@@ -102,7 +103,9 @@ void forward::attend(const step_plan& plan, std::uint32_t layer, unsigned member
   a.padded_dim = padded_head_dim(m.head_dim);
   a.block_stride = cache_.block_stride();
   a.block_tokens = block_tokens_;
-  a.scale = 1.0f / std::sqrt(static_cast<float>(m.head_dim));
+  a.scale = m.attention_scale;
+  a.softcap = m.attention_softcap;
+  const auto window = m.window(layer);
   auto at = plan.attention_begin(member);
   auto end = plan.attention_begin(member + 1);
   while (at.row < end.row || (at.row == end.row && at.head < end.head)) {
@@ -112,6 +115,7 @@ void forward::attend(const step_plan& plan, std::uint32_t layer, unsigned member
     a.cache = cache_.at(layer, at.head / group);
     a.blocks = plan.blocks(at.row);
     a.tokens = plan.position(at.row) + 1;
+    a.first = window != 0 && a.tokens > window ? a.tokens - window : 0;
     a.y = memory_.attended.row(at.row) + std::size_t{at.head} * m.head_dim * element;
     kernels_.attention(a);
     at = last == m.heads ? attention_item{at.row + 1, 0} : attention_item{at.row, last};
@@ -140,10 +144,24 @@ void forward::feed_forward(const step_plan& plan, std::uint32_t layer, unsigned 
     multiply(plan, layer, lora_group::gate_up, w.gate_up, memory_.normed, {up + block, up + end},
              gemm_into::store, gate_y + columns, stride);
     auto* y = memory_.activated.row(0) + std::size_t{block} * block_outputs * memory_.activated.element_size;
-    kernels_.activation({gate_y, gate_y + columns, stride, rows, columns, y, memory_.activated.stride});
+    kernels_.activation({gate_y, gate_y + columns, stride, rows, columns, y, memory_.activated.stride,
+                         model_->config().activation});
   }
   team_.barrier(member);
-  linear(plan, layer, lora_group::down, w.down, memory_.activated, gemm_into::add, memory_.residual, member);
+  add_branch(plan, layer, lora_group::down, w.down, memory_.activated, w.after_ffn, member);
+}
+
+void forward::add_branch(const step_plan& plan, std::uint32_t layer, lora_group group,
+                         const packed_matrix& matrix, const row_buffer& x, const float* norm,
+                         unsigned member) {
+  if (!norm) return linear(plan, layer, group, matrix, x, gemm_into::add, memory_.residual, member);
+  linear(plan, layer, group, matrix, x, gemm_into::store, memory_.branch, member);
+  auto& m = model_->config();
+  auto mine = share_of(plan.rows(), member, team_.active());
+  for (auto row = mine.first; row < mine.last; ++row)
+    kernels_.norm_add({floats(memory_.branch.row(row)), norm, m.hidden, padded_depth(m.hidden),
+                       m.norm_epsilon, memory_.residual.row(row)});
+  team_.barrier(member);
 }
 
 void forward::linear(const step_plan& plan, std::uint32_t layer, lora_group group,
@@ -249,6 +267,9 @@ void forward::head(const step_plan& plan, std::uint32_t first, std::uint32_t cou
   a.y = floats(memory_.logits.data) + std::size_t{mine.first} * block_outputs;
   a.y_stride = memory_.logits.stride;
   kernels_.gemm(a);
+  const auto cap = model_->config().logit_softcap;
+  for (std::uint32_t i = 0; i < count && cap > 0; ++i)
+    kernels_.softcap({a.y + i * a.y_stride, std::size_t{a.blocks} * block_outputs, cap});
   team_.barrier(member);
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "cpu/embedding.hpp"
 #include "cpu/kv_cache.hpp"
 #include "cpu/packed_weights.hpp"
 #include "cpu/step_plan.hpp"
@@ -19,7 +20,7 @@ class forward {
  public:
   forward(std::shared_ptr<const model_weights> model, std::unique_ptr<const packed_weights> weights,
           const kernel_table& kernels, cpu_dtype dtype, std::uint32_t block_tokens, kv_cache cache,
-          workspace memory, thread_team& team);
+          workspace memory, std::uint32_t max_positions, thread_team& team);
 
   /// From tokens to the residual stream after the last layer. Ends with a barrier.
   void layers(const step_plan& plan, unsigned member);
@@ -36,6 +37,10 @@ class forward {
   void norm_rows(const step_plan& plan, const float* weight, unsigned member);
   void norm_row(const float* weight, std::uint32_t from, std::byte* to);
   void attention_layer(const step_plan& plan, std::uint32_t layer, unsigned member);
+  /// The projection that ends a branch, added to the residual stream; `norm` is null where the model adds it
+  /// as it is.
+  void add_branch(const step_plan& plan, std::uint32_t layer, lora_group group, const packed_matrix& matrix,
+                  const row_buffer& x, const float* norm, unsigned member);
   void rope_rows(const step_plan& plan, std::uint32_t layer, unsigned member);
   void attend(const step_plan& plan, std::uint32_t layer, unsigned member);
   void feed_forward(const step_plan& plan, std::uint32_t layer, unsigned member);
@@ -65,7 +70,7 @@ class forward {
   kv_cache cache_;
   workspace memory_;
   thread_team& team_;
-  std::vector<float> frequencies_;
+  embedding_rule embedding_;
 };
 
 }  // namespace lorica

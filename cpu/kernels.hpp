@@ -7,6 +7,7 @@
 #include "cpu/lora.hpp"
 #include "cpu/norm.hpp"
 #include "cpu/rope.hpp"
+#include "cpu/softcap.hpp"
 
 namespace lorica {
 
@@ -27,9 +28,11 @@ struct kernel_table {
   gemm_kernel gemm = nullptr;
   shrink_kernel shrink = nullptr;
   norm_kernel norm = nullptr;
+  norm_add_kernel norm_add = nullptr;
   rope_kernel rope = nullptr;
   attention_kernel attention = nullptr;
   activation_kernel activation = nullptr;
+  softcap_kernel softcap = nullptr;
 };
 
 /// The kernels for `i`, which `runs_here`.

@@ -2,20 +2,22 @@
 #include "cpu/simd_avx512.hpp"
 // Bodies, in terms of the vectors above.
 #include "cpu/format_kernel.hpp"
-// Each needs the formats.
+// Each needs the formats; what follows needs these two.
+#include "cpu/norm_kernel.hpp"
+#include "cpu/softcap_kernel.hpp"
+// In any order.
 #include "cpu/activation_kernel.hpp"
 #include "cpu/attention_kernel.hpp"
 #include "cpu/gemm_kernel.hpp"
 #include "cpu/lora_kernel.hpp"
-#include "cpu/norm_kernel.hpp"
 #include "cpu/rope_kernel.hpp"
 
 namespace lorica {
 namespace {
 
 template <class Format>
-constexpr kernel_table table = {gemm<Format>, shrink<Format>,    norm<Format>,
-                                rope<Format>, attention<Format>, activation<Format>};
+constexpr kernel_table table = {gemm<Format>, shrink<Format>,    norm<Format>,       norm_add,
+                                rope<Format>, attention<Format>, activation<Format>, softcap};
 
 }  // namespace
 

@@ -20,4 +20,8 @@ struct norm_args {
 
 using norm_kernel = void (*)(const norm_args&);
 
+/// y += x / sqrt(mean(x²) + ε) ⊙ w, one row: what a branch adds to the residual stream once it is normalised
+/// (Gemma 2). Shapes as above, but y is float32 in every format.
+using norm_add_kernel = void (*)(const norm_args&);
+
 }  // namespace lorica

@@ -5,16 +5,28 @@
 namespace lorica {
 namespace {
 
+/// 1 / sqrt(mean(x²) + ε) in every lane.
+LORICA_KERNEL vec norm_factor(const float* x, std::uint32_t width, std::uint32_t padded, float epsilon) {
+  vec squares = zero();
+  for (std::uint32_t k = 0; k < padded; k += 16)
+    squares = fma(load(x + k), load(x + k), squares);
+  const float mean = sum(squares) / static_cast<float>(width);
+  return splat(1.0f / __builtin_sqrtf(mean + epsilon));
+}
+
 template <class Format>
 void norm(const norm_args& a) {
-  vec squares = zero();
-  for (std::uint32_t k = 0; k < a.padded; k += 16)
-    squares = fma(load(a.x + k), load(a.x + k), squares);
-  const float mean = sum(squares) / static_cast<float>(a.width);
-  const vec factor = splat(1.0f / __builtin_sqrtf(mean + a.epsilon));
+  const vec factor = norm_factor(a.x, a.width, a.padded, a.epsilon);
   auto* y = static_cast<typename Format::element*>(a.y);
   for (std::uint32_t k = 0; k < a.padded; k += 16)
     Format::store_values(y + k, load(a.x + k) * factor * load(a.weight + k));
+}
+
+void norm_add(const norm_args& a) {
+  const vec factor = norm_factor(a.x, a.width, a.padded, a.epsilon);
+  auto* y = static_cast<float*>(a.y);
+  for (std::uint32_t k = 0; k < a.padded; k += 16)
+    store(y + k, load(y + k) + load(a.x + k) * factor * load(a.weight + k));
 }
 
 }  // namespace

@@ -58,13 +58,14 @@ class weight_packer {
     std::uint64_t bytes = 0;
     for (auto& m : matrices_)
       bytes += place(m);
-    bytes += norms_.size() * aligned(std::uint64_t{padded_depth(model_.config().hidden)} * sizeof(float));
+    for (auto& [view, to] : norms_)
+      bytes += aligned(std::uint64_t{padded_width(*view)} * sizeof(float));
     auto memory = mapped_memory::allocate(bytes, "the model's weights");
     if (!memory) return std::move(memory).error();
     out_->memory_ = *std::move(memory);
     next_ = out_->memory_.data();
     for (auto& [view, to] : norms_)
-      *to = take_vector(*view, padded_depth(model_.config().hidden));
+      *to = take_vector(*view);
     for (auto& m : matrices_) {
       fill(m);
       if (progress) progress(static_cast<std::uint64_t>(next_ - out_->memory_.data()), bytes);
@@ -82,8 +83,13 @@ class weight_packer {
       matrices_.push_back({&to.o, {&from.o}, {&from.o_bias}});
       matrices_.push_back({&to.gate_up, {&from.gate, &from.up}, {&from.gate_bias, &from.up_bias}});
       matrices_.push_back({&to.down, {&from.down}, {&from.down_bias}});
-      norms_.push_back({&from.attn_norm, &to.attn_norm});
-      norms_.push_back({&from.ffn_norm, &to.ffn_norm});
+      for (auto [view, at] : {std::pair(&from.attn_norm, &to.attn_norm),
+                              {&from.ffn_norm, &to.ffn_norm},
+                              {&from.after_attention, &to.after_attention},
+                              {&from.after_ffn, &to.after_ffn},
+                              {&from.q_norm, &to.q_norm},
+                              {&from.k_norm, &to.k_norm}})
+        if (*view) norms_.push_back({view, at});
     }
     matrices_.push_back({&out_->head_, {&model_.head()}, {}});
     norms_.push_back({&model_.final_norm(), &out_->final_norm_});
@@ -111,8 +117,12 @@ class weight_packer {
     return out;
   }
 
-  const float* take_vector(const tensor_view& view, std::uint32_t padded) {
-    auto* out = reinterpret_cast<float*>(take(std::uint64_t{padded} * sizeof(float)));
+  static std::uint32_t padded_width(const tensor_view& vector) noexcept {
+    return padded_depth(static_cast<std::uint32_t>(vector.cols));
+  }
+
+  const float* take_vector(const tensor_view& view) {
+    auto* out = reinterpret_cast<float*>(take(std::uint64_t{padded_width(view)} * sizeof(float)));
     view.read_rows(0, {out, static_cast<std::size_t>(view.cols)});
     return out;
   }

@@ -53,6 +53,10 @@ struct packed_layer {
   packed_matrix down;                ///< one part
   const float* attn_norm = nullptr;  ///< [padded hidden]
   const float* ffn_norm = nullptr;
+  const float* after_attention = nullptr;  ///< [padded hidden]; null where the model has none
+  const float* after_ffn = nullptr;
+  const float* q_norm = nullptr;  ///< [padded head_dim]; null where the model has none
+  const float* k_norm = nullptr;
 };
 
 /// Told the bytes packed so far and in all; called on the thread that packs.

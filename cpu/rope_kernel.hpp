@@ -9,13 +9,24 @@ struct turned_head {
   alignas(64) float values[max_head_dim];
 };
 
-LORICA_KERNEL void turn(const float* x, const float* cos, const float* sin, std::uint32_t half,
-                        turned_head& out) {
+/// Takes a head in, normalised where there is a weight; lanes from head_dim to the next vector are zero.
+LORICA_KERNEL void take_head(const float* x, const float* weight, const rope_args& a, turned_head& out) {
+  for (std::uint32_t k = a.head_dim / 16 * 16; k < a.padded_dim; k += 16)
+    store(out.values + k, zero());
+  __builtin_memcpy(out.values, x, a.head_dim * sizeof(float));
+  if (!weight) return;
+  const vec factor = norm_factor(out.values, a.head_dim, a.padded_dim, a.epsilon);
+  for (std::uint32_t k = 0; k < a.padded_dim; k += 16)
+    store(out.values + k, load(out.values + k) * factor * load(weight + k));
+}
+
+LORICA_KERNEL void turn(const rope_args& a, turned_head& head) {
+  const std::uint32_t half = a.rotary_dim / 2;
   for (std::uint32_t k = 0; k < half; ++k) {
-    const float left = x[k];
-    const float right = x[k + half];
-    out.values[k] = left * cos[k] - right * sin[k];
-    out.values[k + half] = right * cos[k] + left * sin[k];
+    const float left = head.values[k];
+    const float right = head.values[k + half];
+    head.values[k] = left * a.cos[k] - right * a.sin[k];
+    head.values[k + half] = right * a.cos[k] + left * a.sin[k];
   }
 }
 
@@ -37,10 +48,10 @@ template <class Format>
 void rope(const rope_args& a) {
   using element = typename Format::element;
   constexpr std::uint32_t step = Format::depth_step;
-  const std::uint32_t half = a.head_dim / 2;
   turned_head turned;
   for (std::uint32_t h = 0; h < a.heads; ++h) {
-    turn(a.query + std::size_t{h} * a.head_dim, a.cos, a.sin, half, turned);
+    take_head(a.query + std::size_t{h} * a.head_dim, a.q_norm, a, turned);
+    turn(a, turned);
     store_head<Format>(static_cast<element*>(a.q) + std::size_t{h} * a.padded_dim, turned.values, a.head_dim,
                        a.padded_dim);
   }
@@ -50,7 +61,8 @@ void rope(const rope_args& a) {
     auto* keys = reinterpret_cast<element*>(a.cache + h * a.head_stride);
     auto* values = keys + std::size_t{a.block_tokens} * a.padded_dim;
     element row[max_head_dim];
-    turn(a.key + std::size_t{h} * a.head_dim, a.cos, a.sin, half, turned);
+    take_head(a.key + std::size_t{h} * a.head_dim, a.k_norm, a, turned);
+    turn(a, turned);
     store_head<Format>(row, turned.values, a.head_dim, a.padded_dim);
     auto* to = keys + group * token_group * a.padded_dim;
     for (std::uint32_t d = 0; d < a.padded_dim; ++d)

@@ -33,7 +33,8 @@ class workspace {
   row_buffer query;      ///< [rows, heads * padded_head_dim]
   row_buffer attended;   ///< [rows, heads * head_dim]: input of o
   row_buffer activated;  ///< [rows, ffn]: input of down
-  row_buffer cos;        ///< float32 [rows, head_dim / 2]
+  row_buffer branch;     ///< float32 [rows, hidden]: what a branch adds, where it is normalised first
+  row_buffer cos;        ///< float32 [rows, rotary_dim / 2]
   row_buffer sin;
   row_buffer head_input;        ///< [head_rows, hidden]
   row_buffer logits;            ///< float32 [head_rows, vocab]

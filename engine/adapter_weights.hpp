@@ -1,23 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
 #include "core/ids.hpp"
+#include "engine/projection.hpp"
 
 namespace lorica {
-
-/// The linear maps of a layer that an adapter can touch, named as in Hugging Face models.
-enum class projection : std::uint8_t { q, k, v, o, gate, up, down };
-inline constexpr std::uint32_t projection_count = 7;
-
-/// `q_proj`, …: the last part of a module path.
-constexpr std::string_view to_string(projection p) noexcept {
-  constexpr std::string_view names[] = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
-                                        "gate_proj", "up_proj", "down_proj"};
-  return names[static_cast<std::uint8_t>(p)];
-}
 
 /// One adapted module: y = W x + scaling * B (A x) (Hu et al. 2021, section 4.1).
 struct lora_site {

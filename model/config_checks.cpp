@@ -10,7 +10,12 @@ result<void> check_config(const model_config& config, const std::string& file) {
   if (config.head_dim % 2 != 0)
     return refuse("the head dimension " + std::to_string(config.head_dim) +
                   " is odd; rotary pairs need an even one");
+  if (config.rotary_dim == 0 || config.rotary_dim % 2 != 0 || config.rotary_dim > config.head_dim)
+    return refuse(std::to_string(config.rotary_dim) + " rotary dimensions do not fit a head of " +
+                  std::to_string(config.head_dim) + " in pairs");
   const auto& rope = config.rope;
+  if (rope.kind == rope_config::scaling::yarn && rope.theta <= 1)
+    return refuse("yarn needs a rope_theta above 1");
   if (rope.kind == rope_config::scaling::llama3 && rope.high_freq_factor <= rope.low_freq_factor)
     return refuse("high_freq_factor of the rope scaling is not above low_freq_factor");
   for (auto id : config.eos)

@@ -25,8 +25,8 @@ struct config_bounds {
   static constexpr std::uint32_t positions = std::numeric_limits<std::int32_t>::max();
 };
 
-/// What a reader of either format checks last: heads divide, rotary pairs exist, the llama3 blend is defined,
-/// end ids are in the vocabulary. `file` names the file in the text.
+/// What a reader of either format checks last: heads divide, rotary pairs exist, the blends of llama3 and
+/// yarn are defined, end ids are in the vocabulary. `file` names the file in the text.
 result<void> check_config(const model_config& config, const std::string& file);
 
 }  // namespace lorica

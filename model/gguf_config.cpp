@@ -1,11 +1,15 @@
 #include "model/gguf_config.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "model/config_checks.hpp"
+#include "model/families.hpp"
+#include "model/rope.hpp"
 
 namespace lorica {
 namespace {
@@ -82,7 +86,7 @@ const gguf_tensor* tensor(const gguf_header& header, std::string_view name) {
   return at != header.tensors.end() ? &*at : nullptr;
 }
 
-result<architecture> read_family(const gguf_header& header) {
+result<const family*> read_family(const gguf_header& header) {
   if (auto type = header.find_string("general.type"); type && *type != "model")
     return refuse_model("GGUF: general.type is \"" + std::string(*type) + "\", not a base model");
   if (auto parts = header.find_unsigned("split.count"); parts && *parts > 1)
@@ -90,24 +94,36 @@ result<architecture> read_family(const gguf_header& header) {
                         " files; join them first");
   auto name = header.find_string("general.architecture");
   if (!name) return refuse_model("GGUF: general.architecture is missing");
-  if (*name == "llama") return architecture::llama;
-  if (*name == "qwen2") return architecture::qwen2;
+  if (auto found = find_gguf_family(*name)) return found;
   return refuse_model("GGUF: general.architecture \"" + std::string(*name) +
-                      "\" is not served; llama and qwen2 are");
+                      "\" is not served; these are: " + family_words() + " (mistral as llama)");
 }
 
-void read_rope(gguf_fields& in, rope_config& out) {
+// ggml multiplies cos and sin by attn_factor, and for yarn by 0.1 ln(factor) + 1 beside it.
+void read_rope(gguf_fields& in, model_config& m) {
+  auto& out = m.rope;
   out.theta = in.real("rope.freq_base", 1, 1e12, out.theta);
+  out.original_max_positions =
+      in.size("rope.scaling.original_context_length", config_bounds::positions, m.max_positions);
+  out.attention_factor = in.real("rope.scaling.attn_factor", 1e-6, 1e6, 1);
+  // Factors of longrope are tensors; its word may be there or not.
   auto type = in.text("rope.scaling.type", "linear");
-  if (type != "none" && type != "linear")
-    in.refuse("rope.scaling.type", "\"" + type + "\" is not served; none and linear are");
-  if (in.real("rope.scaling.attn_factor", 0, 1e6, 1) != 1)
-    in.refuse("rope.scaling.attn_factor", "other than 1 is not served");
+  if (type != "none" && type != "linear" && type != "yarn" && type != "longrope")
+    in.refuse("rope.scaling.type", "\"" + type + "\" is not served; none, linear, yarn and longrope are");
   // The older key holds the same number; 0 means unscaled.
   auto factor = in.real("rope.scaling.factor", 0, 1e12, in.real("rope.scale_linear", 0, 1e12, 0));
-  if (type == "none" || factor == 0 || factor == 1) return;
-  out.kind = rope_config::scaling::linear;
+  for (auto [key, usual] : {std::pair("rope.scaling.yarn_ext_factor", 1.0),
+                            {"rope.scaling.yarn_attn_factor", 1.0},
+                            {"rope.scaling.yarn_log_multiplier", 0.0}})
+    if (in.real(key, -1e6, 1e6, usual) != usual) in.refuse(key, "other than the usual is not served");
+  if (type == "none" || type == "longrope" || factor == 0 || factor == 1) return;
   out.factor = factor;
+  out.kind = rope_config::scaling::linear;
+  if (type != "yarn") return;
+  out.kind = rope_config::scaling::yarn;
+  out.beta_fast = in.real("rope.scaling.yarn_beta_fast", 1e-6, 1e6, 32);
+  out.beta_slow = in.real("rope.scaling.yarn_beta_slow", 1e-6, 1e6, 1);
+  out.attention_factor *= yarn_attention_factor(factor, 1);
 }
 
 void check_arithmetic(gguf_fields& in, const model_config& out) {
@@ -115,12 +131,56 @@ void check_arithmetic(gguf_fields& in, const model_config& out) {
     in.refuse("expert_count", "is " + std::to_string(experts) + "; mixtures of experts are not served");
   if (in.size("attention.value_length", config_bounds::head_dim, out.head_dim) != out.head_dim)
     in.refuse("attention.value_length", "differs from the key length, which is not served");
-  if (in.size("rope.dimension_count", config_bounds::head_dim, out.head_dim) != out.head_dim)
+  if (out.rotary_dim != out.head_dim && out.arch != architecture::phi3)
     in.refuse("rope.dimension_count", "differs from the head dimension, which is not served");
-  const auto window = in.count("attention.sliding_window");
-  if (window != 0 && window < out.max_positions)
-    in.refuse("attention.sliding_window",
-              "is " + std::to_string(window) + "; sliding windows are not served");
+  if (in.has("attention.sliding_window_pattern"))
+    in.refuse("attention.sliding_window_pattern", "is set, which is not served");
+}
+
+// Which layers have a window is the family's own; the file says how wide it is.
+void read_windows(gguf_fields& in, model_config& out) {
+  auto window = in.count("attention.sliding_window");
+  if (window == 0 && !in.has("attention.sliding_window"))
+    window = out.arch == architecture::gemma2 ? 4'096 : 0;
+  if (window == 0) return;
+  if (window > config_bounds::positions) return in.refuse("attention.sliding_window", "is too large");
+  switch (out.arch) {
+    case architecture::gemma2:
+      out.windows.resize(out.layers);
+      for (std::uint32_t i = 0; i < out.layers; i += 2)
+        out.windows[i] = static_cast<std::uint32_t>(window);
+      return;
+    case architecture::llama:
+    case architecture::phi3: out.windows.assign(out.layers, static_cast<std::uint32_t>(window)); return;
+    default:
+      if (window < out.max_positions)
+        in.refuse("attention.sliding_window", "is " + std::to_string(window) + "; " +
+                                                  std::string(to_string(out.arch)) +
+                                                  " files do not say which layers have it");
+  }
+}
+
+void read_attention(gguf_fields& in, model_config& out) {
+  auto width = out.head_dim;
+  if (out.arch == architecture::gemma2) {
+    // The file has no query_pre_attn_scalar: the largest of the three sizes, told by its layers, is the
+    // one whose scalar is not the head's width.
+    if (out.layers == 46) width = out.hidden / out.heads;
+    out.attention_softcap = static_cast<float>(in.real("attn_logit_softcapping", 0, 1e6, 50));
+    out.logit_softcap = static_cast<float>(in.real("final_logit_softcapping", 0, 1e6, 30));
+  }
+  out.attention_scale = 1.0f / std::sqrt(static_cast<float>(width));
+  read_windows(in, out);
+}
+
+// What a family has by design.
+void read_parts(model_config& out) {
+  out.qk_norm = out.arch == architecture::qwen3;
+  out.branch_norms = out.arch == architecture::gemma2;
+  out.fused = out.arch == architecture::phi3;
+  if (out.arch != architecture::gemma && out.arch != architecture::gemma2) return;
+  out.activation = activation_kind::gelu_tanh;
+  out.embedding_scale = std::sqrt(static_cast<float>(out.hidden));
 }
 
 result<void> add_eos(const gguf_header& header, std::vector<token_id>& ids) {
@@ -144,7 +204,7 @@ result<model_config> read_gguf_config(const gguf_header& header) {
   auto embedding = tensor(header, "token_embd.weight");
   if (!embedding) return refuse_model("GGUF: tensor token_embd.weight is missing");
   model_config out;
-  out.arch = *family;
+  out.arch = (*family)->arch;
   if (auto name = header.find_string("general.name")) out.name = *name;
   gguf_fields in(header, to_string(out.arch));
   out.layers = in.size("block_count", config_bounds::layers);
@@ -166,7 +226,10 @@ result<model_config> read_gguf_config(const gguf_header& header) {
   out.qkv_bias = tensor(header, "blk.0.attn_q.bias") != nullptr;
   out.o_bias = tensor(header, "blk.0.attn_output.bias") != nullptr;
   out.mlp_bias = tensor(header, "blk.0.ffn_gate.bias") != nullptr;
-  read_rope(in, out.rope);
+  out.rotary_dim = in.size("rope.dimension_count", config_bounds::head_dim, out.head_dim);
+  read_parts(out);
+  read_attention(in, out);
+  read_rope(in, out);
   check_arithmetic(in, out);
   if (in.failure()) return *in.failure();
   if (auto added = add_eos(header, out.eos); !added) return added.error();

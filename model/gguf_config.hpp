@@ -6,9 +6,9 @@
 
 namespace lorica {
 
-/// Reads the metadata of a llama or qwen2 GGUF file; which biases there are and whether the head is tied is
-/// told by its tensor names. `rope.divisors` stays empty (their values are data), `name` is `general.name`
-/// or empty. Failures are `errc::bad_model`.
+/// Reads the metadata of a GGUF file; which biases there are and whether the head is tied is
+/// told by its tensor names. `rope.divisors` and longrope's factors stay empty (their values are data),
+/// `name` is `general.name` or empty. Failures are `errc::bad_model`.
 result<model_config> read_gguf_config(const gguf_header& header);
 
 }  // namespace lorica

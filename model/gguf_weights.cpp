@@ -5,6 +5,7 @@
 #include "files/gguf.hpp"
 #include "files/read_file.hpp"
 #include "model/config_checks.hpp"
+#include "model/families.hpp"
 #include "model/gguf_config.hpp"
 #include "model/mapped_weights.hpp"
 
@@ -26,18 +27,36 @@ tensor_table list_tensors(const gguf_header& header, std::span<const std::byte> 
   return out;
 }
 
-// Llama 3's scaling comes as one divisor per frequency.
-result<std::vector<float>> take_divisors(tensor_table& table, std::uint32_t head_dim) {
-  const std::string name = "rope_freqs.weight";
+// One positive number per pair of rotary dimensions; empty when there is no such tensor.
+result<std::vector<float>> take_factors(tensor_table& table, const std::string& name,
+                                        std::uint32_t rotary_dim) {
   if (!table.has(name)) return std::vector<float>();
-  auto stored = table.take_vector(name, head_dim / 2);
+  auto stored = table.take_vector(name, rotary_dim / 2);
   if (!stored) return stored.error();
-  std::vector<float> out(head_dim / 2);
+  std::vector<float> out(rotary_dim / 2);
   stored->read_rows(0, out);
-  for (auto divisor : out)
-    if (!std::isfinite(divisor) || divisor <= 0)
+  for (auto factor : out)
+    if (!std::isfinite(factor) || factor <= 0)
       return refuse_model("tensor " + name + " holds a number that divides nothing");
   return out;
+}
+
+// Llama 3's scaling comes as one divisor per frequency, longrope's as two sets of factors.
+result<void> take_rope(tensor_table& table, const model_config& m, rope_config& rope) {
+  auto divisors = take_factors(table, "rope_freqs.weight", m.rotary_dim);
+  if (!divisors) return divisors.error();
+  auto brief = take_factors(table, "rope_factors_short.weight", m.rotary_dim);
+  if (!brief) return brief.error();
+  auto lengthy = take_factors(table, "rope_factors_long.weight", m.rotary_dim);
+  if (!lengthy) return lengthy.error();
+  if (brief->empty() != lengthy->empty())
+    return refuse_model("of rope_factors_short.weight and rope_factors_long.weight one is missing");
+  rope.divisors = *std::move(divisors);
+  if (brief->empty()) return {};
+  rope.kind = rope_config::scaling::longrope;
+  rope.short_factor = *std::move(brief);
+  rope.long_factor = *std::move(lengthy);
+  return {};
 }
 
 // A bias has the row order of its matrix, but as one row; views cannot express that, so it is rewritten.
@@ -53,10 +72,6 @@ std::vector<float> half_split(const tensor_view& bias, std::uint32_t heads) {
   return out;
 }
 
-tensor_view view_of(const std::vector<float>& row) {
-  return {tensor_type::f32, 1, row.size(), std::as_bytes(std::span(row)), 0};
-}
-
 }  // namespace
 
 result<std::shared_ptr<const model_weights>> open_gguf_model(const std::string& path) {
@@ -70,21 +85,15 @@ result<std::shared_ptr<const model_weights>> open_gguf_model(const std::string& 
   if (config->name.empty()) config->name = std::filesystem::path(name).stem().string();
 
   auto table = list_tensors(*header, (*file)->bytes());
-  auto divisors = take_divisors(table, config->head_dim);
-  if (!divisors) return in_file(name, divisors.error());
-  config->rope.divisors = *std::move(divisors);
+  if (auto rope = take_rope(table, *config, config->rope); !rope) return in_file(name, rope.error());
   auto tensors = assemble_model(std::move(table), gguf_naming(), *config);
   if (!tensors) return in_file(name, tensors.error());
 
-  std::vector<std::vector<float>> rewritten;
-  // Views point into the vectors' own storage, which moving a vector keeps in place.
+  rewritten_tensors rewritten;
   auto rewrite = [&](tensor_view& bias, std::uint32_t heads) {
-    if (!bias) return;
-    rewritten.push_back(half_split(bias, heads));
-    bias = view_of(rewritten.back());
+    if (bias) bias = rewritten.keep(half_split(bias, heads));
   };
-  // Only llama files are stored with adjacent pairs; qwen2 files keep the Hugging Face order.
-  if (config->arch == architecture::llama)
+  if (family_of(config->arch).permuted_gguf)
     for (auto& layer : tensors->layers) {
       layer.q.permuted_heads = config->heads;
       layer.k.permuted_heads = config->kv_heads;

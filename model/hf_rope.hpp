@@ -1,15 +1,14 @@
 #pragma once
 
-#include <cstdint>
-
 #include "core/error.hpp"
 #include "core/value.hpp"
 #include "model/model_config.hpp"
 
 namespace lorica {
 
-/// Rotary parameters of a `config.json`: `rope_parameters` of transformers 5, else `rope_theta` and
-/// `rope_scaling` of version 4. Types other than default, linear and llama3 are refused by name.
-result<rope_config> read_hf_rope(const value& config, std::uint32_t max_positions);
+/// Reads the rotary parameters of a `config.json` into `out.rope` and `out.rotary_dim`: `rope_parameters` of
+/// transformers 5, else `rope_theta` and `rope_scaling` of version 4. Sizes are in `out` already. Types other
+/// than default, linear, llama3, yarn and longrope are refused by name.
+result<void> read_hf_rope(const value& config, model_config& out);
 
 }  // namespace lorica

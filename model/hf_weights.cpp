@@ -74,7 +74,8 @@ std::optional<tensor_type> served_type(std::string_view dtype) {
 
 // Buffers that old checkpoints carry and that are computed, and the copy of a tied head.
 bool is_redundant(std::string_view name, const model_config& config) {
-  return name.ends_with(".rotary_emb.inv_freq") || (config.tied_head && name == hugging_face_naming().head);
+  return name.ends_with(".rotary_emb.inv_freq") ||
+         (config.tied_head && name == hugging_face_naming(config.arch).head);
 }
 
 result<void> add_tensor(tensor_table& table, const safetensors_tensor& t, std::span<const std::byte> file) {
@@ -102,6 +103,26 @@ result<void> add_shard(tensor_table& table, const std::vector<std::string>& want
     if (auto added = add_tensor(table, t, file); !added) return added;
   }
   return {};
+}
+
+// Gemma multiplies by 1 + w, in float32.
+bool stores_norms_less_one(architecture arch) noexcept {
+  return arch == architecture::gemma || arch == architecture::gemma2;
+}
+
+void add_one_to_norms(model_tensors& tensors, rewritten_tensors& rewritten) {
+  auto add_one = [&](tensor_view& norm) {
+    if (!norm) return;
+    std::vector<float> row(static_cast<std::size_t>(norm.cols));
+    norm.read_rows(0, row);
+    for (auto& w : row)
+      w += 1.0f;
+    norm = rewritten.keep(std::move(row));
+  };
+  add_one(tensors.final_norm);
+  for (auto& layer : tensors.layers)
+    for (auto* norm : {&layer.attn_norm, &layer.ffn_norm, &layer.after_attention, &layer.after_ffn})
+      add_one(*norm);
 }
 
 result<model_config> read_config(const fs::path& directory) {
@@ -139,10 +160,12 @@ result<std::shared_ptr<const model_weights>> open_hf_model(const std::string& di
       return refuse_model(name + ": " + added.error().text);
     files.push_back(*std::move(file));
   }
-  auto tensors = assemble_model(std::move(table), hugging_face_naming(), *config);
+  auto tensors = assemble_model(std::move(table), hugging_face_naming(config->arch), *config);
   if (!tensors) return tensors.error();
+  rewritten_tensors rewritten;
+  if (stores_norms_less_one(config->arch)) add_one_to_norms(*tensors, rewritten);
   return std::shared_ptr<const model_weights>(std::make_shared<mapped_weights>(
-      *std::move(config), *std::move(tensors), std::move(files), std::vector<std::vector<float>>()));
+      *std::move(config), *std::move(tensors), std::move(files), std::move(rewritten)));
 }
 
 }  // namespace lorica

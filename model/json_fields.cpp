@@ -1,8 +1,16 @@
 #include "model/json_fields.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 #include "model/config_checks.hpp"
 
 namespace lorica {
+
+bool json_fields::named(std::string_view key) const noexcept {
+  auto object = object_.as_object();
+  return object && std::any_of(object->begin(), object->end(), [&](auto& m) { return m.first == key; });
+}
 
 std::uint32_t json_fields::size(std::string_view key, std::uint32_t most,
                                 std::optional<std::uint32_t> fallback) {
@@ -36,6 +44,24 @@ std::string json_fields::text(std::string_view key, std::string_view fallback) {
   if (auto s = v->as_string()) return *s;
   refuse(std::string(key) + " is a " + std::string(v->kind()) + ", not a string");
   return std::string(fallback);
+}
+
+std::vector<float> json_fields::positive_list(std::string_view key, std::size_t count) {
+  std::vector<float> out;
+  auto v = find(key);
+  auto list = v ? v->as_array() : nullptr;
+  if (!list || list->size() != count) {
+    refuse(std::string(key) +
+           (v ? " is not a list of " + std::to_string(count) + " numbers" : " is missing"));
+    return std::vector<float>(count, 1.0f);
+  }
+  for (auto& item : *list) {
+    const auto number = static_cast<float>(item.number());
+    if (!item.is_number() || !std::isfinite(number) || number <= 0)
+      refuse(std::string(key) + " holds something else than numbers above zero");
+    out.push_back(number);
+  }
+  return out;
 }
 
 void json_fields::refuse(const std::string& text) {

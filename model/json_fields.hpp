@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/error.hpp"
 #include "core/value.hpp"
@@ -19,6 +20,8 @@ class json_fields {
 
   bool has(std::string_view key) const { return object_.find(key) != nullptr; }
   const value* find(std::string_view key) const { return object_.find(key); }
+  /// True when the key is there, even with null.
+  bool named(std::string_view key) const noexcept;
 
   /// A whole number in [1, most]; absent without `fallback` is an error.
   std::uint32_t size(std::string_view key, std::uint32_t most, std::optional<std::uint32_t> fallback = {});
@@ -26,6 +29,8 @@ class json_fields {
   double real(std::string_view key, double least, double most, std::optional<double> fallback = {});
   bool flag(std::string_view key, bool fallback);
   std::string text(std::string_view key, std::string_view fallback);
+  /// A list of exactly `count` finite numbers above zero.
+  std::vector<float> positive_list(std::string_view key, std::size_t count);
 
   /// Notes a failure unless there is one.
   void refuse(const std::string& text);

@@ -10,16 +10,25 @@
 
 namespace lorica {
 
+/// Vectors that a file stores in another way than they are used. Views of them outlive a move.
+class rewritten_tensors {
+ public:
+  /// Takes a row and gives a view of it.
+  tensor_view keep(std::vector<float> row);
+
+ private:
+  std::vector<std::vector<float>> rows_;
+};
+
 /// `model_weights` over mapped files, plus the few tensors that had to be rewritten. Keeps both alive.
 class mapped_weights final : public model_weights {
  public:
   mapped_weights(model_config config, model_tensors tensors,
-                 std::vector<std::shared_ptr<const mapped_file>> files,
-                 std::vector<std::vector<float>> rewritten);
+                 std::vector<std::shared_ptr<const mapped_file>> files, rewritten_tensors rewritten);
 
  private:
   std::vector<std::shared_ptr<const mapped_file>> files_;
-  std::vector<std::vector<float>> rewritten_;
+  rewritten_tensors rewritten_;
 };
 
 /// Opens a directory with `config.json` and `model.safetensors` or its shards.

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "model/config_checks.hpp"
+#include "model/families.hpp"
 
 namespace lorica {
 namespace {
@@ -37,33 +38,67 @@ class assembler {
  private:
   layer_weights layer(const std::string& at) {
     const std::uint64_t hidden = config_.hidden;
-    const std::uint64_t ffn = config_.ffn;
+    layer_weights out;
+    out.attn_norm = norm(at, naming_.attn_norm, hidden);
+    out.ffn_norm = norm(at, naming_.ffn_norm, hidden);
+    attention(at, out);
+    feed_forward(at, out);
+    if (config_.branch_norms) {
+      out.after_attention = norm(at, naming_.after_attention, hidden);
+      out.after_ffn = norm(at, naming_.after_ffn, hidden);
+    }
+    return out;
+  }
+
+  void attention(const std::string& at, layer_weights& out) {
+    const std::uint64_t hidden = config_.hidden;
     const auto q = std::uint64_t{config_.heads} * config_.head_dim;
     const auto kv = std::uint64_t{config_.kv_heads} * config_.head_dim;
-    layer_weights out;
-    out.attn_norm = vector(at + std::string(naming_.attn_norm) + ".weight", hidden);
-    out.q = linear(at, naming_.q, q, hidden);
-    out.k = linear(at, naming_.k, kv, hidden);
-    out.v = linear(at, naming_.v, kv, hidden);
+    if (config_.fused) {
+      auto qkv = linear(at, naming_.qkv, q + 2 * kv, hidden);
+      if (!qkv) return;
+      out.q = qkv.part(0, q);
+      out.k = qkv.part(q, kv);
+      out.v = qkv.part(q + kv, kv);
+    } else {
+      out.q = linear(at, naming_.q, q, hidden);
+      out.k = linear(at, naming_.k, kv, hidden);
+      out.v = linear(at, naming_.v, kv, hidden);
+    }
     out.o = linear(at, naming_.o, hidden, q);
-    out.ffn_norm = vector(at + std::string(naming_.ffn_norm) + ".weight", hidden);
-    out.gate = linear(at, naming_.gate, ffn, hidden);
-    out.up = linear(at, naming_.up, ffn, hidden);
-    out.down = linear(at, naming_.down, hidden, ffn);
     if (config_.qkv_bias) {
       out.q_bias = bias(at, naming_.q, q);
       out.k_bias = bias(at, naming_.k, kv);
       out.v_bias = bias(at, naming_.v, kv);
     }
     if (config_.o_bias) out.o_bias = bias(at, naming_.o, hidden);
-    if (config_.mlp_bias) {
-      out.gate_bias = bias(at, naming_.gate, ffn);
-      out.up_bias = bias(at, naming_.up, ffn);
-      out.down_bias = bias(at, naming_.down, hidden);
-    }
-    return out;
+    if (!config_.qk_norm) return;
+    out.q_norm = norm(at, naming_.q_norm, config_.head_dim);
+    out.k_norm = norm(at, naming_.k_norm, config_.head_dim);
   }
 
+  void feed_forward(const std::string& at, layer_weights& out) {
+    const std::uint64_t hidden = config_.hidden;
+    const std::uint64_t ffn = config_.ffn;
+    if (config_.fused) {
+      auto gate_up = linear(at, naming_.gate_up, 2 * ffn, hidden);
+      if (!gate_up) return;
+      out.gate = gate_up.part(0, ffn);
+      out.up = gate_up.part(ffn, ffn);
+    } else {
+      out.gate = linear(at, naming_.gate, ffn, hidden);
+      out.up = linear(at, naming_.up, ffn, hidden);
+    }
+    out.down = linear(at, naming_.down, hidden, ffn);
+    if (!config_.mlp_bias) return;
+    out.gate_bias = bias(at, naming_.gate, ffn);
+    out.up_bias = bias(at, naming_.up, ffn);
+    out.down_bias = bias(at, naming_.down, hidden);
+  }
+
+  tensor_view norm(const std::string& at, std::string_view part, std::uint64_t cols) {
+    return vector(at + std::string(part) + ".weight", cols);
+  }
   tensor_view linear(const std::string& at, std::string_view part, std::uint64_t rows, std::uint64_t cols) {
     return matrix(at + std::string(part) + ".weight", rows, cols);
   }
@@ -91,38 +126,55 @@ class assembler {
 
 }  // namespace
 
-const tensor_naming& hugging_face_naming() noexcept {
-  static constexpr tensor_naming naming = {"model.embed_tokens.weight",
-                                           "model.norm.weight",
-                                           "lm_head.weight",
-                                           "model.layers.",
-                                           "input_layernorm",
-                                           "self_attn.q_proj",
-                                           "self_attn.k_proj",
-                                           "self_attn.v_proj",
-                                           "self_attn.o_proj",
-                                           "post_attention_layernorm",
-                                           "mlp.gate_proj",
-                                           "mlp.up_proj",
-                                           "mlp.down_proj"};
-  return naming;
+tensor_naming hugging_face_naming(architecture arch) noexcept {
+  tensor_naming out;
+  out.embedding = "model.embed_tokens.weight";
+  out.final_norm = "model.norm.weight";
+  out.head = "lm_head.weight";
+  out.layer_prefix = "model.layers.";
+  out.attn_norm = "input_layernorm";
+  out.q = "self_attn.q_proj";
+  out.k = "self_attn.k_proj";
+  out.v = "self_attn.v_proj";
+  out.o = "self_attn.o_proj";
+  out.ffn_norm = "post_attention_layernorm";
+  out.gate = "mlp.gate_proj";
+  out.up = "mlp.up_proj";
+  out.down = "mlp.down_proj";
+  out.q_norm = "self_attn.q_norm";
+  out.k_norm = "self_attn.k_norm";
+  out.qkv = "self_attn.qkv_proj";
+  out.gate_up = "mlp.gate_up_proj";
+  if (arch != architecture::gemma2) return out;
+  // The name that is the second norm elsewhere is the norm of what attention adds here.
+  out.ffn_norm = "pre_feedforward_layernorm";
+  out.after_attention = "post_attention_layernorm";
+  out.after_ffn = "post_feedforward_layernorm";
+  return out;
 }
 
-const tensor_naming& gguf_naming() noexcept {
-  static constexpr tensor_naming naming = {"token_embd.weight",
-                                           "output_norm.weight",
-                                           "output.weight",
-                                           "blk.",
-                                           "attn_norm",
-                                           "attn_q",
-                                           "attn_k",
-                                           "attn_v",
-                                           "attn_output",
-                                           "ffn_norm",
-                                           "ffn_gate",
-                                           "ffn_up",
-                                           "ffn_down"};
-  return naming;
+tensor_naming gguf_naming() noexcept {
+  tensor_naming out;
+  out.embedding = "token_embd.weight";
+  out.final_norm = "output_norm.weight";
+  out.head = "output.weight";
+  out.layer_prefix = "blk.";
+  out.attn_norm = "attn_norm";
+  out.q = "attn_q";
+  out.k = "attn_k";
+  out.v = "attn_v";
+  out.o = "attn_output";
+  out.ffn_norm = "ffn_norm";
+  out.gate = "ffn_gate";
+  out.up = "ffn_up";
+  out.down = "ffn_down";
+  out.q_norm = "attn_q_norm";
+  out.k_norm = "attn_k_norm";
+  out.after_attention = "post_attention_norm";
+  out.after_ffn = "post_ffw_norm";
+  out.qkv = "attn_qkv";
+  out.gate_up = "ffn_up";
+  return out;
 }
 
 void tensor_table::drop(std::string_view name) {

@@ -24,12 +24,14 @@ struct stored_tensor {
 struct tensor_naming {
   std::string_view embedding, final_norm, head, layer_prefix;
   std::string_view attn_norm, q, k, v, o, ffn_norm, gate, up, down;
+  std::string_view q_norm, k_norm, after_attention, after_ffn;
+  std::string_view qkv, gate_up;  ///< where several projections are one matrix, their rows in this order
 };
 
-/// `model.layers.0.self_attn.q_proj.weight` and the like.
-const tensor_naming& hugging_face_naming() noexcept;
+/// `model.layers.0.self_attn.q_proj.weight` and the like, as the family spells it.
+tensor_naming hugging_face_naming(architecture arch) noexcept;
 /// `blk.0.attn_q.weight` and the like.
-const tensor_naming& gguf_naming() noexcept;
+tensor_naming gguf_naming() noexcept;
 
 /// The parts of a model, each of the shape that the config asks for.
 struct model_tensors {

@@ -34,9 +34,25 @@ void tensor_view::read_rows(std::uint64_t first, std::span<float> out) const {
     dequantise(type, row_bytes(first + at / width), out.subspan(at, width));
 }
 
+tensor_view tensor_view::part(std::uint64_t first, std::uint64_t count) const {
+  tensor_view out = *this;
+  out.rows = count;
+  const auto stride = bytes.size() / static_cast<std::size_t>(rows);
+  out.bytes =
+      bytes.subspan(static_cast<std::size_t>(first) * stride, static_cast<std::size_t>(count) * stride);
+  return out;
+}
+
+tensor_view rewritten_tensors::keep(std::vector<float> row) {
+  rows_.push_back(std::move(row));
+  // Moving a vector keeps its storage in place.
+  auto& kept = rows_.back();
+  return {tensor_type::f32, 1, kept.size(), std::as_bytes(std::span(kept)), 0};
+}
+
 mapped_weights::mapped_weights(model_config config, model_tensors tensors,
                                std::vector<std::shared_ptr<const mapped_file>> files,
-                               std::vector<std::vector<float>> rewritten)
+                               rewritten_tensors rewritten)
     : files_(std::move(files)), rewritten_(std::move(rewritten)) {
   config_ = std::move(config);
   embedding_ = tensors.embedding;

@@ -32,12 +32,18 @@ struct tensor_view {
 
   /// Rows [first, first + out.size()/cols) in Hugging Face order as float32; thread-safe.
   void read_rows(std::uint64_t first, std::span<float> out) const;
+
+  /// Rows [first, first + count) as a view of their own; not for permuted rows.
+  tensor_view part(std::uint64_t first, std::uint64_t count) const;
 };
 
-/// One transformer layer. Biases are empty views when the model has none.
+/// One transformer layer. Biases and further norms are empty views when the model has none. Weights of norms
+/// are what the normalised values are multiplied with, also where a file stores them less one (Gemma).
 struct layer_weights {
   tensor_view attn_norm, q, k, v, o, ffn_norm, gate, up, down;
   tensor_view q_bias, k_bias, v_bias, o_bias, gate_bias, up_bias, down_bias;
+  tensor_view q_norm, k_norm;              ///< [1, head_dim] (`model_config::qk_norm`)
+  tensor_view after_attention, after_ffn;  ///< [1, hidden] (`model_config::branch_norms`)
 };
 
 /// The base model's tensors, mapped read-only. Immutable; shared by executor and packers; outlives both.

@@ -18,6 +18,9 @@ struct world {
   std::vector<float> query, key, value;  // [tokens][heads][dim]
   std::vector<std::uint32_t> table;
   elements cache, q;
+  std::uint32_t rotary_dim, window = 0;
+  float softcap = 0, epsilon = 1e-3f;
+  std::vector<float> q_norm, k_norm;  // [padded], or empty
 
   world(isa which, cpu_dtype d, std::uint32_t h, std::uint32_t kv, std::uint32_t head_dim,
         std::uint32_t block, std::uint32_t n)
@@ -32,15 +35,24 @@ struct world {
         key(some_numbers(std::size_t{n} * kv * head_dim, 52)),
         value(some_numbers(std::size_t{n} * kv * head_dim, 53)),
         cache(d, 0),
-        q(d, std::size_t{n} * h * padded()) {
+        q(d, std::size_t{n} * h * padded()),
+        rotary_dim(head_dim) {
     const auto blocks = (n + block - 1) / block;
     cache = elements(d, std::size_t{blocks + 2} * kv * head_elements());
     for (std::size_t i = 0; i < std::size_t{blocks + 2} * kv * head_elements(); ++i)
       cache.set(i, std::nanf(""));  // whatever was not written must not matter
     for (std::uint32_t b = 0; b < blocks; ++b)
       table.push_back((b * 7 + 3) % (blocks + 2));
-    for (std::uint32_t p = 0; p < n; ++p)
+    write_all();
+  }
+
+  void write_all() {
+    for (std::uint32_t p = 0; p < tokens; ++p)
       write(p);
+  }
+
+  std::uint32_t first_seen(std::uint32_t position) const {
+    return window != 0 && position + 1 > window ? position + 1 - window : 0;
   }
 
   std::uint32_t padded() const { return padded_head_dim(dim); }
@@ -54,45 +66,79 @@ struct world {
       cos[k] = static_cast<float>(std::cos(angle(p, k)));
       sin[k] = static_cast<float>(std::sin(angle(p, k)));
     }
-    kernels.rope({&query[std::size_t{p} * heads * dim], &key[std::size_t{p} * kv_heads * dim],
-                  &value[std::size_t{p} * kv_heads * dim], cos.data(), sin.data(), heads, kv_heads, dim,
-                  padded(), q.at(std::size_t{p} * heads * padded()),
-                  cache.at(std::size_t{table[p / block_tokens]} * kv_heads * head_elements()), head_stride(),
-                  block_tokens, p % block_tokens});
+    rope_args a;
+    a.query = &query[std::size_t{p} * heads * dim];
+    a.key = &key[std::size_t{p} * kv_heads * dim];
+    a.value = &value[std::size_t{p} * kv_heads * dim];
+    a.cos = cos.data();
+    a.sin = sin.data();
+    a.heads = heads;
+    a.kv_heads = kv_heads;
+    a.head_dim = dim;
+    a.rotary_dim = rotary_dim;
+    a.padded_dim = padded();
+    a.q_norm = q_norm.empty() ? nullptr : q_norm.data();
+    a.k_norm = k_norm.empty() ? nullptr : k_norm.data();
+    a.epsilon = epsilon;
+    a.q = q.at(std::size_t{p} * heads * padded());
+    a.cache = cache.at(std::size_t{table[p / block_tokens]} * kv_heads * head_elements());
+    a.head_stride = head_stride();
+    a.block_tokens = block_tokens;
+    a.token = p % block_tokens;
+    kernels.rope(a);
   }
 
   /// Query heads [first, first + count) of the row at `position`, which share a key-value head.
   elements attend(std::uint32_t position, std::uint32_t first, std::uint32_t count) {
     elements y(dtype, std::size_t{count} * dim);
     const auto kv = first / (heads / kv_heads);
-    kernels.attention({q.at((std::size_t{position} * heads + first) * padded()), count, dim, padded(),
-                       cache.at(kv * head_elements()), kv_heads * head_stride(), table.data(), block_tokens,
-                       position + 1, 1 / std::sqrt(static_cast<float>(dim)), y.at(0)});
+    attention_args a;
+    a.q = q.at((std::size_t{position} * heads + first) * padded());
+    a.heads = count;
+    a.head_dim = dim;
+    a.padded_dim = padded();
+    a.cache = cache.at(kv * head_elements());
+    a.block_stride = kv_heads * head_stride();
+    a.blocks = table.data();
+    a.block_tokens = block_tokens;
+    a.first = first_seen(position);
+    a.tokens = position + 1;
+    a.scale = 1 / std::sqrt(static_cast<float>(dim));
+    a.softcap = softcap;
+    a.y = y.at(0);
+    kernels.attention(a);
     return y;
   }
 
-  std::vector<double> turned(const float* x, std::uint32_t position) const {
-    std::vector<double> out(dim);
-    for (std::uint32_t k = 0; k < dim / 2; ++k) {
+  std::vector<double> turned(const float* x, const std::vector<float>& norm, std::uint32_t position) const {
+    std::vector<double> out(x, x + dim);
+    double squares = 0;
+    for (auto v : out)
+      squares += v * v;
+    for (std::uint32_t k = 0; k < dim && !norm.empty(); ++k)
+      out[k] *= static_cast<double>(norm[k]) / std::sqrt(squares / dim + static_cast<double>(epsilon));
+    for (std::uint32_t k = 0; k < rotary_dim / 2; ++k) {
       const double c = std::cos(angle(position, k)), s = std::sin(angle(position, k));
-      const double left = static_cast<double>(x[k]), right = static_cast<double>(x[k + dim / 2]);
+      const double left = out[k], right = out[k + rotary_dim / 2];
       out[k] = left * c - right * s;
-      out[k + dim / 2] = right * c + left * s;
+      out[k + rotary_dim / 2] = right * c + left * s;
     }
     return out;
   }
 
   std::vector<double> expected(std::uint32_t position, std::uint32_t head) const {
     const auto kv = head / (heads / kv_heads);
-    auto turned_q = turned(&query[(std::size_t{position} * heads + head) * dim], position);
+    auto turned_q = turned(&query[(std::size_t{position} * heads + head) * dim], q_norm, position);
     std::vector<double> out(dim);
     double total = 0;
-    for (std::uint32_t t = 0; t <= position; ++t) {
-      auto k = turned(&key[(std::size_t{t} * kv_heads + kv) * dim], t);
+    for (std::uint32_t t = first_seen(position); t <= position; ++t) {
+      auto k = turned(&key[(std::size_t{t} * kv_heads + kv) * dim], k_norm, t);
       double score = 0;
       for (std::uint32_t d = 0; d < dim; ++d)
         score += turned_q[d] * k[d];
-      const double weight = std::exp(score / std::sqrt(dim));
+      score /= std::sqrt(dim);
+      if (softcap > 0) score = static_cast<double>(softcap) * std::tanh(score / static_cast<double>(softcap));
+      const double weight = std::exp(score);
       total += weight;
       for (std::uint32_t d = 0; d < dim; ++d)
         out[d] += weight * static_cast<double>(value[(std::size_t{t} * kv_heads + kv) * dim + d]);
@@ -102,6 +148,18 @@ struct world {
     return out;
   }
 };
+
+/// Largest distance of the second group of heads at a position from the softmax written out.
+double distance(world& w, std::uint32_t position, std::uint32_t group) {
+  auto y = w.attend(position, group, group);
+  double worst = 0;
+  for (std::uint32_t h = 0; h < group; ++h) {
+    auto want = w.expected(position, group + h);
+    for (std::uint32_t d = 0; d < w.dim; ++d)
+      worst = std::max(worst, std::abs(static_cast<double>(y.value(std::size_t{h} * w.dim + d)) - want[d]));
+  }
+  return worst;
+}
 
 }  // namespace
 
@@ -115,17 +173,66 @@ TEST_CASE("attention over scattered blocks equals the softmax written out") {
                         << block);
   world w(which, dtype, 2 * group, 2, dim, block, 53);
   for (std::uint32_t position : {0u, 1u, 15u, 16u, 31u, 47u, 48u, 52u}) {
-    auto y = w.attend(position, group, group);
-    double worst = 0;
-    for (std::uint32_t h = 0; h < group; ++h) {
-      auto want = w.expected(position, group + h);
-      for (std::uint32_t d = 0; d < dim; ++d)
-        worst = std::max(worst, std::abs(static_cast<double>(y.value(std::size_t{h} * dim + d)) - want[d]));
-    }
-    CHECK(worst < (dtype == cpu_dtype::float32 ? 1e-5 : 2e-2));
+    CHECK(distance(w, position, group) < (dtype == cpu_dtype::float32 ? 1e-5 : 2e-2));
     // A head alone gives the bits it gives among its group.
+    auto y = w.attend(position, group, group);
     auto alone = w.attend(position, 2 * group - 1, 1);
     for (std::uint32_t d = 0; d < dim; ++d)
       CHECK(alone.value(d) == y.value(std::size_t{group - 1} * dim + d));
   }
+}
+
+TEST_CASE("a row sees its window only, whatever lies before it") {
+  auto dtype = GENERATE(cpu_dtype::float32, cpu_dtype::bfloat16);
+  auto which = GENERATE(from_range(other_instructions()));
+  auto window = GENERATE(1u, 2u, 15u, 16u, 17u, 32u, 33u, 70u, 200u);
+  auto group = GENERATE(1u, 3u);
+  INFO(to_string(which) << ' ' << to_string(dtype) << " window " << window << " group " << group);
+  world w(which, dtype, 2 * group, 2, 20, 16, 101);
+  w.window = window;
+  for (std::uint32_t position : {0u, 14u, 15u, 16u, 31u, 32u, 33u, 47u, 63u, 64u, 65u, 100u}) {
+    INFO("position " << position);
+    CHECK(distance(w, position, group) < (dtype == cpu_dtype::float32 ? 1e-5 : 2e-2));
+  }
+  // What lies before the window has no say.
+  auto y = w.attend(100, 0, 1);
+  for (std::uint32_t p = 0; p < w.first_seen(100); ++p) {
+    for (std::uint32_t d = 0; d < 2 * w.dim; ++d) {
+      w.key[std::size_t{p} * 2 * w.dim + d] = 3.0f;
+      w.value[std::size_t{p} * 2 * w.dim + d] = -50.0f;
+    }
+    w.write(p);
+  }
+  auto again = w.attend(100, 0, 1);
+  for (std::uint32_t d = 0; d < w.dim; ++d)
+    CHECK(y.value(d) == again.value(d));
+}
+
+TEST_CASE("scores are capped, heads normalised, and a part of a head turned, where the model says so") {
+  auto dtype = GENERATE(cpu_dtype::float32, cpu_dtype::bfloat16);
+  auto which = GENERATE(from_range(other_instructions()));
+  INFO(to_string(which) << ' ' << to_string(dtype));
+  world w(which, dtype, 4, 2, 24, 16, 40);
+  const double limit = dtype == cpu_dtype::float32 ? 1e-5 : 3e-2;
+  const auto plain = w.expected(39, 2);
+  SECTION("softcap") {
+    w.softcap = 0.05f;
+  }
+  SECTION("norms of q and k") {
+    w.q_norm = some_numbers(w.padded(), 61);
+    w.k_norm = some_numbers(w.padded(), 62);
+    for (auto k = w.dim; k < w.padded(); ++k)
+      w.q_norm[k] = w.k_norm[k] = 0;
+  }
+  SECTION("partial rotation") {
+    w.rotary_dim = 8;
+  }
+  w.write_all();
+  for (std::uint32_t position : {0u, 1u, 17u, 39u})
+    CHECK(distance(w, position, 2) < limit);
+  const auto changed = w.expected(39, 2);
+  double apart = 0;
+  for (std::uint32_t d = 0; d < w.dim; ++d)
+    apart = std::max(apart, std::abs(plain[d] - changed[d]));
+  CHECK(apart > 10 * limit / (dtype == cpu_dtype::float32 ? 1 : 10));
 }

@@ -48,6 +48,80 @@ TEST_CASE("the activation is SwiGLU over the whole range of floats") {
   }
 }
 
+TEST_CASE("both forms of gelu are those of the paper over the whole range of floats") {
+  auto dtype = GENERATE(cpu_dtype::float32, cpu_dtype::bfloat16);
+  auto which = GENERATE(from_range(other_instructions()));
+  auto kind = GENERATE(activation_kind::gelu, activation_kind::gelu_tanh);
+  INFO(to_string(which) << ' ' << to_string(dtype) << " exact " << (kind == activation_kind::gelu));
+  std::vector<float> gate = some_numbers(128, 43);
+  const float edges[] = {0.0f, -0.0f, 20.0f, -20.0f, 88.0f,  -88.0f,
+                         1e4f, -1e4f, 3e38f, -3e38f, 1e-30f, -12.0f};
+  for (std::size_t i = 0; i < std::size(edges); ++i)
+    gate[i] = edges[i];
+  for (std::size_t i = 16; i < 128; ++i)
+    gate[i] *= 8;
+  std::vector<float> up(128, 1.0f);
+  elements y(dtype, 128);
+  kernels_for(which, dtype).activation({gate.data(), up.data(), 32, 4, 32, y.at(0), 32, kind});
+  for (std::size_t k = 0; k < 128; ++k) {
+    const auto g = static_cast<double>(gate[k]);
+    const double exact = g * (1 + std::erf(g / std::sqrt(2))) / 2;
+    const double tanh = g * (1 + std::tanh(std::sqrt(2 / 3.14159265358979) * (g + 0.044715 * g * g * g))) / 2;
+    const double expected = kind == activation_kind::gelu ? exact : tanh;
+    INFO(gate[k]);
+    CHECK(std::abs(static_cast<double>(y.value(k)) - expected) <
+          tolerance(dtype, std::abs(expected)) + 2e-7 * std::min(std::abs(g), 10.0));
+  }
+}
+
+TEST_CASE("a capped number keeps its sign and stays below the cap") {
+  auto which = GENERATE(from_range(other_instructions()));
+  auto cap = GENERATE(0.5f, 30.0f, 50.0f);
+  INFO(to_string(which) << " cap " << cap);
+  auto x = some_numbers(64, 44);
+  for (auto& v : x)
+    v *= 200;
+  x[0] = 3e38f;
+  x[1] = -3e38f;
+  x[2] = 1e-6f;
+  x[3] = std::nanf("");
+  x[4] = INFINITY;
+  x[5] = 0;
+  const auto before = x;
+  kernels_for(which, cpu_dtype::bfloat16).softcap({x.data(), 48, cap});
+  for (std::size_t k = 0; k < 64; ++k) {
+    INFO(before[k]);
+    if (k == 3) {
+      CHECK(std::isnan(x[k]));
+      continue;
+    }
+    const auto c = static_cast<double>(cap);
+    const double expected =
+        k < 48 ? c * std::tanh(static_cast<double>(before[k]) / c) : static_cast<double>(before[k]);
+    CHECK(std::abs(static_cast<double>(x[k]) - expected) < 1e-6 * c);
+  }
+}
+
+TEST_CASE("what a branch adds is normalised before it is added") {
+  auto dtype = GENERATE(cpu_dtype::float32, cpu_dtype::bfloat16);
+  auto which = GENERATE(from_range(other_instructions()));
+  INFO(to_string(which) << ' ' << to_string(dtype));
+  auto x = some_numbers(64, 45), weight = some_numbers(64, 46), y = some_numbers(64, 47);
+  for (std::size_t k = 40; k < 64; ++k)
+    x[k] = weight[k] = 0;
+  const auto before = y;
+  kernels_for(which, dtype).norm_add({x.data(), weight.data(), 40, 64, 1e-2f, y.data()});
+  double squares = 0;
+  for (auto v : x)
+    squares += static_cast<double>(v) * static_cast<double>(v);
+  const double factor = 1 / std::sqrt(squares / 40 + 1e-2);
+  for (std::size_t k = 0; k < 64; ++k)
+    CHECK(static_cast<double>(y[k]) ==
+          Approx(static_cast<double>(before[k]) +
+                 static_cast<double>(x[k]) * factor * static_cast<double>(weight[k]))
+              .margin(1e-6));
+}
+
 TEST_CASE("no kernel hides a number that is not one") {
   auto dtype = GENERATE(cpu_dtype::float32, cpu_dtype::bfloat16);
   auto which = GENERATE(from_range(other_instructions()));

@@ -1,5 +1,6 @@
 #include "model/gguf_config.hpp"
 
+#include <cmath>
 #include <functional>
 #include <string>
 
@@ -93,7 +94,7 @@ TEST_CASE("a scaling of type none ignores its factor") {
 
 TEST_CASE("a GGUF file that is not served, or wrong, is refused by key") {
   const refusal table[] = {
-      {[](auto& f) { f.entries[0].value = gguf_file::text("gemma2"); }, "general.architecture \"gemma2\""},
+      {[](auto& f) { f.entries[0].value = gguf_file::text("gpt2"); }, "general.architecture \"gpt2\""},
       {[](auto& f) { f.entries.erase(f.entries.begin()); }, "general.architecture is missing"},
       {[](auto& f) { f.add_text("general.type", "adapter"); }, "general.type is \"adapter\""},
       {[](auto& f) {
@@ -108,10 +109,11 @@ TEST_CASE("a GGUF file that is not served, or wrong, is refused by key") {
       {[](auto& f) { f.add_u32("llama.expert_count", 8); }, "llama.expert_count is 8"},
       {[](auto& f) { f.add_u32("llama.attention.value_length", 8); }, "attention.value_length"},
       {[](auto& f) { f.add_u32("llama.rope.dimension_count", 2); }, "rope.dimension_count"},
-      {[](auto& f) { f.add_text("llama.rope.scaling.type", "yarn"); }, "\"yarn\" is not served"},
-      {[](auto& f) { f.add_f32("llama.rope.scaling.attn_factor", 1.5f); }, "attn_factor"},
+      {[](auto& f) { f.add_text("llama.rope.scaling.type", "ntk"); }, "\"ntk\" is not served"},
+      {[](auto& f) { f.add_f32("llama.rope.scaling.attn_factor", -1.5f); }, "attn_factor"},
+      {[](auto& f) { f.add_f32("llama.rope.scaling.yarn_ext_factor", 0.5f); }, "yarn_ext_factor"},
+      {[](auto& f) { f.add_u32("llama.attention.sliding_window_pattern", 2); }, "sliding_window_pattern"},
       {[](auto& f) { f.add_f32("llama.rope.freq_base", -1.0f); }, "llama.rope.freq_base"},
-      {[](auto& f) { f.add_u32("llama.attention.sliding_window", 64); }, "sliding_window is 64"},
       {[](auto& f) { set(f, "tokenizer.ggml.eos_token_id", 10); }, "10 is outside the vocabulary of 10"},
       {[](auto& f) { f.tensors.erase(f.tensors.begin()); }, "token_embd.weight is missing"},
   };
@@ -125,4 +127,55 @@ TEST_CASE("a GGUF file that is not served, or wrong, is refused by key") {
     CHECK(out.error().code == errc::bad_model);
     CHECK(out.error().text.find(r.text) != std::string::npos);
   }
+}
+
+TEST_CASE("families of GGUF files have their own parts") {
+  using widths = std::vector<std::uint32_t>;
+  auto llama = tiny_gguf("llama", 2);
+  llama.add_u32("llama.attention.sliding_window", 64);
+  CHECK(accept(llama).windows == widths{64, 64});
+  auto qwen2 = tiny_gguf("qwen2");
+  qwen2.add_u32("qwen2.attention.sliding_window", 64);
+  auto refused = read(qwen2);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().text.find("do not say which layers") != std::string::npos);
+  CHECK(accept(tiny_gguf("qwen3")).qk_norm);
+  auto gemma = accept(tiny_gguf("gemma"));
+  CHECK(gemma.activation == activation_kind::gelu_tanh);
+  CHECK(gemma.embedding_scale == 4.0f);
+  auto file = tiny_gguf("gemma2", 3);
+  file.add_f32("gemma2.attn_logit_softcapping", 20);
+  auto gemma2 = accept(file);
+  CHECK(gemma2.branch_norms);
+  CHECK(gemma2.attention_softcap == 20);
+  CHECK(gemma2.logit_softcap == 30);
+  CHECK(gemma2.windows == widths{4096, 0, 4096});
+  CHECK(gemma2.attention_scale == 0.5f);
+  for (auto [layers, width] : {std::pair(45u, 8.0f), {46u, 4.0f}}) {
+    auto wide = tiny_gguf("gemma2", layers);
+    wide.add_u32("gemma2.attention.key_length", 8);
+    CHECK(accept(wide).attention_scale == 1.0f / std::sqrt(width));
+  }
+  auto phi3 = tiny_gguf("phi3");
+  phi3.add_u32("phi3.rope.dimension_count", 2);
+  phi3.add_f32("phi3.rope.scaling.attn_factor", 1.19f);
+  phi3.add_u32("phi3.rope.scaling.original_context_length", 32);
+  auto phi = accept(phi3);
+  CHECK(phi.fused);
+  CHECK(phi.rotary_dim == 2);
+  CHECK(phi.rope.attention_factor == Approx(1.19));
+  CHECK(phi.rope.original_max_positions == 32);
+}
+
+TEST_CASE("yarn in a GGUF file scales cos and sin as ggml does") {
+  auto file = tiny_gguf("qwen2");
+  file.add_text("qwen2.rope.scaling.type", "yarn");
+  file.add_f32("qwen2.rope.scaling.factor", 4);
+  file.add_u32("qwen2.rope.scaling.original_context_length", 64);
+  file.add_f32("qwen2.rope.scaling.attn_factor", 0.5f);
+  auto rope = accept(file).rope;
+  CHECK(rope.kind == rope_config::scaling::yarn);
+  CHECK(rope.factor == 4);
+  CHECK(rope.original_max_positions == 64);
+  CHECK(rope.attention_factor == Approx(0.5 * 1.138629436));
 }

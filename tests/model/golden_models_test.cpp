@@ -89,7 +89,7 @@ TEST_CASE("shards and one file, a config of transformers 4 and one of 5, give on
   CHECK(v4->config().hidden == 40);
   CHECK(v4->config().rope.kind == rope_config::scaling::llama3);
   CHECK(v4->config().rope.original_max_positions == 64);
-  CHECK(rope_frequencies(v4->config().rope, 16) == rope_frequencies(v5->config().rope, 16));
+  CHECK(rope_frequencies(v4->config().rope, 16, 512) == rope_frequencies(v5->config().rope, 16, 512));
 }
 
 TEST_CASE("biases and stored types are those of the config") {

@@ -15,9 +15,12 @@ std::string llama(const std::string& more) {
          R"("num_attention_heads":4)" +
          (more.empty() ? "" : "," + more) + "}";
 }
-std::string qwen2(const std::string& more) {
+std::string of(const std::string& family, const std::string& more) {
   auto text = llama(more);
-  return text.replace(text.find("llama"), 5, "qwen2");
+  return text.replace(text.find("llama"), 5, family);
+}
+std::string qwen2(const std::string& more) {
+  return of("qwen2", more);
 }
 
 result<model_config> read(const std::string& config, const std::string& generation = "") {
@@ -137,30 +140,134 @@ TEST_CASE("end ids of config.json and generation_config.json are united") {
 
 TEST_CASE("windows that do nothing are ignored") {
   CHECK(read(qwen2(R"("use_sliding_window":false,"sliding_window":16)")));
-  CHECK(read(qwen2(R"("use_sliding_window":true,"sliding_window":16,"max_window_layers":2)")));
+  CHECK(accept(qwen2(R"("use_sliding_window":true,"sliding_window":16,"max_window_layers":2)"))
+            .windows.empty());
+  CHECK(accept(of("mistral", R"("sliding_window":null)")).windows.empty());
+  CHECK(accept(of("phi3", "")).windows.empty());
   CHECK(read(llama(R"("sliding_window":4096)")));
   CHECK(read(qwen2(R"("layer_types":["full_attention","full_attention"])")));
 }
 
+TEST_CASE("windows are given to the layers that have them") {
+  using widths = std::vector<std::uint32_t>;
+  CHECK(accept(of("mistral", R"("sliding_window":16)")).windows == widths{16, 16});
+  CHECK(accept(of("mistral", "")).windows == widths{4096, 4096});
+  CHECK(accept(of("phi3", R"("sliding_window":2047)")).windows == widths{2047, 2047});
+  CHECK(accept(of("gemma2", "")).windows == widths{4096, 0});
+  CHECK(accept(of("gemma2", R"("sliding_window":8,"layer_types":["full_attention","sliding_attention"])"))
+            .windows == widths{0, 8});
+  const std::string used = R"("use_sliding_window":true,"sliding_window":16,)";
+  CHECK(accept(qwen2(used + R"("max_window_layers":1)")).windows == widths{0, 16});
+  CHECK(accept(of("qwen3", used + R"("max_window_layers":0)")).windows == widths{16, 16});
+  CHECK(accept(qwen2(used + R"("layer_types":["sliding_attention","full_attention"])")).windows ==
+        widths{16, 0});
+}
+
+TEST_CASE("each family has its own defaults and parts") {
+  auto mistral = accept(of("mistral", ""));
+  CHECK(mistral.max_positions == 131'072);
+  CHECK_FALSE(accept(of("mistral", R"("attention_bias":true)")).qkv_bias);
+  auto qwen3 = accept(of("qwen3", R"("attention_bias":true)"));
+  CHECK(qwen3.qk_norm);
+  CHECK(qwen3.head_dim == 128);
+  CHECK(qwen3.qkv_bias);
+  CHECK(qwen3.o_bias);
+  CHECK(qwen3.eos.empty());
+  auto phi3 = accept(of("phi3", ""));
+  CHECK(phi3.fused);
+  CHECK(phi3.norm_epsilon == 1e-5f);
+  CHECK(phi3.eos.empty());  // 32000 is outside this vocabulary
+  auto gemma = accept(of("gemma", ""));
+  CHECK(gemma.head_dim == 256);
+  CHECK(gemma.tied_head);
+  CHECK(gemma.eos == std::vector<token_id>{1});
+  CHECK(gemma.embedding_scale == 8.0f);
+  CHECK(gemma.activation == activation_kind::gelu_tanh);
+  CHECK_FALSE(gemma.branch_norms);
+  CHECK(gemma.attention_softcap == 0);
+  auto gemma2 = accept(of("gemma2", ""));
+  CHECK(gemma2.branch_norms);
+  CHECK(gemma2.attention_softcap == 50);
+  CHECK(gemma2.logit_softcap == 30);
+  CHECK(gemma2.attention_scale == 1.0f / 16);
+  auto bare = accept(
+      of("gemma2",
+         R"("attn_logit_softcapping":null,"final_logit_softcapping":12.5,"query_pre_attn_scalar":64)"));
+  CHECK(bare.attention_softcap == 0);
+  CHECK(bare.logit_softcap == 12.5f);
+  CHECK(bare.attention_scale == 0.125f);
+}
+
+TEST_CASE("activations are known by transformers' words") {
+  auto kind = [](const std::string& text) { return accept(text).activation; };
+  for (auto word : {"gelu_pytorch_tanh", "gelu_new", "gelu_fast"})
+    CHECK(kind(llama(R"("hidden_act":")" + std::string(word) + "\"")) == activation_kind::gelu_tanh);
+  CHECK(kind(llama(R"("hidden_act":"gelu")")) == activation_kind::gelu);
+  CHECK(kind(of("gemma", R"("hidden_act":"gelu")")) == activation_kind::gelu_tanh);
+  CHECK(kind(of("gemma2", R"("hidden_act":"silu","hidden_activation":"gelu")")) == activation_kind::gelu);
+}
+
+TEST_CASE("yarn and longrope are read with what transformers infers") {
+  auto yarn = accept(qwen2(R"("rope_theta":1000000.0,"rope_scaling":{"type":"yarn","factor":4.0,)"
+                           R"("original_max_position_embeddings":32768})"))
+                  .rope;
+  CHECK(yarn.kind == rope_config::scaling::yarn);
+  CHECK(yarn.factor == 4);
+  CHECK(yarn.original_max_positions == 32'768);
+  CHECK(yarn.attention_factor == Approx(1.138629436));
+  CHECK(accept(llama(R"("rope_scaling":{"rope_type":"yarn","factor":4,"attention_factor":0.5})"))
+            .rope.attention_factor == 0.5);
+  CHECK(accept(llama(R"("rope_scaling":{"rope_type":"yarn","factor":4,"mscale":2,"mscale_all_dim":2})"))
+            .rope.attention_factor == 1);
+  const std::string lists = R"("short_factor":[1,1,1,1,1,1,1,1],"long_factor":[2,2,2,2,2,2,2,3])";
+  for (auto word : {"longrope", "su", "yarn"}) {
+    INFO(word);
+    auto rope =
+        accept(of("phi3", R"("max_position_embeddings":131072,"original_max_position_embeddings":4096,)"
+                          R"("rope_scaling":{"type":")" +
+                              std::string(word) + "\"," + lists + "}"))
+            .rope;
+    CHECK(rope.kind == rope_config::scaling::longrope);
+    CHECK(rope.attention_factor == Approx(1.190238).epsilon(1e-6));
+    CHECK(rope.original_max_positions == 4096);
+    CHECK(rope.long_factor.back() == 3);
+  }
+  check_refused(of("phi3", R"("rope_scaling":{"type":"longrope","short_factor":[1,1],"long_factor":[1,1]})"),
+                "short_factor is not a list of 8 numbers");
+  check_refused(of("phi3", R"("rope_scaling":{"type":"longrope","short_factor":[1,1,1,1,1,1,1,0],)"
+                           R"("long_factor":[1,1,1,1,1,1,1,1]})"),
+                "numbers above zero");
+  CHECK(accept(of("phi3", R"("partial_rotary_factor":0.75)")).rotary_dim == 12);
+  check_refused(of("phi3", R"("partial_rotary_factor":0.2)"), "leaves 3 dimensions");
+}
+
 TEST_CASE("what is not served is refused by name") {
-  check_refused(R"({"model_type":"gemma2"})", "model_type \"gemma2\" is not served");
+  check_refused(R"({"model_type":"gpt2"})", "model_type \"gpt2\" is not served; these are: llama, mistral");
   check_refused(R"({"hidden_size":1})", "model_type is missing");
   check_refused("[]", "is not a JSON object");
   check_refused(llama(R"("architectures":["LlamaForSequenceClassification"])"),
                 "LlamaForSequenceClassification");
-  check_refused(llama(R"("hidden_act":"gelu")"), "hidden_act \"gelu\"");
+  check_refused(llama(R"("hidden_act":"relu")"), "hidden_act \"relu\"");
+  check_refused(of("gemma2", R"("hidden_activation":"quick_gelu")"), "hidden_activation \"quick_gelu\"");
+  check_refused(of("gemma", R"("use_bidirectional_attention":true)"), "use_bidirectional_attention");
   check_refused(llama(R"("quantization_config":{"quant_method":"gptq"})"), "quantization_config");
   check_refused(llama(R"("partial_rotary_factor":0.5)"), "partial_rotary_factor");
   check_refused(llama(R"("rope_parameters":{"rope_theta":1e4,"partial_rotary_factor":0.5})"),
                 "partial_rotary_factor");
-  for (auto type : {"yarn", "dynamic", "longrope", "su", "mystery"})
+  for (auto type : {"dynamic", "proportional", "mystery"})
     check_refused(llama(R"("rope_scaling":{"factor":2.0,"type":")" + std::string(type) + "\"}"),
                   "rope_type \"" + std::string(type) + "\"");
   check_refused(llama(R"("rope_parameters":{"full_attention":{"rope_type":"default"}})"), "per layer type");
   check_refused(llama(R"("sliding_window":16)"), "sliding_window 16 is active");
-  check_refused(qwen2(R"("use_sliding_window":true,"sliding_window":16,"max_window_layers":1)"),
-                "sliding_window 16");
-  check_refused(qwen2(R"("layer_types":["full_attention","sliding_attention"])"), "layer_types");
+  check_refused(of("gemma", R"("sliding_window":16)"), "sliding_window 16 is active");
+  check_refused(qwen2(R"("layer_types":["full_attention","sliding_attention"])"),
+                "switched off by use_sliding_window");
+  check_refused(qwen2(R"("use_sliding_window":true,"layer_types":["full_attention","sliding_attention"],)"
+                      R"("sliding_window":null)"),
+                "sliding_window is null");
+  check_refused(qwen2(R"("layer_types":["full_attention"])"), "one kind per layer");
+  check_refused(qwen2(R"("layer_types":["full_attention","chunked_attention"])"), "layer_types");
+  check_refused(of("mistral", R"("sliding_window":0)"), "sliding_window is not a whole number");
 }
 
 TEST_CASE("wrong values are refused with the field's name") {
