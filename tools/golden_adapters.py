@@ -78,9 +78,48 @@ VARIANTS = [
     Variant(
         "bare-keys", {"r": 4, "lora_alpha": 8, "target_modules": ["v_proj", "gate_proj"]}, rename=(("base_model.model.", ""),)
     ),
+    Variant(
+        "compiled-keys",
+        {"r": 4, "lora_alpha": 8, "target_modules": ["q_proj", "up_proj"]},
+        rename=(("base_model.model.", "base_model.model._orig_mod."),),
+    ),
+    Variant(
+        "language-model-keys",
+        {"r": 4, "lora_alpha": 8, "target_modules": ["k_proj", "v_proj"]},
+        rename=(("base_model.model.model.", "base_model.model.language_model.model."),),
+    ),
+    Variant("r256", {"r": 256, "lora_alpha": 64, "target_modules": ["v_proj"]}),
+    Variant("excluded", {"r": 5, "lora_alpha": 10, "target_modules": ALL_SEVEN, "exclude_modules": ["k_proj", "layers.0.mlp.up_proj"]}),
+]
+# The same for a model whose projections are fused.
+FUSED = [
+    Variant("r8-qkv", {"r": 8, "lora_alpha": 16, "target_modules": ["qkv_proj"]}),
+    Variant(
+        "patterns",
+        {
+            "r": 4,
+            "lora_alpha": 8,
+            "target_modules": ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"],
+            "rank_pattern": {"^model.layers.1.mlp.down_proj": 16, "layers.1.self_attn.qkv_proj": 5, "gate_up_proj": 6},
+            "alpha_pattern": {"layers.0.self_attn.qkv_proj": 3, "mlp.down_proj": 24},
+        },
+    ),
+    Variant("rslora", {"r": 9, "lora_alpha": 6, "use_rslora": True, "target_modules": ["qkv_proj", "gate_up_proj"]}),
+    Variant("one-layer", {"r": 8, "lora_alpha": 16, "target_modules": ["gate_up_proj"], "layers_to_transform": [1]}),
+    Variant("regex-targets", {"r": 6, "lora_alpha": 12, "target_modules": r".*\.layers\.0\.(self_attn\.qkv_proj|mlp\.gate_up_proj)"}),
+    Variant("all-linear", {"r": 3, "lora_alpha": 6, "target_modules": "all-linear"}),
+    Variant("zero-b", {"r": 8, "lora_alpha": 16, "target_modules": ["qkv_proj", "gate_up_proj"]}, zero_b=True),
+    Variant("stored-bf16", {"r": 8, "lora_alpha": 16, "target_modules": ["qkv_proj", "down_proj"]}, dtype=torch.bfloat16),
+    Variant("r256", {"r": 256, "lora_alpha": 64, "target_modules": ["qkv_proj"]}),
 ]
 # What GGUF files and the second spelling of a config are tried with: k and q are in it.
-FEW = ["r8-q-v", "patterns", "all-linear"]
+FEW = ["r8-q-v", "r8-qkv", "patterns", "all-linear"]
+
+
+def variants_for(model, thorough):
+    """The variants that a model is tried with."""
+    known = FUSED if model.family == "phi3" else VARIANTS
+    return [variant for variant in known if thorough or variant.name in FEW]
 
 
 def write(variant, base, model_name, folder):
