@@ -4,10 +4,11 @@
 
 namespace lorica {
 
-choice_output::choice_output(std::shared_ptr<const tokenizer> vocabulary, const generation_request& request)
+choice_output::choice_output(std::shared_ptr<const tokenizer> vocabulary, const generation_request& request,
+                             std::span<const token_id> prompt)
     : vocabulary_(std::move(vocabulary)),
       skip_special_(request.skip_special_tokens),
-      decoder_(vocabulary_, request.skip_special_tokens),
+      decoder_(vocabulary_, request.skip_special_tokens, prompt),
       stops_(request.stop, request.include_stop) {}
 
 std::string choice_output::show(std::string_view piece) {

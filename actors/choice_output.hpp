@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "core/generation.hpp"
@@ -17,7 +18,9 @@ namespace lorica {
 /// Owned by one session; no locks.
 class choice_output {
  public:
-  choice_output(std::shared_ptr<const tokenizer> vocabulary, const generation_request& request);
+  /// `prompt` holds the ids that the text goes on behind; it is only looked at.
+  choice_output(std::shared_ptr<const tokenizer> vocabulary, const generation_request& request,
+                std::span<const token_id> prompt);
 
   /// Adds a token; `end` when the scheduler ended the choice with it. Not to be called after `ended()`. A
   /// token that ends the generation and is special adds no text.

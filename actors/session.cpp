@@ -136,7 +136,7 @@ void session_state::submit(encoded_prompt prompt) {
     facts_.served.tier = adapter_->tier;
   }
   for (std::uint32_t i = 0; i < request.choices; ++i)
-    choices_.emplace_back(world_->vocabulary, request);
+    choices_.emplace_back(world_->vocabulary, request, prompt.ids);
   submission all;
   all.session = self_;
   all.first = task_.first;

@@ -1,5 +1,6 @@
 #include "text/incremental_decoder.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/utf8.hpp"
@@ -7,13 +8,21 @@
 namespace lorica {
 
 incremental_decoder::incremental_decoder(std::shared_ptr<const tokenizer> vocabulary,
-                                         bool skip_special_tokens)
-    : vocabulary_(std::move(vocabulary)), skip_special_(skip_special_tokens) {}
+                                         bool skip_special_tokens, std::span<const token_id> before)
+    : vocabulary_(std::move(vocabulary)),
+      skip_special_(skip_special_tokens),
+      begun_(std::any_of(before.begin(), before.end(), [this](token_id id) { return shown(id); })) {}
+
+// Stands for bytes, and is not dropped.
+bool incremental_decoder::shown(token_id id) const {
+  return !(skip_special_ && vocabulary_->is_special(id)) && !vocabulary_->bytes(id).empty();
+}
 
 std::string incremental_decoder::push(token_id id) {
   // A dropped id leaves no mark: bytes before and after it may form one character.
-  if (skip_special_ && vocabulary_->is_special(id)) return {};
-  held_ += vocabulary_->bytes(id);
+  if (!shown(id)) return {};
+  held_ += begun_ ? vocabulary_->bytes(id) : vocabulary_->first_bytes(id);
+  begun_ = true;
   return drain(false);
 }
 

@@ -12,8 +12,9 @@
 
 namespace lorica {
 
-/// Text to token ids and back. Immutable after loading: any number of threads may use one object. Parts of a
-/// tokenizer file that are not understood refuse to load (`errc::bad_model`).
+/// Text to token ids and back. A text is the `bytes` of its tokens joined, but for the first token that
+/// stands for any: that one gives its `first_bytes`. Immutable after loading: any number of threads may use
+/// one object. Parts of a tokenizer file that are not understood refuse to load (`errc::bad_model`).
 class tokenizer {
  public:
   virtual ~tokenizer() = default;
@@ -30,6 +31,10 @@ class tokenizer {
   /// Raw bytes a token stands for when decoded; may be a part of a character. Empty for ids outside the
   /// vocabulary.
   virtual std::string_view bytes(token_id id) const = 0;
+
+  /// As `bytes`, for the token that begins a text: SentencePiece-like vocabularies lose the space there that
+  /// `encode` put in front.
+  virtual std::string_view first_bytes(token_id id) const { return bytes(id); }
 
   /// True for ids that `skip_special_tokens` drops.
   virtual bool is_special(token_id id) const = 0;

@@ -9,7 +9,7 @@
 namespace lorica::test {
 
 /// One token per byte, and one special token that ends a generation. The byte 0x07 does not encode.
-class fake_tokenizer final : public tokenizer {
+class fake_tokenizer : public tokenizer {
  public:
   static constexpr token_id eos_id = 256;
 

@@ -22,8 +22,17 @@ choice_output make_output(std::vector<std::string> stop = {}, bool include_stop 
   generation_request request;
   request.stop = std::move(stop);
   request.include_stop = include_stop;
-  return choice_output(std::make_shared<fake_tokenizer>(), request);
+  return choice_output(std::make_shared<fake_tokenizer>(), request, {});
 }
+
+// Each letter carries a space that the first one of a text loses.
+class spaced_tokenizer final : public fake_tokenizer {
+ public:
+  std::string_view bytes(token_id id) const override {
+    return id == 'a' ? std::string_view(" a") : fake_tokenizer::bytes(id);
+  }
+  std::string_view first_bytes(token_id id) const override { return fake_tokenizer::bytes(id); }
+};
 
 }  // namespace
 
@@ -37,6 +46,17 @@ TEST_CASE("held-back text comes with a later token and at the latest with the la
   CHECK(out.text() == "xadab");
   CHECK(out.ended() == finish_reason::length);
   CHECK(out.tokens() == 5);
+}
+
+TEST_CASE("a completion keeps the space of its first token, unless nothing visible stands before it") {
+  auto first = [](std::vector<token_id> prompt) {
+    choice_output out(std::make_shared<spaced_tokenizer>(), {}, prompt);
+    return out.push('a', 0, std::nullopt).text;
+  };
+  CHECK(first({'x'}) == " a");
+  CHECK(first({'x', fake_tokenizer::eos_id}) == " a");
+  CHECK(first({fake_tokenizer::eos_id}) == "a");
+  CHECK(first({}) == "a");
 }
 
 TEST_CASE("text held back for a stop string is flushed by an end token that shows nothing itself") {

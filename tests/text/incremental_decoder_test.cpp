@@ -7,13 +7,14 @@
 namespace lorica {
 namespace {
 
-// Ids are bytes; 256 is special and stands for "<s>", 257 is an empty token.
+// Ids are bytes; 256 is special and stands for "<s>", 257 is an empty token, 261 loses its space at the
+// start.
 class byte_tokenizer final : public tokenizer {
  public:
   byte_tokenizer() {
     for (unsigned byte = 0; byte < 256; ++byte)
       bytes_.push_back(std::string(1, static_cast<char>(byte)));
-    bytes_.insert(bytes_.end(), {"<s>", "", "\xf0\x9f", "\x98\x80 \xe2\x82", "\xef\xbf\xbd"});
+    bytes_.insert(bytes_.end(), {"<s>", "", "\xf0\x9f", "\x98\x80 \xe2\x82", "\xef\xbf\xbd", " w"});
   }
   result<std::vector<token_id>> encode(std::string_view, bool) const override {
     return std::vector<token_id>{};
@@ -22,10 +23,11 @@ class byte_tokenizer final : public tokenizer {
     return std::vector<token_span>{};
   }
   std::string_view bytes(token_id id) const override {
-    return id >= 0 && id < 261 ? std::string_view(bytes_[static_cast<std::size_t>(id)]) : std::string_view{};
+    return id >= 0 && id < 262 ? std::string_view(bytes_[static_cast<std::size_t>(id)]) : std::string_view{};
   }
+  std::string_view first_bytes(token_id id) const override { return bytes(id).substr(id == 261 ? 1 : 0); }
   bool is_special(token_id id) const override { return id == 256; }
-  std::uint32_t size() const override { return 261; }
+  std::uint32_t size() const override { return 262; }
   const std::vector<token_id>& eos() const override { return eos_; }
 
  private:
@@ -121,6 +123,24 @@ TEST_CASE("a skipped special leaves bytes around it to form one character") {
   CHECK(showing.flush().empty());
   CHECK(showing.push(-1).empty());
   CHECK(showing.push(1 << 30).empty());
+}
+
+TEST_CASE("the first token that stands for bytes begins the text, unless one before the text did") {
+  auto words = std::make_shared<byte_tokenizer>();
+  auto text = [&](bool skip, std::vector<token_id> before, const std::vector<token_id>& ids) {
+    incremental_decoder decoder(words, skip, before);
+    std::string out;
+    for (auto id : ids)
+      out += decoder.push(id);
+    return out;
+  };
+  CHECK(text(true, {}, {261, 261}) == "w w");
+  CHECK(text(true, {}, {256, 257, -1, 261, 261}) == "w w");
+  CHECK(text(false, {}, {256, 261}) == "<s> w");
+  CHECK(text(true, {'a'}, {261}) == " w");
+  CHECK(text(true, {256, 257, 300}, {261}) == "w");
+  CHECK(text(false, {256}, {261}) == " w");
+  CHECK(text(true, {261, 256}, {261}) == " w");
 }
 
 TEST_CASE("streamed bytes give the same text as all at once, whatever the split") {
