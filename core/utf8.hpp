@@ -60,6 +60,14 @@ constexpr char32_t utf8_decode(std::string_view s) noexcept {
   }
 }
 
+/// Where the last character of valid UTF-8 begins; 0 for an empty text.
+constexpr std::size_t utf8_last(std::string_view s) noexcept {
+  auto begin = s.empty() ? 0 : s.size() - 1;
+  while (begin > 0 && utf8_is_tail(s[begin]))
+    --begin;
+  return begin;
+}
+
 /// Appends one code point (a scalar value) to `out`.
 inline void utf8_append(std::string& out, char32_t c) {
   auto tail = [&](unsigned shift) { return static_cast<char>(0x80 | (c >> shift & 0x3f)); };

@@ -8,34 +8,11 @@
 namespace lorica {
 namespace {
 
-// Begin of the last character of text[0, end).
-std::size_t last_character(std::string_view text, std::size_t end) {
-  auto begin = end - 1;
-  while (begin > 0 && utf8_is_tail(text[begin]))
-    --begin;
-  return begin;
-}
-
 bool stands_alone(std::string_view text, std::size_t begin, std::size_t end) {
-  bool word_before = begin > 0 && is_word_character(utf8_decode(text.substr(last_character(text, begin))));
+  auto before = text.substr(0, begin);
+  bool word_before = begin > 0 && is_word_character(utf8_decode(before.substr(utf8_last(before))));
   bool word_after = end < text.size() && is_word_character(utf8_decode(text.substr(end)));
   return !word_before && !word_after;
-}
-
-// `begin` moved left over white space, not below `floor`.
-std::size_t strip_left(std::string_view text, std::size_t begin, std::size_t floor) {
-  while (begin > floor) {
-    auto at = last_character(text, begin);
-    if (!is_white_space(utf8_decode(text.substr(at)))) break;
-    begin = at;
-  }
-  return begin;
-}
-
-std::size_t strip_right(std::string_view text, std::size_t end) {
-  while (end < text.size() && is_white_space(utf8_decode(text.substr(end))))
-    end += utf8_length(text.substr(end, 4));
-  return end;
 }
 
 // Child of a trie node, or the place where it belongs.
@@ -100,11 +77,13 @@ std::vector<added_token_matcher::section> added_token_matcher::cut(std::string_v
     i = end;
     // A match that is refused still keeps its characters from other tokens.
     if (token.single_word && !stands_alone(text, begin, end)) continue;
-    if (token.lstrip) begin = strip_left(text, begin, done);
-    if (token.rstrip) end = strip_right(text, end);
+    // White space that the token before swallowed may hold this one: it is found again, and vanishes if it
+    // strips as well, as in the reference.
+    if (token.lstrip) begin = std::max(white_space_begin(text, begin, done), done);
+    if (token.rstrip) end = white_space_end(text, end);
     if (done < begin) out.push_back({done, begin, {}});
-    out.push_back({begin, end, token.id});
-    done = end;
+    if (begin < end) out.push_back({begin, end, token.id});
+    if (begin <= end) done = end;
   }
   if (done < text.size()) out.push_back({done, text.size(), {}});
   return out;

@@ -5,6 +5,8 @@
 #include <tuple>
 #include <utility>
 
+#include "core/utf8.hpp"
+
 namespace lorica {
 namespace {
 
@@ -16,9 +18,8 @@ std::uint64_t pair_key(token_id left, token_id right) noexcept {
 
 bpe::bpe(options o) : options_(std::move(o)) {
   slots_.resize(std::bit_ceil(2 * options_.merges.size() + 2));
-  std::uint32_t rank = 0;
   for (auto& m : options_.merges)
-    insert(m, rank++);
+    insert(m);
   options_.merges = {};
 }
 
@@ -28,12 +29,12 @@ std::size_t bpe::home(std::uint64_t key) const noexcept {
   return static_cast<std::size_t>((mixed ^ mixed >> 32) & (slots_.size() - 1));
 }
 
-void bpe::insert(const merge& m, std::uint32_t rank) {
+void bpe::insert(const merge& m) {
   auto key = pair_key(m.left, m.right);
   auto at = home(key);
   while (slots_[at].key != empty && slots_[at].key != key)
     at = (at + 1) & (slots_.size() - 1);
-  slots_[at] = {key, {rank, m.joined}};
+  slots_[at] = {key, {m.rank, m.joined}};
 }
 
 const bpe::target* bpe::find(token_id left, token_id right) const noexcept {
@@ -41,6 +42,12 @@ const bpe::target* bpe::find(token_id left, token_id right) const noexcept {
   for (auto at = home(key); slots_[at].key != empty; at = (at + 1) & (slots_.size() - 1))
     if (slots_[at].key == key) return &slots_[at].to;
   return nullptr;
+}
+
+token_id bpe::token(std::string_view part) const noexcept {
+  if (!options_.characters) return options_.byte_ids[static_cast<unsigned char>(part[0])];
+  auto it = options_.characters->find(utf8_decode(part));
+  return it == options_.characters->end() ? -1 : it->second;
 }
 
 void bpe_run::append(placed_token token) {
@@ -53,22 +60,44 @@ void bpe_run::append(placed_token token) {
   symbols_.push_back(s);
 }
 
+bool bpe_run::load_bytes(std::string_view character, std::uint32_t begin) {
+  auto& ids = model_->options_.byte_ids;
+  for (char c : character)
+    if (ids[static_cast<unsigned char>(c)] < 0) return false;
+  for (char c : character) {
+    append({.id = ids[static_cast<unsigned char>(c)], .begin = begin, .end = begin + 1});
+    ++begin;
+  }
+  return true;
+}
+
 void bpe_run::load(std::string_view piece) {
   auto& o = model_->options_;
   symbols_.clear();
-  bool open = false;  // the last symbol is an unknown token that may grow
-  for (std::uint32_t i = 0; i < piece.size(); ++i) {
-    auto id = o.byte_ids[static_cast<unsigned char>(piece[i])];
-    if (id >= 0) {
-      append({.id = id, .begin = i, .end = i + 1});
-      open = false;
-    } else if (open && o.fuse_unknown) {
-      symbols_.back().token.end = i + 1;
+  // What has no token waits: it may grow, and bytes of a character may pass it as they do in the reference.
+  std::optional<placed_token> waiting;
+  auto append_waiting = [&] {
+    if (waiting) append(*waiting);
+    waiting.reset();
+  };
+  std::uint32_t end = 0;
+  while (end < piece.size()) {
+    auto begin = end;
+    end += o.characters ? static_cast<std::uint32_t>(utf8_length(piece.substr(begin, 4))) : 1;
+    auto part = piece.substr(begin, end - begin);
+    if (auto id = model_->token(part); id >= 0) {
+      append_waiting();
+      append({.id = id, .begin = begin, .end = end});
+    } else if (o.characters && load_bytes(part, begin)) {
+      continue;
+    } else if (waiting && o.fuse_unknown) {
+      waiting->end = end;
     } else if (o.unknown) {
-      append({.id = *o.unknown, .begin = i, .end = i + 1});
-      open = true;
+      append_waiting();
+      waiting = {.id = *o.unknown, .begin = begin, .end = end};
     }
   }
+  append_waiting();
 }
 
 // Lowest rank first, then leftmost: std heaps keep the greatest on top.

@@ -18,24 +18,34 @@ struct placed_token {
   token_id id = 0;
   std::uint32_t begin = 0;
   std::uint32_t end = 0;
-  bool added = false;  ///< found as an added token, not made by merges
 };
 
-/// Byte pair merges by rank over raw bytes (Sennrich et al., 2016; byte level: GPT-2). Immutable.
+/// Pair merges by rank over bytes (Sennrich et al., 2016; byte level: GPT-2) or over characters. Immutable.
 class bpe {
  public:
   struct merge {
     token_id left = 0, right = 0, joined = 0;
+    std::uint32_t rank = 0;  ///< lowest first, leftmost among equals; of one pair the last in the list counts
   };
 
   struct options {
-    std::array<token_id, 256> byte_ids{};  ///< token of each single byte, -1 where the vocabulary has none
-    std::vector<merge> merges;             ///< in order of rank
-    std::optional<token_id> unknown;       ///< stands for bytes without a token; such bytes vanish without it
-    bool fuse_unknown = false;             ///< neighbouring unknown bytes are one token
+    /// Token of each single character, where pieces begin as characters; absent where they begin as bytes.
+    std::optional<std::unordered_map<char32_t, token_id>> characters;
+    /// Token of each single byte, -1 where there is none. Where pieces begin as characters, a character
+    /// without a token becomes those of its bytes if it has them all.
+    std::array<token_id, 256> byte_ids = no_bytes();
+    std::vector<merge> merges;
+    std::optional<token_id> unknown;  ///< stands for what has no token; that vanishes without it
+    bool fuse_unknown = false;        ///< neighbouring unknown ones are one token
     /// Pieces that are one token whatever the merges say (`ignore_merges`), by their bytes.
     std::unordered_map<std::string, token_id> whole_pieces;
   };
+
+  static constexpr std::array<token_id, 256> no_bytes() {
+    std::array<token_id, 256> out{};
+    out.fill(-1);
+    return out;
+  }
 
   explicit bpe(options o);
 
@@ -56,8 +66,9 @@ class bpe {
   };
   static constexpr std::uint64_t empty = ~std::uint64_t{0};
 
+  token_id token(std::string_view part) const noexcept;
   std::size_t home(std::uint64_t key) const noexcept;
-  void insert(const merge& m, std::uint32_t rank);
+  void insert(const merge& m);
 
   options options_;
   std::vector<slot> slots_;  // open addressing, at most half full
@@ -87,6 +98,7 @@ class bpe_run {
   static constexpr std::uint32_t none = ~std::uint32_t{0};
 
   void load(std::string_view piece);
+  bool load_bytes(std::string_view character, std::uint32_t begin);
   void append(placed_token token);
   void consider(std::uint32_t left);
   void join(const candidate& c);

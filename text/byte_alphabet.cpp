@@ -1,6 +1,7 @@
 #include "text/byte_alphabet.hpp"
 
 #include <array>
+#include <charconv>
 
 #include "core/utf8.hpp"
 
@@ -51,6 +52,23 @@ std::optional<std::string> bytes_of_symbols(std::string_view token) {
     token.remove_prefix(length);
   }
   return out;
+}
+
+std::string byte_token(unsigned char byte) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string out = "<0x00>";
+  out[3] = digits[byte >> 4];
+  out[4] = digits[byte & 15];
+  return out;
+}
+
+std::optional<unsigned char> byte_of_token(std::string_view token) {
+  if (token.size() != 6 || !token.starts_with("<0x") || !token.ends_with('>')) return std::nullopt;
+  unsigned char byte = 0;
+  auto end = token.data() + 5;
+  auto read = std::from_chars(token.data() + 3, end, byte, 16);
+  if (read.ec != std::errc() || read.ptr != end) return std::nullopt;
+  return byte;
 }
 
 }  // namespace lorica

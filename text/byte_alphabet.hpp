@@ -14,4 +14,10 @@ std::string byte_symbol(unsigned char byte);
 /// alphabet.
 std::optional<std::string> bytes_of_symbols(std::string_view token);
 
+/// How a vocabulary of characters writes a byte that belongs to none of them: `<0xXX>`.
+std::string byte_token(unsigned char byte);
+
+/// The byte of such a token; nothing for any other text.
+std::optional<unsigned char> byte_of_token(std::string_view token);
+
 }  // namespace lorica

@@ -182,9 +182,11 @@ result<tokenizer_parts> describe(gguf_vocabulary file) {
 
   tokenizer_parts parts;
   parts.ignore_merges = kind->ignore_merges;
-  parts.nfc = kind->nfc;
+  parts.byte_level = true;
+  parts.decoder.notation = byte_notation::alphabet;
+  if (kind->nfc) parts.normal.emplace_back(unicode_form::nfc);
   for (auto pattern : kind->patterns)
-    if (!pattern.empty()) parts.pre.rules.push_back({.pattern = std::string(pattern)});
+    if (!pattern.empty()) parts.pre.emplace_back(split_rule{{std::string(pattern)}});
   auto before = around(file.add_bos.value_or(kind->add_bos), file.bos, "bos_token_id");
   if (!before) return std::move(before).error();
   auto after = around(file.add_eos.value_or(false), file.eos, "eos_token_id");

@@ -36,7 +36,7 @@ class translator {
 
  private:
   static error refuse(std::string_view what, std::string_view detail = {}) {
-    std::string text = "pre-tokenizer pattern uses ";
+    std::string text = "pattern uses ";
     text += what;
     if (!detail.empty()) text.append(" '").append(detail).append("'");
     text += ", which is not supported";
@@ -193,21 +193,11 @@ result<std::string> translate_pattern(std::string_view pattern) {
   return translator(pattern).run();
 }
 
-std::string literal_pattern(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    if (is_punctuation(c)) out += '\\';
-    out += c;
-  }
-  return out;
-}
-
 result<regex> compile_pattern(std::string_view pattern) {
   auto translated = translate_pattern(pattern);
   if (!translated) return std::move(translated).error();
   auto compiled = regex::compile(*translated);
-  if (!compiled)
-    return fail(errc::bad_model, "pre-tokenizer pattern is not supported: " + compiled.error().text);
+  if (!compiled) return fail(errc::bad_model, "pattern is not supported: " + compiled.error().text);
   return compiled;
 }
 

@@ -13,9 +13,6 @@ namespace lorica {
 /// lines. What means something else there or is not known to mean the same is `errc::bad_model` and named.
 result<std::string> translate_pattern(std::string_view pattern);
 
-/// A pattern that matches exactly this text.
-std::string literal_pattern(std::string_view text);
-
 /// Translates and compiles.
 result<regex> compile_pattern(std::string_view pattern);
 

@@ -1,115 +1,86 @@
 #include "text/pre_tokenizer.hpp"
 
-#include <optional>
 #include <utility>
-
-#include "core/utf8.hpp"
-#include "text/pattern.hpp"
 
 namespace lorica {
 
-result<std::vector<pre_tokenizer::splitter>> pre_tokenizer::compile(const std::vector<split_rule>& rules) {
-  std::vector<splitter> out;
-  for (auto& rule : rules) {
-    auto compiled = compile_pattern(rule.pattern);
-    if (!compiled) return std::move(compiled).error();
-    out.push_back({*std::move(compiled), rule.behaviour, rule.invert});
-  }
-  return out;
-}
-
-result<pre_tokenizer> pre_tokenizer::compile(const options& o) {
-  auto rules = compile(o.rules);
-  if (!rules) return std::move(rules).error();
-  auto late_rules = compile(o.late_rules);
-  if (!late_rules) return std::move(late_rules).error();
+result<pre_tokenizer> pre_tokenizer::compile(const std::vector<rule>& rules) {
   pre_tokenizer out;
-  out.rules_ = *std::move(rules);
-  out.add_prefix_space_ = o.add_prefix_space;
-  out.late_rules_ = *std::move(late_rules);
-  return out;
-}
-
-// Matches and what is between them, in order. An empty match cuts where it stands, except right behind
-// another.
-result<std::vector<pre_tokenizer::stretch>> pre_tokenizer::matches(const splitter& s, std::string_view text) {
-  std::vector<stretch> out;
-  std::size_t done = 0;
-  std::optional<std::size_t> last_end;
-  for (std::size_t from = 0; from <= text.size();) {
-    auto found = s.pattern.find(text, from);
-    if (!found) return std::move(found).error();
-    if (!*found) break;
-    auto [begin, end] = **found;
-    if (begin == end && last_end == end) {
-      from += from < text.size() ? utf8_length(text.substr(from, 4)) : 1;
+  for (auto& r : rules) {
+    if (auto space = std::get_if<space_rule>(&r)) {
+      out.steps_.emplace_back(*space);
       continue;
     }
-    if (done < begin) out.push_back({done, begin, s.invert});
-    out.push_back({begin, end, !s.invert});
-    done = from = end;
-    last_end = end;
+    auto& split = std::get<split_rule>(r);
+    auto pattern = text_pattern::compile(split.pattern);
+    if (!pattern) return std::move(pattern).error();
+    out.steps_.emplace_back(splitter{*std::move(pattern), split.behaviour, split.invert});
   }
-  if (done < text.size()) out.push_back({done, text.size(), s.invert});
   return out;
 }
 
-result<pre_tokenizer::pieces> pre_tokenizer::apply(const std::vector<splitter>& splitters,
+result<pre_tokenizer::pieces> pre_tokenizer::apply(const splitter& s, const pieces& in,
                                                    std::string_view text) {
-  pieces current{{0, text.size()}};
-  for (auto& s : splitters) {
-    pieces next;
-    for (auto& piece : current) {
-      auto found = matches(s, text.substr(piece.begin, piece.end - piece.begin));
-      if (!found) return std::move(found).error();
-      bool was_match = false;
-      bool first = true;
-      for (auto& m : *found) {
-        bool join =
-            !first && ((s.behaviour == split_behaviour::merged_with_previous && m.match && !was_match) ||
-                       (s.behaviour == split_behaviour::merged_with_next && !m.match && was_match) ||
-                       (s.behaviour == split_behaviour::contiguous && m.match == was_match));
-        bool drop = s.behaviour == split_behaviour::removed && m.match;
-        if (join)
-          next.back().end = piece.begin + m.end;
-        else if (!drop)
-          next.push_back({piece.begin + m.begin, piece.begin + m.end});
-        was_match = m.match;
-        first = false;
-      }
-    }
-    std::erase_if(next, [](const text_piece& p) { return p.begin == p.end; });
-    current = std::move(next);
-  }
-  return current;
-}
-
-// Cuts " " + piece, then counts the offsets without that space.
-result<pre_tokenizer::pieces> pre_tokenizer::split_spaced(std::string_view text, text_piece piece) const {
-  std::string spaced(1, ' ');
-  spaced += text.substr(piece.begin, piece.end - piece.begin);
-  auto cut = apply(late_rules_, spaced);
-  if (!cut) return cut;
-  for (auto& p : *cut) {
-    p.space_before = p.begin == 0;
-    p.begin = piece.begin + p.begin - (p.space_before ? 0 : 1);
-    p.end = piece.begin + p.end - 1;
-  }
-  return cut;
-}
-
-result<std::vector<text_piece>> pre_tokenizer::split(std::string_view text) const {
-  if (text.empty()) return pieces{};
-  auto early = apply(rules_, text);
-  if (!early || (late_rules_.empty() && !add_prefix_space_)) return early;
   pieces out;
-  for (auto& piece : *early) {
-    auto part = text.substr(piece.begin, piece.end - piece.begin);
-    bool spaced = add_prefix_space_ && !part.starts_with(' ');
-    auto cut = spaced ? split_spaced(text, piece) : apply(late_rules_, part);
+  for (auto& piece : in) {
+    auto found = s.pattern.cut(text.substr(piece.begin, piece.end - piece.begin));
+    if (!found) return std::move(found).error();
+    bool was_match = false;
+    bool first = true;
+    for (auto& stretch : *found) {
+      bool match = stretch.match != s.invert;
+      bool join = !first && ((s.behaviour == split_behaviour::merged_with_previous && match && !was_match) ||
+                             (s.behaviour == split_behaviour::merged_with_next && !match && was_match) ||
+                             (s.behaviour == split_behaviour::contiguous && match == was_match));
+      bool drop = s.behaviour == split_behaviour::removed && match;
+      if (join)
+        out.back().end = piece.begin + stretch.end;
+      else if (!drop)
+        out.push_back({piece.begin + stretch.begin, piece.begin + stretch.end});
+      was_match = match;
+      first = false;
+    }
+  }
+  std::erase_if(out, [](const text_piece& p) { return p.begin == p.end; });
+  return out;
+}
+
+pre_tokenizer::pieces pre_tokenizer::apply(const space_rule& rule, const pieces& in, traced_text& text) {
+  auto whole = text.text();
+  text_editor editor(whole);
+  pieces out;
+  out.reserve(in.size());
+  for (auto& piece : in) {
+    editor.keep(piece.begin);
+    auto begin = editor.size();
+    auto part = whole.substr(piece.begin, piece.end - piece.begin);
+    bool wanted = rule.prefix == space_prefix::always ||
+                  (rule.prefix == space_prefix::first && text.origin(piece.begin, piece.end).first == 0);
+    if (wanted && !part.starts_with(' ') && !part.starts_with(rule.symbol)) editor.insert(rule.symbol);
+    if (rule.symbol != " ")
+      for (auto at = part.find(' '); at != std::string_view::npos; at = part.find(' ', at + 1)) {
+        editor.keep(piece.begin + at);
+        editor.replace(piece.begin + at + 1, rule.symbol, 1);
+      }
+    editor.keep(piece.end);
+    out.push_back({begin, editor.size()});
+  }
+  text.edit(editor.take());
+  return out;
+}
+
+result<std::vector<text_piece>> pre_tokenizer::split(traced_text& text) const {
+  pieces out;
+  if (text.text().empty()) return out;
+  out.push_back({0, text.text().size()});
+  for (auto& step : steps_) {
+    if (auto space = std::get_if<space_rule>(&step)) {
+      out = apply(*space, out, text);
+      continue;
+    }
+    auto cut = apply(std::get<splitter>(step), out, text.text());
     if (!cut) return cut;
-    for (auto& p : *cut)
-      out.push_back(spaced ? p : text_piece{piece.begin + p.begin, piece.begin + p.end, false});
+    out = *std::move(cut);
   }
   return out;
 }

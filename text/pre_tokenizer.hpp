@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "core/error.hpp"
-#include "core/regex.hpp"
+#include "text/text_pattern.hpp"
+#include "text/traced_text.hpp"
 
 namespace lorica {
 
@@ -24,56 +26,56 @@ enum class split_behaviour : std::uint8_t {
   contiguous,            ///< neighbouring matches are one piece
 };
 
-/// One step that cuts pieces into smaller ones.
+/// Cuts pieces into smaller ones.
 struct split_rule {
-  std::string pattern;
+  pattern_source pattern;
   split_behaviour behaviour = split_behaviour::isolated;
   bool invert = false;  ///< the pattern tells what is between the matches
+};
+
+/// Which pieces get a space in front.
+enum class space_prefix : std::uint8_t {
+  never,
+  first,  ///< the one at the start of the whole text
+  always,
+};
+
+/// Writes spaces as `symbol`, then puts one in front of pieces that do not begin with it.
+struct space_rule {
+  std::string symbol = " ";
+  space_prefix prefix = space_prefix::always;
 };
 
 /// A stretch of text in bytes.
 struct text_piece {
   std::size_t begin = 0;
   std::size_t end = 0;
-  bool space_before = false;  ///< the model sees a space in front that the text does not hold
 };
 
 /// Cuts text into the pieces that merges never cross. Immutable.
 class pre_tokenizer {
  public:
-  struct options {
-    std::vector<split_rule> rules;
-    bool add_prefix_space = false;       ///< pieces left by `rules` get a space in front if they lack one
-    std::vector<split_rule> late_rules;  ///< act after that space came
-  };
+  using rule = std::variant<split_rule, space_rule>;
 
   /// `errc::bad_model` when a pattern is not supported.
-  static result<pre_tokenizer> compile(const options& o);
+  static result<pre_tokenizer> compile(const std::vector<rule>& rules);
 
-  /// Pieces of valid UTF-8, in order, none empty. Fails when a pattern reaches its match limit.
-  result<std::vector<text_piece>> split(std::string_view text) const;
+  /// Pieces of what the rules make of `text` (valid UTF-8), in order, none empty. Fails when a pattern
+  /// reaches its match limit.
+  result<std::vector<text_piece>> split(traced_text& text) const;
 
  private:
   struct splitter {
-    regex pattern;
+    text_pattern pattern;
     split_behaviour behaviour;
     bool invert;
   };
-  struct stretch {
-    std::size_t begin;
-    std::size_t end;
-    bool match;
-  };
   using pieces = std::vector<text_piece>;
 
-  static result<std::vector<splitter>> compile(const std::vector<split_rule>& rules);
-  static result<std::vector<stretch>> matches(const splitter& s, std::string_view text);
-  static result<pieces> apply(const std::vector<splitter>& splitters, std::string_view text);
-  result<pieces> split_spaced(std::string_view text, text_piece piece) const;
+  static result<pieces> apply(const splitter& s, const pieces& in, std::string_view text);
+  static pieces apply(const space_rule& rule, const pieces& in, traced_text& text);
 
-  std::vector<splitter> rules_;
-  bool add_prefix_space_ = false;
-  std::vector<splitter> late_rules_;
+  std::vector<std::variant<splitter, space_rule>> steps_;
 };
 
 }  // namespace lorica

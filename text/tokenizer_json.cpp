@@ -61,7 +61,7 @@ void read_model(json_part model, tokenizer_parts& parts) {
   for (auto field : {"continuing_subword_prefix", "end_of_word_suffix"})
     if (!model.optional_text(field).value_or("").empty())
       model.refuse(std::string(field) + " is not supported; null or \"\" is");
-  if (model.flag("byte_fallback", false)) model.refuse("byte_fallback is not supported; false is");
+  parts.byte_fallback = model.flag("byte_fallback", false);
   parts.fuse_unknown = model.flag("fuse_unk", false);
   parts.ignore_merges = model.flag("ignore_merges", false);
   parts.unknown_token = model.optional_text("unk_token");
@@ -101,7 +101,7 @@ result<std::shared_ptr<const tokenizer>> parse_tokenizer_json(std::string_view t
   read_normalizer(root.child("normalizer"), parts);
   read_pre_tokenizer(root.child("pre_tokenizer"), parts);
   read_post_processor(root.child("post_processor"), parts);
-  check_decoder(root.child("decoder"));
+  read_decoder(root.child("decoder"), parts);
   read_added_tokens(root, parts);
   read_model(root.child("model"), parts);
   if (problem.get()) return *problem.get();

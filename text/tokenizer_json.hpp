@@ -10,8 +10,8 @@
 
 namespace lorica {
 
-/// Reads the text of a `tokenizer.json`: byte-level BPE with the normalizers none and NFC. Truncation and
-/// padding settings are not looked at, they belong to training. Anything else that is not understood is
+/// Reads the text of a `tokenizer.json` with a BPE model, byte-level or of characters. Truncation and padding
+/// settings are not looked at, they belong to training. Anything else that is not understood is
 /// `errc::bad_model` with its name.
 result<std::shared_ptr<const tokenizer>> parse_tokenizer_json(std::string_view text);
 
@@ -22,6 +22,6 @@ inline constexpr std::size_t tokenizer_json_limit = 128u << 20;
 void read_normalizer(const json_part& normalizer, tokenizer_parts& parts);
 void read_pre_tokenizer(const json_part& pre_tokenizer, tokenizer_parts& parts);
 void read_post_processor(const json_part& post_processor, tokenizer_parts& parts);
-void check_decoder(const json_part& decoder);
+void read_decoder(const json_part& decoder, tokenizer_parts& parts);
 
 }  // namespace lorica

@@ -1,12 +1,12 @@
 #include "text/tokenizer_parts.hpp"
 
+#include <algorithm>
 #include <string_view>
 #include <unordered_map>
 
 #include "core/utf8.hpp"
+#include "text/bpe_tokenizer.hpp"
 #include "text/byte_alphabet.hpp"
-#include "text/byte_level_tokenizer.hpp"
-#include "text/unicode.hpp"
 
 namespace lorica {
 namespace {
@@ -29,38 +29,41 @@ class builder {
   explicit builder(tokenizer_parts parts) : parts_(std::move(parts)) {}
 
   result<std::shared_ptr<const tokenizer>> build() {
-    if (auto ok = enter_model(); !ok) return std::move(ok).error();
-    if (auto ok = enter_added(); !ok) return std::move(ok).error();
+    auto normal = normalizer::compile(parts_.normal);
+    if (!normal) return std::move(normal).error();
+    auto pre = pre_tokenizer::compile(parts_.pre);
+    if (!pre) return std::move(pre).error();
+    auto decoder = token_decoder::compile(parts_.decoder);
+    if (!decoder) return std::move(decoder).error();
+    if (auto ok = enter_model(*decoder); !ok) return std::move(ok).error();
+    if (auto ok = enter_added(*decoder, *normal); !ok) return std::move(ok).error();
     if (auto ok = check_ids(); !ok) return std::move(ok).error();
     auto merges = merge_rules();
     if (!merges) return std::move(merges).error();
-    auto pre = pre_tokenizer::compile(parts_.pre);
-    if (!pre) return std::move(pre).error();
-    return std::shared_ptr<const tokenizer>(
-        std::make_shared<byte_level_tokenizer>(byte_level_tokenizer::parts{
-            .words = std::move(words_),
-            .raw = added_token_matcher(std::move(raw_)),
-            .normalised = added_token_matcher(std::move(normalised_)),
-            .nfc = parts_.nfc,
-            .pre = *std::move(pre),
-            .merges = bpe(*std::move(merges)),
-            .post = std::move(parts_.post),
-            .eos = std::move(parts_.eos),
-        }));
+    return std::shared_ptr<const tokenizer>(std::make_shared<bpe_tokenizer>(bpe_tokenizer::parts{
+        .words = std::move(words_),
+        .raw = added_token_matcher(std::move(raw_)),
+        .normalised = added_token_matcher(std::move(normalised_)),
+        .normal = *std::move(normal),
+        .pre = *std::move(pre),
+        .merges = bpe(*std::move(merges)),
+        .post = std::move(parts_.post),
+        .eos = std::move(parts_.eos),
+    }));
   }
 
  private:
-  result<void> enter_model() {
+  result<void> enter_model(const token_decoder& decoder) {
     ids_.reserve(parts_.tokens.size());
     for (auto& [text, id] : parts_.tokens) {
       if (!ids_.emplace(text, id).second)
         return refuse("token " + shown(text) + " stands in the vocabulary twice");
-      if (auto ok = words_.add(id, text); !ok) return refuse(ok.error().text);
+      if (auto ok = words_.add(id, text, decoder); !ok) return refuse(ok.error().text);
     }
     return {};
   }
 
-  result<void> enter_added() {
+  result<void> enter_added(const token_decoder& decoder, const normalizer& normal) {
     std::unordered_map<std::string, token_id> own;  // added tokens that the vocabulary lacks
     for (auto& token : parts_.added) {
       auto known = find(token.content);
@@ -70,21 +73,26 @@ class builder {
       bool fresh = !known && own.emplace(token.content, token.id).second;
       if (!known && own[token.content] != token.id)
         return refuse("added token " + shown(token.content) + " has two ids");
-      if (auto ok = normalise(token); !ok) return ok;
-      // It decodes to what it matches, so to its normalised content.
-      if (fresh)
-        if (auto ok = words_.add(token.id, token.content); !ok) return refuse(ok.error().text);
+      // It matches and decodes to its normalised content.
+      if (auto ok = token.normalized ? normalise(token, normal) : result<void>(); !ok) return ok;
+      auto ok = fresh              ? words_.add(token.id, token.content, decoder)
+                : token.normalized ? words_.replace(token.id, token.content, decoder)
+                                   : result<void>();
+      if (!ok) return refuse(ok.error().text);
       if (token.special) words_.mark_special(token.id);
       (token.normalized ? normalised_ : raw_).push_back(std::move(token));
     }
     return {};
   }
 
-  result<void> normalise(added_token& token) const {
-    if (!token.normalized || !parts_.nfc) return {};
-    auto normal = normalise_nfc(token.content);
-    if (!normal) return refuse(normal.error().text);
-    token.content = std::move(normal->text);
+  static result<void> normalise(added_token& token, const normalizer& normal) {
+    if (utf8_valid_prefix(token.content) != token.content.size())
+      return refuse("token " + std::to_string(token.id) + " is not valid UTF-8");
+    traced_text text(token.content, 0);
+    if (auto ok = normal.apply(text); !ok) return refuse(ok.error().text);
+    if (text.text().empty())
+      return refuse("added token " + shown(token.content) + " is nothing after normalisation");
+    token.content = text.text();
     return {};
   }
 
@@ -104,8 +112,7 @@ class builder {
 
   result<bpe::options> merge_rules() const {
     bpe::options out;
-    for (unsigned byte = 0; byte < 256; ++byte)
-      out.byte_ids[byte] = find(byte_symbol(static_cast<unsigned char>(byte))).value_or(-1);
+    if (auto ok = enter_symbols(out); !ok) return std::move(ok).error();
     out.merges.reserve(parts_.merges.size());
     for (auto& [left, right] : parts_.merges) {
       auto a = find(left);
@@ -114,7 +121,7 @@ class builder {
       if (!a || !b || !joined)
         return refuse("merge of " + shown(left) + " and " + shown(right) +
                       " uses a token outside the vocabulary");
-      out.merges.push_back({*a, *b, *joined});
+      out.merges.push_back({*a, *b, *joined, static_cast<std::uint32_t>(out.merges.size())});
     }
     if (parts_.unknown_token) {
       out.unknown = find(*parts_.unknown_token);
@@ -124,8 +131,31 @@ class builder {
     out.fuse_unknown = parts_.fuse_unknown;
     if (!parts_.ignore_merges) return out;
     for (auto& [text, id] : parts_.tokens)
-      if (auto bytes = bytes_of_symbols(text)) out.whole_pieces.emplace(*std::move(bytes), id);
+      if (auto bytes = parts_.byte_level ? bytes_of_symbols(text) : text)
+        out.whole_pieces.emplace(*std::move(bytes), id);
     return out;
+  }
+
+  // What pieces are made of before merges.
+  result<void> enter_symbols(bpe::options& out) const {
+    for (unsigned i = 0; i < 256; ++i) {
+      auto byte = static_cast<unsigned char>(i);
+      if (parts_.byte_level)
+        out.byte_ids[i] = find(byte_symbol(byte)).value_or(-1);
+      else if (parts_.byte_fallback)
+        out.byte_ids[i] = find(byte_token(byte)).value_or(-1);
+    }
+    if (parts_.byte_level) {
+      auto& ids = out.byte_ids;
+      if (parts_.byte_fallback && std::find(ids.begin(), ids.end(), -1) != ids.end())
+        return refuse(
+            "byte_fallback needs a vocabulary of characters, this one is byte-level and lacks bytes");
+      return {};
+    }
+    out.characters.emplace();
+    for (auto& [text, id] : parts_.tokens)
+      if (!text.empty() && utf8_length(text) == text.size()) out.characters->emplace(utf8_decode(text), id);
+    return {};
   }
 
   std::optional<token_id> find(std::string_view text) const {

@@ -9,22 +9,27 @@
 #include "core/error.hpp"
 #include "core/ids.hpp"
 #include "text/added_tokens.hpp"
+#include "text/normalizer.hpp"
 #include "text/post_processor.hpp"
 #include "text/pre_tokenizer.hpp"
+#include "text/token_decoder.hpp"
 #include "text/tokenizer.hpp"
 
 namespace lorica {
 
 /// What a tokenizer file says, before its parts are checked against each other. Loaders fill it.
 struct tokenizer_parts {
-  std::vector<std::pair<std::string, token_id>> tokens;     ///< the model's vocabulary, in the byte alphabet
+  std::vector<std::pair<std::string, token_id>> tokens;     ///< the model's vocabulary
   std::vector<std::pair<std::string, std::string>> merges;  ///< in order of rank
+  bool byte_level = false;                                  ///< the texts of tokens are in the byte alphabet
+  bool byte_fallback = false;                               ///< characters without a token become `<0xXX>`
   bool ignore_merges = false;
   bool fuse_unknown = false;
   std::optional<std::string> unknown_token;
   std::vector<added_token> added;
-  bool nfc = false;
-  pre_tokenizer::options pre;
+  std::vector<normalizer::step> normal;
+  std::vector<pre_tokenizer::rule> pre;
+  token_decoder::options decoder;
   post_processor post;
   std::vector<token_id> eos;
 };

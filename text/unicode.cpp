@@ -6,9 +6,8 @@
 #include <unicode/uchar.h>
 #include <unicode/uniset.h>
 
-#include <algorithm>
-
 #include "core/checked.hpp"
+#include "core/utf8.hpp"
 
 namespace lorica {
 
@@ -16,30 +15,26 @@ bool is_white_space(char32_t c) {
   return u_isUWhiteSpace(static_cast<UChar32>(c));
 }
 
+std::size_t white_space_end(std::string_view text, std::size_t at) {
+  while (at < text.size() && is_white_space(utf8_decode(text.substr(at))))
+    at += utf8_length(text.substr(at, 4));
+  return at;
+}
+
+std::size_t white_space_begin(std::string_view text, std::size_t end, std::size_t floor) {
+  while (end > floor) {
+    auto last = utf8_last(text.substr(0, end));
+    if (!is_white_space(utf8_decode(text.substr(last)))) break;
+    end = last;
+  }
+  return end;
+}
+
 bool is_word_character(char32_t c) {
   auto point = static_cast<UChar32>(c);
   constexpr std::uint32_t categories = U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK;
   return (U_GET_GC_MASK(point) & categories) != 0 || u_hasBinaryProperty(point, UCHAR_ALPHABETIC) ||
          u_hasBinaryProperty(point, UCHAR_JOIN_CONTROL);
-}
-
-std::pair<std::size_t, std::size_t> normalised_text::origin(std::size_t begin, std::size_t end) const {
-  // The last change that begins at or before `at`, as an iterator one past it.
-  auto after = [&](std::size_t at) {
-    return std::upper_bound(changes.begin(), changes.end(), at,
-                            [](std::size_t where, const change& c) { return where < c.begin; });
-  };
-  std::pair<std::size_t, std::size_t> out{begin, end};
-  if (auto next = after(begin); next != changes.begin()) {
-    auto& c = *std::prev(next);
-    out.first = begin < c.end ? c.old_begin : c.old_end + (begin - c.end);
-  }
-  if (end == begin) return {out.first, out.first};
-  if (auto next = after(end - 1); next != changes.begin()) {
-    auto& c = *std::prev(next);
-    out.second = end <= c.end ? c.old_end : c.old_end + (end - c.end);
-  }
-  return out;
 }
 
 namespace {
@@ -56,25 +51,34 @@ const icu::UnicodeSet& normalised_characters() {
   return set;
 }
 
+const icu::Normalizer2* instance(unicode_form form, UErrorCode& status) {
+  switch (form) {
+    case unicode_form::nfc: return icu::Normalizer2::getNFCInstance(status);
+    case unicode_form::nfd: return icu::Normalizer2::getNFDInstance(status);
+    case unicode_form::nfkc: return icu::Normalizer2::getNFKCInstance(status);
+    default: return icu::Normalizer2::getNFKDInstance(status);
+  }
+}
+
 }  // namespace
 
-result<normalised_text> normalise_nfc(std::string_view text) {
+result<edited_text> normalised(std::string_view text, unicode_form form) {
   auto length = checked_cast<std::int32_t>(text.size());
   if (!length) return fail(errc::invalid, "text of 2 GiB or more cannot be normalised");
   UErrorCode status = U_ZERO_ERROR;
-  auto every = icu::Normalizer2::getNFCInstance(status);
+  auto every = instance(form, status);
   if (U_FAILURE(status) || normalised_characters().isEmpty())
     return fail(errc::internal, "tables for Unicode normalisation are missing");
-  icu::FilteredNormalizer2 nfc(*every, normalised_characters());
-  normalised_text out;
+  icu::FilteredNormalizer2 normal(*every, normalised_characters());
+  edited_text out;
   icu::StringPiece source(text.data(), *length);
-  if (nfc.isNormalizedUTF8(source, status) && U_SUCCESS(status)) {
+  if (normal.isNormalizedUTF8(source, status) && U_SUCCESS(status)) {
     out.text = std::string(text);
     return out;
   }
   icu::StringByteSink<std::string> sink(&out.text, *length);
   icu::Edits edits;
-  nfc.normalizeUTF8(0, source, sink, &edits, status);
+  normal.normalizeUTF8(0, source, sink, &edits, status);
   if (U_FAILURE(status)) return fail(errc::internal, "Unicode normalisation failed");
   auto change = edits.getFineChangesIterator();
   while (change.next(status)) {
@@ -84,6 +88,27 @@ result<normalised_text> normalise_nfc(std::string_view text) {
                            old_begin + static_cast<std::size_t>(change.oldLength())});
   }
   return out;
+}
+
+edited_text lower_case(std::string_view text) {
+  constexpr char32_t dotted_i = 0x130;  // the only one whose lower case is two characters
+  text_editor out(text);
+  for (std::size_t at = 0; at < text.size();) {
+    auto length = utf8_length(text.substr(at, 4));
+    auto c = utf8_decode(text.substr(at));
+    auto lower = static_cast<char32_t>(u_tolower(static_cast<UChar32>(c)));
+    std::string replacement;
+    if (c == dotted_i)
+      replacement = "i\u0307";
+    else if (lower != c)
+      utf8_append(replacement, lower);
+    if (!replacement.empty()) {
+      out.keep(at);
+      out.replace(at + length, replacement, length);
+    }
+    at += length;
+  }
+  return out.take();
 }
 
 }  // namespace lorica

@@ -1,38 +1,34 @@
 #pragma once
 
 #include <cstddef>
-#include <string>
+#include <cstdint>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "core/error.hpp"
+#include "text/traced_text.hpp"
 
 namespace lorica {
 
 /// Property White_Space.
 bool is_white_space(char32_t c);
 
+/// The end of the white space that begins at `at` of valid UTF-8; `at` where there is none.
+std::size_t white_space_end(std::string_view text, std::size_t at);
+
+/// The begin of the white space that ends at `end` of valid UTF-8, not below `floor`; `end` where there is
+/// none.
+std::size_t white_space_begin(std::string_view text, std::size_t end, std::size_t floor);
+
 /// What `\w` means in Unicode: Alphabetic, marks, decimal digits, connector punctuation, join controls.
 bool is_word_character(char32_t c);
 
-/// A text after normalisation, with the way back to the text it was made from. Offsets are bytes.
-struct normalised_text {
-  /// A stretch that differs; between two of them the texts are equal.
-  struct change {
-    std::size_t begin = 0, end = 0;          ///< in `text`
-    std::size_t old_begin = 0, old_end = 0;  ///< in the text before
-  };
+/// Normalisation forms: canonical or compatible, composed or decomposed.
+enum class unicode_form : std::uint8_t { nfc, nfd, nfkc, nfkd };
 
-  std::string text;
-  std::vector<change> changes;  ///< ascending; empty when nothing changed
+/// Valid UTF-8 below 2 GiB in a form, for the characters that Unicode 9 has.
+result<edited_text> normalised(std::string_view text, unicode_form form);
 
-  /// The piece of the old text that [begin, end) of the new one came from. Changes are taken whole: a
-  /// composed character covers all characters it was composed from.
-  std::pair<std::size_t, std::size_t> origin(std::size_t begin, std::size_t end) const;
-};
-
-/// Canonical composition (NFC) of valid UTF-8 below 2 GiB, of the characters that Unicode 9 has.
-result<normalised_text> normalise_nfc(std::string_view text);
+/// Each character's full lower case, without regard to those around it.
+edited_text lower_case(std::string_view text);
 
 }  // namespace lorica

@@ -1,7 +1,6 @@
 #include "text/vocabulary.hpp"
 
 #include "core/utf8.hpp"
-#include "text/byte_alphabet.hpp"
 #include "text/unicode.hpp"
 
 namespace lorica {
@@ -20,36 +19,43 @@ vocabulary::margins vocabulary::spaces_of(std::string_view text) noexcept {
   vocabulary::margins out;
   for (auto rest = text; !rest.empty() && is_space(rest); rest.remove_prefix(utf8_length(rest)))
     ++out.leading;
-  auto end = text.size();
-  while (end > 0) {
-    auto begin = end - 1;
-    while (begin > 0 && utf8_is_tail(text[begin]))
-      --begin;
-    if (!is_space(text.substr(begin, end - begin))) break;
+  for (auto rest = text; !rest.empty(); rest.remove_suffix(rest.size() - utf8_last(rest))) {
+    if (!is_space(rest.substr(utf8_last(rest)))) break;
     ++out.trailing;
-    end = begin;
   }
   return out;
 }
 
-result<void> vocabulary::add(token_id id, std::string_view text) {
-  auto name = "token " + std::to_string(id);
+result<void> vocabulary::add(token_id id, std::string_view text, const token_decoder& decoder) {
+  if (holds(id)) return fail(errc::bad_model, "token " + std::to_string(id) + " is defined twice");
+  return replace(id, text, decoder);
+}
+
+result<void> vocabulary::replace(token_id id, std::string_view text, const token_decoder& decoder) {
+  auto refuse = [&](std::string_view what) {
+    return fail(errc::bad_model, "token " + std::to_string(id) + " " + std::string(what));
+  };
   if (id < 0 || id >= id_limit)
-    return fail(errc::bad_model,
-                name + " is out of range, ids run from 0 to " + std::to_string(id_limit - 1));
-  if (text.size() > text_limit) return fail(errc::bad_model, name + " is longer than 65535 bytes");
-  if (utf8_valid_prefix(text) != text.size()) return fail(errc::bad_model, name + " is not valid UTF-8");
+    return refuse("is out of range, ids run from 0 to " + std::to_string(id_limit - 1));
+  if (text.size() > text_limit) return refuse("is longer than 65535 bytes");
+  if (utf8_valid_prefix(text) != text.size()) return refuse("is not valid UTF-8");
+  auto meaning = decoder.decode(text);
+  if (!meaning) return refuse("cannot be decoded: " + meaning.error().text);
+  auto& [bytes, first] = *meaning;
+  if (bytes.size() > text_limit || first.size() > text_limit)
+    return refuse("decodes to more than 65535 bytes");
   auto index = static_cast<std::size_t>(id);
   if (index >= entries_.size()) entries_.resize(index + 1);
   auto& slot = entries_[index];
-  if (slot.used) return fail(errc::bad_model, name + " is defined twice");
-  auto bytes = bytes_of_symbols(text).value_or(std::string(text));
-  slot = {.begin = arena_.size(),
-          .length = static_cast<std::uint16_t>(bytes.size()),
-          .spaces = spaces_of(text),
-          .used = true,
-          .special = false};
+  slot.begin = arena_.size();
+  slot.length = static_cast<std::uint16_t>(bytes.size());
+  slot.spaces = spaces_of(text);
+  slot.used = true;
   arena_ += bytes;
+  bool inside = bytes.ends_with(first);
+  slot.first_begin = arena_.size() - (inside ? first.size() : 0);
+  slot.first_length = static_cast<std::uint16_t>(first.size());
+  if (!inside) arena_ += first;
   return {};
 }
 
@@ -65,6 +71,11 @@ void vocabulary::mark_special(token_id id) {
 std::string_view vocabulary::bytes(token_id id) const noexcept {
   auto e = find(id);
   return e ? std::string_view(arena_).substr(e->begin, e->length) : std::string_view{};
+}
+
+std::string_view vocabulary::first_bytes(token_id id) const noexcept {
+  auto e = find(id);
+  return e ? std::string_view(arena_).substr(e->first_begin, e->first_length) : std::string_view{};
 }
 
 bool vocabulary::special(token_id id) const noexcept {

@@ -7,26 +7,33 @@
 
 #include "core/error.hpp"
 #include "core/ids.hpp"
+#include "text/token_decoder.hpp"
 
 namespace lorica {
 
-/// Ids to bytes of a byte-level vocabulary, added tokens included. Filled by one loader, then immutable.
+/// Ids to bytes, added tokens included. Filled by one loader, then immutable.
 class vocabulary {
  public:
   /// Ids from here on are refused: an id decides how much memory its table takes.
   static constexpr token_id id_limit = 1 << 22;
 
-  /// Longest token text in bytes.
+  /// Longest token in bytes, as text in the file and decoded.
   static constexpr std::size_t text_limit = 65535;
 
-  /// Enters a token by its text in the file. Characters of the byte alphabet stand for bytes, any other text
-  /// for itself. `errc::bad_model` when the id is out of range or taken.
-  result<void> add(token_id id, std::string_view text);
+  /// Enters a token by its text in the file. `errc::bad_model` when the id is out of range or taken, or the
+  /// text is too long or no UTF-8.
+  result<void> add(token_id id, std::string_view text, const token_decoder& decoder);
+
+  /// As `add`, in place of what the id stood for.
+  result<void> replace(token_id id, std::string_view text, const token_decoder& decoder);
 
   void mark_special(token_id id);
 
   /// Bytes the token decodes to; empty for ids outside the vocabulary. Valid until the next `add`.
   std::string_view bytes(token_id id) const noexcept;
+
+  /// Those of the token that begins a text.
+  std::string_view first_bytes(token_id id) const noexcept;
 
   bool special(token_id id) const noexcept;
   bool holds(token_id id) const noexcept;
@@ -49,8 +56,10 @@ class vocabulary {
 
  private:
   struct entry {
-    std::size_t begin = 0;
+    std::size_t begin = 0;        // in the arena
+    std::size_t first_begin = 0;  // of `first_bytes`
     std::uint16_t length = 0;
+    std::uint16_t first_length = 0;
     margins spaces;
     bool used = false;
     bool special = false;

@@ -7,7 +7,9 @@
 
 FAMILY.tokenizer.json   the tokenizer as the library saves it
 FAMILY.golden.json      {encodings: [ids, offsets, ids with specials, offsets with specials], decodings: [ids, text,
-                        text without specials]}; encodings follow texts.json, then the family's own `texts`
+                        text without specials]}; encodings follow texts.json, then the family's own `texts`. `broken`,
+                        where byte tokens exist: [ids, text] with runs of byte tokens that are no UTF-8; of those the
+                        text is Python's own, which puts U+FFFD for maximal subparts as Unicode advises
 texts.json              the strings; splits.json: pre-tokenizers alone, [config, text, offsets of pieces]
 """
 import argparse
@@ -184,6 +186,141 @@ def no_name():
     return edited(t, merges_as_lines)
 
 
+SPACE = "▁"
+BYTES = [f"<0x{b:02X}>" for b in range(256)]
+
+
+def characters(rng, size, specials, alphabet=130, with_bytes=True):
+    """A vocabulary of characters as SentencePiece makes them: specials, bytes, characters, merges with a space in
+    front."""
+    pieces = specials + (BYTES if with_bytes else [])
+    t = Tokenizer(models.BPE())
+    t.pre_tokenizer = pre_tokenizers.Metaspace()
+    t.train_from_iterator(corpus(rng), trainers.BpeTrainer(vocab_size=size, show_progress=False, special_tokens=pieces,
+                                                            limit_alphabet=alphabet, initial_alphabet=[SPACE, "\n"]))
+    return json.loads(t.to_str())
+
+
+def described(tree, specials, **parts):
+    """`tree` with other parts and no added tokens but `specials`."""
+    keep = [dict(id=tree["model"]["vocab"][s], content=s, single_word=False, lstrip=False, rstrip=False, normalized=False,
+                 special=True) for s in specials]
+    vocab = tree["model"]["vocab"]
+    runs = [SPACE * n for n in (2, 3, 4, 8)]
+    for left, right in zip([SPACE, SPACE, SPACE * 2, SPACE * 4], [SPACE, SPACE * 2, SPACE * 2, SPACE * 4]):
+        vocab.setdefault(left + right, len(vocab))
+        tree["model"]["merges"].append([left, right])
+    assert all(r in vocab for r in runs)
+    tree["model"].update(unk_token="<unk>", fuse_unk=True, byte_fallback="<0x00>" in vocab)
+    tree.update(added_tokens=keep, pre_tokenizer=None, **parts)
+    return tree
+
+
+def add(tree, content, **flags):
+    vocab = tree["model"]["vocab"]
+    top = max(max(vocab.values()), max(t["id"] for t in tree["added_tokens"]))
+    tree["added_tokens"].append(dict(id=vocab.get(content, top + 1), content=content, single_word=False, lstrip=False,
+                                     rstrip=False, normalized=False, special=False) | flags)
+    tree["added_tokens"].sort(key=lambda t: t["id"])
+
+
+def loaded(tree):
+    text = json.dumps(tree, ensure_ascii=False, separators=(",", ":"))
+    return text, Tokenizer.from_str(text)
+
+
+def before(tree, token):
+    return {"type": "TemplateProcessing",
+            "single": [{"SpecialToken": {"id": token, "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+            "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+            "special_tokens": {token: {"id": token, "ids": [tree["model"]["vocab"][token]], "tokens": [token]}}}
+
+
+SPACES_TO_SYMBOLS = {"type": "Replace", "pattern": {"String": " "}, "content": SPACE}
+PREPEND_AND_REPLACE = {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": SPACE}, SPACES_TO_SYMBOLS]}
+TO_TEXT = [{"type": "Replace", "pattern": {"String": SPACE}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"}]
+TO_TEXT_STRIPPED = {"type": "Sequence", "decoders": TO_TEXT + [{"type": "Strip", "content": " ", "start": 1, "stop": 0}]}
+
+
+def llama2():
+    specials = ["<unk>", "<s>", "</s>"]
+    tree = characters(random.Random(8), 700, specials)
+    described(tree, specials, normalizer=PREPEND_AND_REPLACE, post_processor=before(tree, "<s>"),
+              decoder=TO_TEXT_STRIPPED)
+    merges_as_lines(tree)
+    return loaded(tree)
+
+
+def mistral():
+    specials = ["<unk>", "<s>", "</s>", "[INST]", "[/INST]"]
+    tree = characters(random.Random(9), 700, specials)
+    described(tree, specials, post_processor=before(tree, "<s>"), decoder=TO_TEXT_STRIPPED)
+    tree["pre_tokenizer"] = {"type": "Metaspace", "replacement": SPACE, "prepend_scheme": "first", "split": False}
+    return loaded(tree)
+
+
+def gemma():
+    specials = ["<pad>", "<eos>", "<bos>", "<unk>"]
+    tree = characters(random.Random(10), 700, specials)
+    described(tree, specials, normalizer=SPACES_TO_SYMBOLS, post_processor=before(tree, "<bos>"),
+              decoder={"type": "Sequence", "decoders": TO_TEXT})
+    tree["pre_tokenizer"] = {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": False}
+    add(tree, "<start_of_turn>", special=True)
+    add(tree, "<end_of_turn>", special=True)
+    for run in ["\n\n", "\n\n\n", "\t\t", SPACE * 2, SPACE * 3, "<table>"]:
+        add(tree, run)
+    return loaded(tree)
+
+
+def phi3():
+    specials = ["<unk>", "<s>", "</s>"]
+    tree = characters(random.Random(11), 700, specials)
+    described(tree, specials, normalizer=PREPEND_AND_REPLACE, post_processor=before(tree, "<s>"),
+              decoder=TO_TEXT_STRIPPED)
+    tree["added_tokens"][2].update(rstrip=True, special=False)
+    add(tree, "<|endoftext|>", special=True)
+    for role in ["<|assistant|>", "<|system|>", "<|end|>", "<|user|>"]:
+        add(tree, role, special=True, rstrip=True)
+    merges_as_lines(tree)
+    return loaded(tree)
+
+
+def nfkc():
+    """Composed and compatible forms, pieces by words, no bytes: unknown characters are one token per run."""
+    tree = characters(random.Random(12), 600, ["<unk>", "<s>"], alphabet=90, with_bytes=False)
+    described(tree, ["<unk>", "<s>"], normalizer={"type": "NFKC"}, post_processor=None,
+              decoder={"type": "Metaspace", "replacement": SPACE, "add_prefix_space": True})
+    tree["pre_tokenizer"] = {"type": "Metaspace", "replacement": SPACE, "add_prefix_space": True, "str_rep": SPACE}
+    return loaded(tree)
+
+
+def odd_characters():
+    specials = ["<unk>"]
+    tree = characters(random.Random(13), 500, specials, alphabet=100)
+    described(tree, specials, post_processor=None, normalizer={"type": "Sequence", "normalizers": [
+        {"type": "Strip", "strip_left": True, "strip_right": False}, {"type": "NFD"}, {"type": "Lowercase"},
+        {"type": "Replace", "pattern": {"Regex": "[‘’]|''"}, "content": "'"}, {"type": "Prepend", "prepend": SPACE},
+        {"type": "Replace", "pattern": {"Regex": "\\s"}, "content": SPACE}]},
+              decoder={"type": "Sequence", "decoders": [
+                  {"type": "Replace", "pattern": {"Regex": SPACE + "+"}, "content": " "},
+                  {"type": "Strip", "content": "-", "start": 2, "stop": 0}, {"type": "ByteFallback"}]})
+    tree["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [
+        {"type": "Digits", "individual_digits": True},
+        {"type": "Split", "pattern": {"String": SPACE}, "behavior": "MergedWithNext", "invert": False},
+        {"type": "Metaspace", "replacement": "_", "prepend_scheme": "never", "split": True}]}
+    tree["model"].update(fuse_unk=False, ignore_merges=True)
+    add(tree, "<mask>", lstrip=True, special=True)
+    add(tree, "<right>", rstrip=True)
+    add(tree, "<both>", lstrip=True, rstrip=True, normalized=True)
+    add(tree, "word", single_word=True, normalized=True)
+    add(tree, "Café", normalized=True)
+    add(tree, "aa")
+    add(tree, "aaa", normalized=True)
+    add(tree, "two words", normalized=True)
+    add(tree, "\n\n", lstrip=True)
+    return loaded(tree)
+
+
 def odd():
     t = trained(random.Random(6), 600, ["<unk>"], byte_level(), normalizers.Sequence([normalizers.NFC()]))
     t.post_processor = processors.ByteLevel(trim_offsets=True, add_prefix_space=False)
@@ -208,6 +345,11 @@ ODD_TEXTS = ["a <mask> b", "a   <mask>", "<mask><mask>", "x<right>   y", "x <rig
 
 # Marks younger than the Unicode version the library normalises with: it does not reorder them.
 YOUNG_MARKS = ["a\u0364\u0d3c", "\u3099\U0001d540\u0364\u0d3cE", "e\u07fd\u0301", "e\u0301\u1ac5\u0323", "o\u1dfa\u0302\u0323"]
+
+
+CHARACTER_TEXTS = ["▁", "▁▁a", "a▁b", " ▁ ", "_ _", "<0x41>", "<0x0A>x", "<|user|>\nhi<|end|>\n<|assistant|>\n", "</s>  x", "<|end|> \u3000",
+                   "[INST] x [/INST] y</s>", "<start_of_turn>user\nhi<end_of_turn>\n", "\n\n\n\n\n", "a\n\n \n\nb", "\t\t\tx", "<table>",
+                   "x <unk> y", "\u2581\u2581\u2581\u2581\u2581", "     x", "a          b", " \n ", "ｆｕｌｌ ｗｉｄｔｈ", "①②③", "ﬃ ǆ"]
 
 
 def default_model(path):
@@ -238,18 +380,53 @@ def encodings(t, strings):
 
 def decodings(t, rng):
     out = []
-    ids = sorted(t.get_vocab(with_added_tokens=True).values())
+    single_bytes = bytes_of(t)
+    ids = sorted(i for i in t.get_vocab(with_added_tokens=True).values() if i not in single_bytes)
     top = sorted(t.get_added_tokens_decoder())
     single = [i for i in ids if len(t.id_to_token(i)) == 1]
+    ids_of = {b: i for i, b in single_bytes.items()}
+
+    def unit():
+        if ids_of and rng.random() < 0.3:
+            return [ids_of[b] for b in rng.choice(["\n", " ", "é", "日", "😀", "\u0301", SPACE]).encode()]
+        return [rng.choice(rng.choice([ids, single, single, top]))]
+
     for _ in range(200):
-        row = [rng.choice(rng.choice([ids, single, single, top])) for _ in range(rng.randint(0, 24))]
+        row = [i for _ in range(rng.randint(0, 24)) for i in unit()]
         out.append([row, t.decode(row, skip_special_tokens=False), t.decode(row, skip_special_tokens=True)])
+    return out
+
+
+def bytes_of(t):
+    """Byte of each byte token."""
+    if "ByteFallback" not in t.decoder.__getstate__().decode():
+        return {}
+    return {t.token_to_id(token): b for b, token in enumerate(BYTES)}
+
+
+def broken(t, rng):
+    """Runs of byte tokens that are no UTF-8. The library gives up the whole run then, so the text is Python's."""
+    single_bytes = bytes_of(t)
+    if not single_bytes:
+        return []
+    ids_of = {b: i for i, b in single_bytes.items()}
+    first = t.token_to_id("a")
+    others = [i for i in t.get_vocab().values() if i not in single_bytes]
+    leads = [0x41, 0x80, 0xbf, 0xc2, 0xe0, 0xe2, 0xed, 0xef, 0xf0, 0xf1, 0xf4, 0xff, 0x90, 0xa0, 0x9f]
+    out = []
+    for _ in range(100):
+        row = [first] + [ids_of[rng.choice(leads)] if rng.random() < 0.8 else rng.choice(others)
+                         for _ in range(rng.randint(1, 16))]
+        parts = [bytes([single_bytes[i]]) if i in single_bytes
+                 else t.decode([first, i], skip_special_tokens=False)[1:].encode() for i in row[1:]]
+        out.append([row, "a" + b"".join(parts).decode(errors="replace")])
     return out
 
 
 def splits():
     rows = []
-    samples = ["", "a", "a-b--c-", "-a--", "--", "one two  three", "x1y22z333", "a\nb\r\n", "αβγ-δ", "e\u0301-e", "²½-٣"]
+    samples = ["", "a", "a-b--c-", "-a--", "--", "one two  three", "x1y22z333", "a\nb\r\n", "αβγ-δ", "e\u0301-e", "²½-٣",
+               " ", "   a  b ", "_ a_b", SPACE + "a" + SPACE * 2, "a\u00a0b\u3000 c", "\u0085\u2028x"]
     for behaviour in ["isolated", "removed", "merged_with_previous", "merged_with_next", "contiguous"]:
         for pattern in ["-", Regex(r"\d+"), Regex(r"\s"), Regex(r"(?=[a-z])"), Regex(r"\w+|$"), Regex(r"^.|[^\w\s]++")]:
             for invert in (False, True):
@@ -257,6 +434,10 @@ def splits():
                     continue
                 rows.append(pre_tokenizers.Split(pattern, behaviour, invert=invert))
     rows += [pre_tokenizers.Digits(individual_digits=b) for b in (False, True)]
+    rows += [pre_tokenizers.Metaspace(replacement=r, prepend_scheme=scheme, split=split)
+             for r in (SPACE, "_") for scheme in ("always", "first", "never") for split in (False, True)]
+    rows += [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Sequence([
+        pre_tokenizers.Split("-", "isolated"), pre_tokenizers.Metaspace(prepend_scheme="first")])]
     out = []
     for pre in rows:
         config = json.loads(pre.__getstate__())
@@ -279,13 +460,18 @@ def main():
     shared = texts(random.Random(20), specials)
     write("texts.json", shared)
     families = {"gpt2": gpt2, "prefix_space": prefix_space, "llama3": llama3, "qwen2": qwen2, "smollm2": smollm2,
-                "odd": odd, "no_name": no_name}
+                "odd": odd, "no_name": no_name, "llama2": llama2, "mistral": mistral, "gemma": gemma, "phi3": phi3,
+                "nfkc": nfkc, "odd_characters": odd_characters}
     for seed, (name, make) in enumerate(families.items()):
-        own = {"odd": ODD_TEXTS, "qwen2": YOUNG_MARKS}.get(name, [])
+        own = {"odd": ODD_TEXTS, "qwen2": YOUNG_MARKS, "odd_characters": ODD_TEXTS, "nfkc": YOUNG_MARKS + CHARACTER_TEXTS}
+        own |= dict.fromkeys(["llama2", "mistral", "gemma", "phi3"], CHARACTER_TEXTS)
+        own = own.get(name, [])
         text, t = make()
         write(f"{name}.tokenizer.json", text)
-        write(f"{name}.golden.json", {"texts": own, "encodings": encodings(t, shared + own),
-                                      "decodings": decodings(t, random.Random(100 + seed))})
+        golden = {"texts": own, "encodings": encodings(t, shared + own), "decodings": decodings(t, random.Random(100 + seed))}
+        if runs := broken(t, random.Random(300 + seed)):
+            golden["broken"] = runs
+        write(f"{name}.golden.json", golden)
     write("splits.json", splits())
     if model:
         t = default_model(model)

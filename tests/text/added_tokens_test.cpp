@@ -41,6 +41,17 @@ TEST_CASE("white space goes to the token that strips it, once") {
   CHECK(cut(matcher, "a\xe1\xa0\x8e<l>") == list{"a\xe1\xa0\x8e", "1:<l>"});  // U+180E is no white space
 }
 
+TEST_CASE("a token of white space is found again in what another one swallowed, unless it strips as well") {
+  auto matcher = [](bool lstrip, bool rstrip) {
+    return added_token_matcher({{.id = 1, .content = "<r>", .rstrip = true},
+                                {.id = 2, .content = "\n\n", .lstrip = lstrip, .rstrip = rstrip}});
+  };
+  CHECK(cut(matcher(false, false), "<r>\n\n b") == list{"1:<r>\n\n ", "2:\n\n", " b"});
+  CHECK(cut(matcher(false, true), "\n\n\n\n") == list{"2:\n\n\n\n", "2:\n\n"});
+  CHECK(cut(matcher(true, true), "<r>\n\n b") == list{"1:<r>\n\n ", "b"});
+  CHECK(cut(matcher(true, true), "\n\n\n\n") == list{"2:\n\n\n\n"});
+}
+
 TEST_CASE("a single-word token matches between non-word characters only") {
   added_token_matcher matcher({{.id = 1, .content = "tok", .single_word = true}, {.id = 2, .content = "ok"}});
   CHECK(cut(matcher, "tok") == list{"1:tok"});

@@ -26,7 +26,7 @@ bpe::options random_merges(std::mt19937& random, std::size_t count) {
     if (std::find(pairs.begin(), pairs.end(), std::pair{left, right}) != pairs.end()) continue;
     pairs.emplace_back(left, right);
     auto joined = static_cast<token_id>(1000 + out.merges.size());
-    out.merges.push_back({left, right, joined});
+    out.merges.push_back({left, right, joined, static_cast<std::uint32_t>(out.merges.size())});
     known.push_back(joined);
   }
   return out;
@@ -87,7 +87,7 @@ TEST_CASE("a piece of a quarter million characters merges without quadratic time
   auto options = bytes_only();
   for (int level = 0; level < 12; ++level) {
     auto part = level == 0 ? 'a' : 1000 + level - 1;
-    options.merges.push_back({part, part, 1000 + level});
+    options.merges.push_back({part, part, 1000 + level, static_cast<std::uint32_t>(level)});
   }
   bpe model(std::move(options));
   bpe_run run(model);
@@ -111,9 +111,34 @@ TEST_CASE("bytes without a token vanish, or are the unknown token, alone or fuse
   CHECK(encode(options) == std::vector<token_id>{'a', 7, 'b'});
 }
 
+TEST_CASE("characters without a token become bytes, or are unknown where a byte is missing") {
+  bpe::options options;
+  options.characters = {{U'a', 1}, {U'\u00e9', 2}, {U'\u65e5', 3}};
+  options.unknown = 9;
+  auto encode = [&](std::string_view text) {
+    bpe model(options);
+    bpe_run run(model);
+    auto tokens = run(text);
+    CHECK((tokens.empty() || tokens.back().end == text.size()));
+    return ids(tokens);
+  };
+  CHECK(encode("a\u00e9\u65e5") == std::vector<token_id>{1, 2, 3});
+  CHECK(encode("\u00e8\u00e8a") == std::vector<token_id>{9, 9, 1});
+  options.fuse_unknown = true;
+  CHECK(encode("\u00e8\u00e8a") == std::vector<token_id>{9, 1});
+  options.byte_ids[0xc3] = 20;
+  CHECK(encode("a\u00e8") == std::vector<token_id>{1, 9});
+  options.byte_ids[0xa8] = 21;
+  CHECK(encode("a\u00e8") == std::vector<token_id>{1, 20, 21});
+  // The reference lets whole byte sequences pass an unknown character that waits for more of its kind.
+  CHECK(encode("\u00e0\u00e8a") == std::vector<token_id>{20, 21, 9, 1});
+  options.merges.push_back({20, 21, 30, 0});
+  CHECK(encode("a\u00e8a") == std::vector<token_id>{1, 30, 1});
+}
+
 TEST_CASE("whole pieces come before merges") {
   auto options = bytes_only();
-  options.merges.push_back({'a', 'b', 300});
+  options.merges.push_back({'a', 'b', 300, 0});
   options.whole_pieces.emplace("abc", 301);
   bpe model(options);
   bpe_run run(model);

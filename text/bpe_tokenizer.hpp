@@ -5,6 +5,7 @@
 
 #include "text/added_tokens.hpp"
 #include "text/bpe.hpp"
+#include "text/normalizer.hpp"
 #include "text/post_processor.hpp"
 #include "text/pre_tokenizer.hpp"
 #include "text/tokenizer.hpp"
@@ -12,32 +13,32 @@
 
 namespace lorica {
 
-/// Byte-level BPE tokenizer: added tokens, normalizer, pre-tokenizer, merges, post-processor, in this order.
-class byte_level_tokenizer final : public tokenizer {
+/// Tokenizer by pair merges: added tokens, normalizer, added tokens again, pre-tokenizer, merges,
+/// post-processor, in this order.
+class bpe_tokenizer final : public tokenizer {
  public:
   struct parts {
     vocabulary words;
     added_token_matcher raw;         ///< `normalized: false`
     added_token_matcher normalised;  ///< `normalized: true`, contents normalised
-    bool nfc = false;
+    normalizer normal;
     pre_tokenizer pre;
     bpe merges;
     post_processor post;
     std::vector<token_id> eos;
   };
 
-  explicit byte_level_tokenizer(parts p);
+  explicit bpe_tokenizer(parts p);
 
   result<std::vector<token_id>> encode(std::string_view text, bool add_special_tokens) const override;
   result<std::vector<token_span>> encode_spans(std::string_view text, bool add_special_tokens) const override;
   std::string_view bytes(token_id id) const override;
+  std::string_view first_bytes(token_id id) const override;
   bool is_special(token_id id) const override;
   std::uint32_t size() const override;
   const std::vector<token_id>& eos() const override;
 
  private:
-  result<std::vector<placed_token>> place(std::string_view text) const;
-
   parts parts_;
 };
 
