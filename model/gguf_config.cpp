@@ -89,9 +89,6 @@ const gguf_tensor* tensor(const gguf_header& header, std::string_view name) {
 result<const family*> read_family(const gguf_header& header) {
   if (auto type = header.find_string("general.type"); type && *type != "model")
     return refuse_model("GGUF: general.type is \"" + std::string(*type) + "\", not a base model");
-  if (auto parts = header.find_unsigned("split.count"); parts && *parts > 1)
-    return refuse_model("GGUF: the model is split into " + std::to_string(*parts) +
-                        " files; join them first");
   auto name = header.find_string("general.architecture");
   if (!name) return refuse_model("GGUF: general.architecture is missing");
   if (auto found = find_gguf_family(*name)) return found;

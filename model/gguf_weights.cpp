@@ -1,12 +1,10 @@
 #include <cmath>
-#include <filesystem>
 
-#include "files/dequantise.hpp"
-#include "files/gguf.hpp"
 #include "files/read_file.hpp"
 #include "model/config_checks.hpp"
 #include "model/families.hpp"
 #include "model/gguf_config.hpp"
+#include "model/gguf_parts.hpp"
 #include "model/mapped_weights.hpp"
 
 namespace lorica {
@@ -16,13 +14,13 @@ error in_file(const std::string& name, const error& e) {
   return refuse_model(name + ": " + e.text);
 }
 
-tensor_table list_tensors(const gguf_header& header, std::span<const std::byte> file) {
+tensor_table list_tensors(const gguf_parts& parts) {
   tensor_table out;
-  for (auto& t : header.tensors) {
+  for (std::size_t i = 0; i < parts.data.size(); ++i) {
+    auto& t = parts.header.tensors[i];
     // Extents run fastest first; shapes here as in PyTorch.
     std::vector<std::uint64_t> shape(t.extent.rend() - t.dimensions, t.extent.rend());
-    auto bytes = file.subspan(static_cast<std::size_t>(t.offset), static_cast<std::size_t>(t.bytes));
-    out.add(std::string(t.name), {std::move(shape), t.type, bytes});
+    out.add(std::string(t.name), {std::move(shape), t.type, parts.data[i]});
   }
   return out;
 }
@@ -76,15 +74,13 @@ std::vector<float> half_split(const tensor_view& bias, std::uint32_t heads) {
 
 result<std::shared_ptr<const model_weights>> open_gguf_model(const std::string& path) {
   const std::string name(file_name(path));
-  auto file = mapped_file::open(path);
-  if (!file) return file.error();
-  auto header = parse_gguf((*file)->bytes());
-  if (!header) return in_file(name, header.error());
-  auto config = read_gguf_config(*header);
+  auto parts = open_gguf_parts(path);
+  if (!parts) return parts.error();
+  auto config = read_gguf_config(parts->header);
   if (!config) return in_file(name, config.error());
-  if (config->name.empty()) config->name = std::filesystem::path(name).stem().string();
+  if (config->name.empty()) config->name = parts->name;
 
-  auto table = list_tensors(*header, (*file)->bytes());
+  auto table = list_tensors(*parts);
   if (auto rope = take_rope(table, *config, config->rope); !rope) return in_file(name, rope.error());
   auto tensors = assemble_model(std::move(table), gguf_naming(), *config);
   if (!tensors) return in_file(name, tensors.error());
@@ -100,9 +96,8 @@ result<std::shared_ptr<const model_weights>> open_gguf_model(const std::string& 
       rewrite(layer.q_bias, config->heads);
       rewrite(layer.k_bias, config->kv_heads);
     }
-  std::vector<std::shared_ptr<const mapped_file>> files = {*std::move(file)};
   return std::shared_ptr<const model_weights>(std::make_shared<mapped_weights>(
-      *std::move(config), *std::move(tensors), std::move(files), std::move(rewritten)));
+      *std::move(config), *std::move(tensors), std::move(parts->files), std::move(rewritten)));
 }
 
 }  // namespace lorica

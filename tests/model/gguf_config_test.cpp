@@ -97,10 +97,6 @@ TEST_CASE("a GGUF file that is not served, or wrong, is refused by key") {
       {[](auto& f) { f.entries[0].value = gguf_file::text("gpt2"); }, "general.architecture \"gpt2\""},
       {[](auto& f) { f.entries.erase(f.entries.begin()); }, "general.architecture is missing"},
       {[](auto& f) { f.add_text("general.type", "adapter"); }, "general.type is \"adapter\""},
-      {[](auto& f) {
-         f.entries.push_back({"split.count", 2, raw<std::uint16_t>(3)});
-       },
-       "split into 3 files"},
       {[](auto& f) { f.entries.erase(f.entries.begin() + 2); }, "llama.block_count is missing"},
       {[](auto& f) { set(f, "llama.attention.head_count", 0); }, "llama.attention.head_count is not"},
       {[](auto& f) { set(f, "llama.attention.head_count_kv", 3); }, "no multiple of 3"},

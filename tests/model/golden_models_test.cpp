@@ -4,6 +4,7 @@
 #include "model/rope.hpp"
 #include "model/weights.hpp"
 #include "tests/catch.hpp"
+#include "tests/model/same_weights.hpp"
 
 using namespace lorica;
 
@@ -13,32 +14,6 @@ std::shared_ptr<const model_weights> open(const std::string& name) {
   auto model = open_model(std::string(LORICA_TEST_DATA) + "/golden/models/" + name);
   if (!model) FAIL(name << ": " << model.error().text);
   return *model;
-}
-
-std::vector<float> values(const tensor_view& t) {
-  std::vector<float> out(static_cast<std::size_t>(t.rows * t.cols));
-  t.read_rows(0, out);
-  return out;
-}
-
-// Every tensor of a model, in one order.
-std::vector<tensor_view> tensors(const model_weights& model) {
-  std::vector<tensor_view> out = {model.embedding(), model.head(), model.final_norm()};
-  for (auto& l : model.layers())
-    for (auto& t : {l.attn_norm, l.q, l.k, l.v, l.o, l.ffn_norm, l.gate, l.up, l.down, l.q_bias, l.k_bias,
-                    l.v_bias, l.o_bias, l.gate_bias, l.up_bias, l.down_bias})
-      out.push_back(t);
-  return out;
-}
-
-void check_same_weights(const model_weights& a, const model_weights& b) {
-  const auto left = tensors(a);
-  const auto right = tensors(b);
-  REQUIRE(left.size() == right.size());
-  for (std::size_t i = 0; i < left.size(); ++i) {
-    INFO("tensor " << i);
-    CHECK(values(left[i]) == values(right[i]));
-  }
 }
 
 }  // namespace
@@ -69,8 +44,8 @@ TEST_CASE("quantised files are near the weights they were made of") {
   auto exact = open("llama-tied-gqa");
   auto stored = open(name + "/model.gguf");
   CHECK(stored->layers()[1].k.type == type);
-  const auto a = values(exact->layers()[1].k);
-  const auto b = values(stored->layers()[1].k);
+  const auto a = values_of(exact->layers()[1].k);
+  const auto b = values_of(stored->layers()[1].k);
   double error = 0;
   double size = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {

@@ -170,4 +170,17 @@ TEST_CASE("keys of another kind than they should be are refused by name") {
   }
 }
 
+TEST_CASE("the first part of a split model holds its tokenizer") {
+  const std::string golden = std::string(LORICA_TEST_DATA) + "/golden/";
+  auto whole = open_tokenizer(golden + "models/llama-gguf-q4_0/model.gguf");
+  auto part = open_tokenizer(golden + "gguf_split/model-00001-of-00003.gguf");
+  REQUIRE(whole);
+  REQUIRE(part);
+  REQUIRE((*part)->size() == 320);
+  for (token_id id = 0; id < 320; ++id)
+    CHECK((*part)->bytes(id) == (*whole)->bytes(id));
+  CHECK(*(*part)->encode("the thing and its end", false) ==
+        *(*whole)->encode("the thing and its end", false));
+}
+
 }  // namespace lorica
