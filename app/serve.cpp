@@ -20,6 +20,7 @@
 #include "core/metrics.hpp"
 #include "core/server_info.hpp"
 #include "cpu/executor.hpp"
+#include "model/families.hpp"
 #include "model/weights.hpp"
 #include "net/server.hpp"
 #include "text/tokenizer.hpp"
@@ -97,10 +98,16 @@ result<parts> load(const serve_settings& s) {
   p.kv = *plan;
   options.blocks = plan->blocks;
   options.max_positions = plan->max_total_tokens;
+  options.token_ids = p.vocabulary->size();
   auto engine = make_cpu_executor(p.weights, options);
   if (!engine) return std::move(engine).error();
   p.engine = *std::move(engine);
-  log_info("model {}: {} layers, {}", model.name, model.layers, p.engine->description());
+  log_info("model {} ({}): {} layers, {}", model.name, to_string(model.arch), model.layers,
+           p.engine->description());
+  if (model.rope.kind == rope_config::scaling::longrope)
+    log_info("longrope: {} factors, since the longest request has {} tokens and the model was trained for {}",
+             plan->max_total_tokens > model.rope.original_max_positions ? "long" : "short",
+             plan->max_total_tokens, model.rope.original_max_positions);
   return p;
 }
 

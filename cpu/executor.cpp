@@ -27,7 +27,7 @@ constexpr std::uint32_t most_threads = 256;
 class cpu_executor final : public executor {
  public:
   cpu_executor(const model_config& model, const executor_limits& limits, std::string description,
-               std::unique_ptr<thread_team> team, forward layers, cpu_dtype dtype)
+               std::unique_ptr<thread_team> team, forward layers, cpu_dtype dtype, std::uint32_t token_ids)
       : limits_(limits),
         description_(std::move(description)),
         team_(std::move(team)),
@@ -37,7 +37,7 @@ class cpu_executor final : public executor {
         dtype_(dtype),
         plan_(limits, model, team_->members()),
         history_(limits.max_sequences, limits.max_positions),
-        sampler_(team_->members(), model.vocab) {}
+        sampler_(team_->members(), model.vocab, token_ids) {}
 
   const executor_limits& limits() const noexcept override { return limits_; }
   std::string description() const override { return description_; }
@@ -111,6 +111,9 @@ result<void> check(const cpu_options& o, const model_config& m) {
   if (o.max_positions == 0 || o.max_positions > m.max_positions)
     return bad("max_positions: " + std::to_string(o.max_positions) + " is not in [1, " +
                std::to_string(m.max_positions) + "], what the model was made for");
+  if (o.token_ids > m.vocab)
+    return bad("token_ids: " + std::to_string(o.token_ids) + " is above the vocabulary of " +
+               std::to_string(m.vocab));
   if (o.threads > most_threads)
     return bad("threads: " + std::to_string(o.threads) + " is above " + std::to_string(most_threads));
   if (m.head_dim % 2 != 0 || m.head_dim > max_head_dim)
@@ -152,8 +155,9 @@ result<std::unique_ptr<executor>> make_cpu_executor(std::shared_ptr<const model_
   forward layers(std::move(model), *std::move(weights), kernels, options.dtype, options.block_tokens,
                  *std::move(cache), *std::move(memory), limits.max_positions, *team);
   // `m` belongs to the weights, which `layers` holds now.
-  return std::unique_ptr<executor>(std::make_unique<cpu_executor>(
-      m, limits, std::move(description), std::move(team), std::move(layers), options.dtype));
+  return std::unique_ptr<executor>(std::make_unique<cpu_executor>(m, limits, std::move(description),
+                                                                  std::move(team), std::move(layers),
+                                                                  options.dtype, options.token_ids));
 }
 
 }  // namespace lorica

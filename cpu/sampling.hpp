@@ -15,7 +15,9 @@ namespace lorica {
 /// member of the team, which share the rows.
 class step_sampler {
  public:
-  step_sampler(unsigned members, std::uint32_t vocab) : samplers_(members), vocab_(vocab) {}
+  /// `token_ids`: as in `sampling_context`.
+  step_sampler(unsigned members, std::uint32_t vocab, std::uint32_t token_ids)
+      : samplers_(members), vocab_(vocab), token_ids_(token_ids) {}
 
   /// Samples [first + mine.first, first + mine.last) from the logits of rows [mine.first, mine.last), into
   /// `out` at the same places.
@@ -25,6 +27,7 @@ class step_sampler {
  private:
   std::vector<sampler> samplers_;
   std::uint32_t vocab_;
+  std::uint32_t token_ids_;
 };
 
 }  // namespace lorica

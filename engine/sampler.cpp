@@ -75,6 +75,7 @@ token_choice sampler::choose(std::span<const float> logits, const sampling_conte
   // Comparisons with NaN would break the order that sorting needs.
   if (!std::isfinite(total)) return {likeliest(logits), std::numeric_limits<float>::quiet_NaN()};
   auto scaled = penalised(logits, context);
+  if (context.token_ids != 0) scaled = scaled.first(std::min<std::size_t>(context.token_ids, scaled.size()));
   auto& p = context.params;
   auto token = likeliest(scaled);
   if (p.sample) {

@@ -16,6 +16,8 @@ struct sampling_context {
   std::uint32_t prompt_tokens = 0;    ///< how many of them are prompt
   sampling_params params;
   std::uint32_t choice = 0;
+  /// Only lower ids are chosen: rows of the head above the tokenizer's ids mean nothing. 0: all.
+  std::uint32_t token_ids = 0;
 };
 
 /// A token and the natural logarithm of its probability, from the raw logits over the full vocabulary.

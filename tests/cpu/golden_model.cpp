@@ -34,6 +34,7 @@ std::unique_ptr<executor> make(const std::shared_ptr<const model_weights>& weigh
   o.max_sequences = how.max_sequences;
   o.max_rows = how.max_sequences + how.chunk;
   o.max_positions = std::min<std::uint32_t>(weights->config().max_positions, 512);
+  o.token_ids = how.token_ids;
   o.instructions = how.instructions;
   return must(make_cpu_executor(weights, o));
 }

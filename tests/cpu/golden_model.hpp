@@ -38,6 +38,7 @@ struct drive {
   std::uint32_t blocks = 0;  ///< 0: enough for everybody
   std::uint32_t block_tokens = 16;
   std::uint32_t max_sequences = 32;
+  std::uint32_t token_ids = 0;  ///< 0: all of the vocabulary
   std::optional<isa> instructions = {};
 };
 

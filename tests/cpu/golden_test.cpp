@@ -15,6 +15,9 @@ namespace {
 
 const std::string golden = LORICA_TEST_DATA "/golden";
 
+/// Ids of the tiny models' tokenizer; one of them has more rows.
+constexpr std::uint32_t tiny_tokens = 320;
+
 std::vector<std::string> model_names() {
   std::vector<std::string> out;
   for (auto& entry : fs::directory_iterator(golden + "/models"))
@@ -60,13 +63,14 @@ TEST_CASE("the exact mode gives the reference's tokens and log-probabilities, al
   auto cases = read_golden(golden + "/models/" + name + "/golden.json");
   auto adapters = golden + "/adapters/" + name;
   std::shuffle(cases.begin(), cases.end(), std::mt19937(5));
-  check(cases, run_all(weights, adapters, cases, {}).answers);
+  check(cases, run_all(weights, adapters, cases, {.token_ids = tiny_tokens}).answers);
   cases.resize(std::min<std::size_t>(cases.size(), 12));
-  check(cases, alone(weights, adapters, cases, {}));
+  check(cases, alone(weights, adapters, cases, {.token_ids = tiny_tokens}));
 }
 
 TEST_CASE("answers are bit-equal in any mix, chunk, thread count and after preemption") {
-  auto name = GENERATE(as<std::string>{}, "llama-tied-gqa", "llama-head-dim-llama3-v4", "llama-gguf-q4_1");
+  auto name = GENERATE(as<std::string>{}, "llama-tied-gqa", "llama-head-dim-llama3-v4", "llama-gguf-q4_1",
+                       "mistral-window", "qwen3", "phi3", "gemma2");
   auto dtype = GENERATE(cpu_dtype::float32, cpu_dtype::bfloat16);
   INFO(name << ", dtype " << static_cast<int>(dtype));
   auto weights = open(golden + "/models/" + name);

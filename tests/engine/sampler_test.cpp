@@ -78,6 +78,25 @@ TEST_CASE("the log-probability is that of the raw logits over the whole vocabula
   CHECK(other.logprob == Approx(std::log(2.0 / 8)).epsilon(1e-6));
 }
 
+TEST_CASE("ids above the tokenizer's are never chosen, but count in log-probabilities") {
+  const std::vector<float> logits{0.0f, 2.0f, 1.0f, 9.0f, 8.0f};
+  sampler s;
+  auto three = [&](const sampling_params& p) { return s.choose(logits, {{}, 0, p, 0, 3}); };
+  CHECK(three(greedy()).token == 1);
+  CHECK(three(greedy()).logprob == choose(logits, greedy()).logprob - 7.0f);
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    auto p = sampled(seed);
+    p.temperature = 5;
+    CHECK(three(p).token < 3);
+    p.top_k = 4;
+    CHECK(three(p).token < 3);
+    p.top_k = 0;
+    p.top_p = 0.9f;
+    p.repetition_penalty = 1.5f;
+    CHECK(three(p).token < 3);
+  }
+}
+
 TEST_CASE("log_sum_exp agrees with long double sums to a millionth") {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     auto logits = random_logits(49152 + seed, seed);
