@@ -18,7 +18,7 @@ const std::string golden = LORICA_TEST_DATA "/golden/default_model.json";
 
 }  // namespace
 
-TEST_CASE("base and four adapters give the reference's tokens alone, mixed and streamed") {
+TEST_CASE("base and four adapters give the reference's tokens alone, mixed and streamed", "[model]") {
   auto model = default_model();
   if (!model) {
     WARN("skipped: the default model is not fetched");
@@ -44,7 +44,7 @@ TEST_CASE("base and four adapters give the reference's tokens alone, mixed and s
     check_answer(cases[order[i]], way(i), replies[i].get());
 }
 
-TEST_CASE("the default mode gives each request the same text alone and in a crowd") {
+TEST_CASE("the default mode gives each request the same text alone and in a crowd", "[model]") {
   auto model = default_model();
   if (!model) {
     WARN("skipped: the default model is not fetched");
@@ -68,7 +68,7 @@ TEST_CASE("the default mode gives each request the same text alone and in a crow
     CHECK(crowd[i].get() == alone[i]);
 }
 
-TEST_CASE("a pool of few blocks preempts and still gives the same text") {
+TEST_CASE("a pool of few blocks preempts and still gives the same text", "[model]") {
   auto model = default_model();
   if (!model) {
     WARN("skipped: the default model is not fetched");
@@ -102,25 +102,29 @@ TEST_CASE("a pool of few blocks preempts and still gives the same text") {
   CHECK(roomy == tight);
 }
 
-TEST_CASE("a seed gives the same sampled text again, and an unknown adapter is never the base") {
-  auto model = default_model();
-  if (!model) {
-    WARN("skipped: the default model is not fetched");
-    return;
-  }
-  server_process server({"--model-id", *model});
+TEST_CASE("a seed gives the same sampled text again") {
+  server_process server({"--model-id", LORICA_TEST_DATA "/golden/models/llama-tied-gqa"});
   auto sampled = [&](int seed) {
     auto body =
         R"({"inputs":"Once upon a time","parameters":{"do_sample":true,"temperature":0.9,"max_new_tokens":20,"seed":)" +
         std::to_string(seed) + "}}";
-    return exchange(server.port(), "POST", "/generate", body).body;
+    auto reply = exchange(server.port(), "POST", "/generate", body);
+    CHECK(reply.status == 200);
+    return reply.body;
   };
   auto first = sampled(1);
   CHECK(first == sampled(1));
   CHECK(first != sampled(2));
+}
+
+TEST_CASE("an unknown adapter is never the base") {
+  server_process server({"--model-id", LORICA_TEST_DATA "/golden/models/llama-tied-gqa"});
   auto native =
       exchange(server.port(), "POST", "/generate", R"({"inputs":"a","parameters":{"adapter_id":"nobody"}})");
   CHECK(native.status == 404);
+  auto streamed = exchange(server.port(), "POST", "/generate_stream",
+                           R"({"inputs":"a","parameters":{"adapter_id":"nobody"}})");
+  CHECK(streamed.status == 404);
   auto openai = exchange(server.port(), "POST", "/v1/completions", R"({"model":"nobody","prompt":"a"})");
   CHECK(openai.status == 404);
   CHECK_THAT(openai.body, Catch::Contains("The model `nobody` does not exist."));

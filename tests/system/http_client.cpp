@@ -6,18 +6,31 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <stdexcept>
 
 namespace lorica::testing {
+namespace {
+
+/// A hang, which is none of the ends that a connection may have.
+class stalled : public std::exception {
+ public:
+  const char* what() const noexcept override {
+    return "the server sends nothing, for longer than the patience";
+  }
+};
+
+}  // namespace
 
 http_connection::http_connection(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   sockaddr_in where{};
   where.sin_family = AF_INET;
   where.sin_port = htons(port);
   where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  timeval limit{.tv_sec = 60, .tv_usec = 0};
+  timeval limit{.tv_sec = patience.count(), .tv_usec = 0};
   ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   if (fd_ < 0 || ::connect(fd_, reinterpret_cast<sockaddr*>(&where), sizeof where) != 0)
     throw std::runtime_error("cannot connect");
 }
@@ -53,6 +66,7 @@ void http_connection::reset() {
 bool http_connection::fill() {
   char bytes[16384];
   auto got = ::recv(fd_, bytes, sizeof bytes, 0);
+  if (got < 0 && errno == EAGAIN) throw stalled();
   if (got <= 0) return false;
   buffer_.append(bytes, static_cast<std::size_t>(got));
   return true;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -8,6 +9,10 @@
 #include <vector>
 
 namespace lorica::testing {
+
+/// After how long without what it waits for a test gives up. A hang ends that way; nothing that works comes
+/// near it, also on a busy machine and under sanitizers, so no verdict depends on time.
+inline constexpr std::chrono::seconds patience{300};
 
 /// A reply as it came: header names in lower case, chunked bodies joined.
 struct http_reply {
@@ -18,7 +23,8 @@ struct http_reply {
 };
 
 /// One blocking exchange per object over a plain socket; small on purpose, so that a test sees what a client
-/// sees. Throws std::runtime_error when the connection fails.
+/// sees. Throws std::runtime_error when the connection fails, and another exception when nothing comes any
+/// more.
 class http_connection {
  public:
   explicit http_connection(std::uint16_t port);

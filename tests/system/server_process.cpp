@@ -2,7 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,8 +13,6 @@
 #include <stdexcept>
 
 #include "tests/system/http_client.hpp"
-
-extern char** environ;
 
 namespace lorica::testing {
 namespace fs = std::filesystem;
@@ -46,6 +44,8 @@ std::vector<std::string> merged_environment(const environment& variables) {
   return out;
 }
 
+/// Starts the program in a child that dies with this thread, whatever ends it: no test leaves a server
+/// behind.
 pid_t start(const std::vector<std::string>& arguments, const environment& variables, const std::string& out,
             const std::string& err) {
   auto texts = merged_environment(variables);
@@ -57,16 +57,18 @@ pid_t start(const std::vector<std::string>& arguments, const environment& variab
   for (auto& a : arguments)
     argv.push_back(const_cast<char*>(a.c_str()));
   argv.push_back(nullptr);
-  posix_spawn_file_actions_t files;
-  posix_spawn_file_actions_init(&files);
-  posix_spawn_file_actions_addopen(&files, 1, out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  posix_spawn_file_actions_addopen(&files, 2, err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  posix_spawn_file_actions_addchdir_np(&files, LORICA_SOURCE_DIR);
-  pid_t pid = -1;
-  int code = ::posix_spawn(&pid, LORICA_BINARY, &files, nullptr, argv.data(), envp.data());
-  posix_spawn_file_actions_destroy(&files);
-  if (code != 0) throw std::runtime_error("cannot start " LORICA_BINARY);
-  return pid;
+  auto parent = ::getpid();
+  auto pid = ::fork();
+  if (pid < 0) throw std::runtime_error("cannot start " LORICA_BINARY);
+  if (pid > 0) return pid;
+  // Other threads may have held locks when this one was copied: nothing but system calls from here on.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  int to_out = ::open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  int to_err = ::open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (::getppid() == parent && ::chdir(LORICA_SOURCE_DIR) == 0 && ::dup2(to_out, 1) == 1 &&
+      ::dup2(to_err, 2) == 2)
+    ::execve(LORICA_BINARY, argv.data(), envp.data());
+  ::_exit(127);
 }
 
 /// Exit code once the process has ended by itself, -1 when a signal ended it, nothing while it runs.
@@ -78,8 +80,8 @@ std::optional<int> ended(pid_t pid) {
 
 }  // namespace
 
-bool eventually(const std::function<bool()>& condition, std::chrono::seconds limit) {
-  auto end = std::chrono::steady_clock::now() + limit;
+bool eventually(const std::function<bool()>& condition) {
+  auto end = std::chrono::steady_clock::now() + patience;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > end) return false;
     ::poll(nullptr, 0, 5);
@@ -91,7 +93,7 @@ process_end run_lorica(const std::vector<std::string>& arguments, const environm
   auto out = temporary_path("out"), err = temporary_path("err");
   auto pid = start(arguments, variables, out, err);
   std::optional<int> code;
-  if (!eventually([&] { return (code = ended(pid)).has_value(); }, std::chrono::seconds(60))) {
+  if (!eventually([&] { return (code = ended(pid)).has_value(); })) {
     ::kill(pid, SIGKILL);
     ::waitpid(pid, nullptr, 0);
   }
@@ -107,15 +109,13 @@ server_process::server_process(std::vector<std::string> arguments, const environ
   arguments.insert(arguments.end(), {"--port", "0"});
   pid_ = start(arguments, variables, log_path_ + ".out", log_path_ + ".err");
   std::optional<int> code;
-  bool ready = eventually(
-      [&] {
-        auto text = read_file(log_path_ + ".out");
-        auto at = text.find("ready on http://127.0.0.1:");
-        if (at != std::string::npos && text.find('\n', at) != std::string::npos)
-          port_ = static_cast<std::uint16_t>(std::stoi(text.substr(at + 26)));
-        return port_ != 0 || (code = ended(pid_)).has_value();
-      },
-      std::chrono::seconds(60));
+  bool ready = eventually([&] {
+    auto text = read_file(log_path_ + ".out");
+    auto at = text.find("ready on http://127.0.0.1:");
+    if (at != std::string::npos && text.find('\n', at) != std::string::npos)
+      port_ = static_cast<std::uint16_t>(std::stoi(text.substr(at + 26)));
+    return port_ != 0 || (code = ended(pid_)).has_value();
+  });
   if (ready && port_ != 0) return;
   if (!code) {
     ::kill(pid_, SIGKILL);
@@ -138,11 +138,16 @@ void server_process::signal(int number) const {
   ::kill(pid_, number);
 }
 
-int server_process::wait(std::chrono::seconds limit) {
+int server_process::wait() {
   std::optional<int> code;
-  if (!eventually([&] { return (code = ended(pid_)).has_value(); }, limit)) return -1;
+  if (!eventually([&] { return (code = ended(pid_)).has_value(); })) return -1;
   pid_ = -1;
   return *code;
+}
+
+int server_process::stop() {
+  signal(SIGTERM);
+  return wait();
 }
 
 std::size_t server_process::descriptors() const {

@@ -2,7 +2,6 @@
 
 #include <sys/types.h>
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -22,7 +21,8 @@ struct process_end {
 /// Environment variables that a process gets beside those of the test.
 using environment = std::map<std::string, std::string>;
 
-/// Runs `lorica` in the root of the repository with arguments to its end, at most 60 s.
+/// Runs `lorica` in the root of the repository with arguments to its end; killed when that does not come
+/// within `patience`.
 process_end run_lorica(const std::vector<std::string>& arguments, const environment& variables = {});
 
 /// A running `lorica serve` on a free port of 127.0.0.1. Owned by one test; killed by the destructor.
@@ -38,13 +38,16 @@ class server_process {
   std::uint16_t port() const noexcept { return port_; }
   void signal(int number) const;
 
-  /// Waits until it ended by itself; -1 after `limit` or when a signal ended it.
-  int wait(std::chrono::seconds limit);
+  /// Exit code once it ended by itself; -1 when it does not or when a signal ended it.
+  int wait();
+
+  /// Asks it to end (SIGTERM) and waits. A sanitizer that found something makes the code other than 0.
+  int stop();
 
   /// Open descriptors now.
   std::size_t descriptors() const;
 
-  /// Value of a metric without labels from /metrics.
+  /// Value of a series from /metrics; labels as they are written there.
   std::optional<double> metric(const std::string& name) const;
 
   /// Everything it has logged so far.
@@ -56,9 +59,8 @@ class server_process {
   std::string log_path_;
 };
 
-/// Polls until `condition` holds or `limit` is over; true when it held.
-bool eventually(const std::function<bool()>& condition,
-                std::chrono::seconds limit = std::chrono::seconds(20));
+/// Polls until `condition` holds or `patience` is over; true when it held.
+bool eventually(const std::function<bool()>& condition);
 
 /// Path of the default model, or nothing when it is not fetched.
 std::optional<std::string> default_model();
