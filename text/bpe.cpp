@@ -50,6 +50,11 @@ token_id bpe::token(std::string_view part) const noexcept {
   return it == options_.characters->end() ? -1 : it->second;
 }
 
+bool bpe::has_bytes(std::string_view character) const noexcept {
+  return std::all_of(character.begin(), character.end(),
+                     [&](char c) { return options_.byte_ids[static_cast<unsigned char>(c)] >= 0; });
+}
+
 void bpe_run::append(placed_token token) {
   auto index = static_cast<std::uint32_t>(symbols_.size());
   symbol s{.token = token};
@@ -61,11 +66,10 @@ void bpe_run::append(placed_token token) {
 }
 
 bool bpe_run::load_bytes(std::string_view character, std::uint32_t begin) {
-  auto& ids = model_->options_.byte_ids;
-  for (char c : character)
-    if (ids[static_cast<unsigned char>(c)] < 0) return false;
+  if (!model_->has_bytes(character)) return false;
   for (char c : character) {
-    append({.id = ids[static_cast<unsigned char>(c)], .begin = begin, .end = begin + 1});
+    append(
+        {.id = model_->options_.byte_ids[static_cast<unsigned char>(c)], .begin = begin, .end = begin + 1});
     ++begin;
   }
   return true;
@@ -110,6 +114,10 @@ void bpe_run::consider(std::uint32_t left) {
   if (right == none) return;
   auto to = model_->find(symbols_[left].token.id, symbols_[right].token.id);
   if (!to) return;
+  if (model_->options_.passing.contains(to->joined)) {
+    auto& token = symbols_[left].token;
+    seen_[to->joined] = {token.id, symbols_[right].token.id, token.end - token.begin};
+  }
   heap_.push_back({to->rank, left, to->joined});
   std::push_heap(heap_.begin(), heap_.end(), later);
 }
@@ -140,6 +148,7 @@ std::span<const placed_token> bpe_run::operator()(std::string_view piece) {
     }
   }
   load(piece);
+  seen_.clear();
   heap_.clear();
   for (std::uint32_t i = 0; i < symbols_.size(); ++i)
     consider(i);
@@ -150,8 +159,45 @@ std::span<const placed_token> bpe_run::operator()(std::string_view piece) {
     join(next);
   }
   for (auto& s : symbols_)
-    if (!s.gone) out_.push_back(s.token);
+    if (!s.gone) emit(s.token, piece);
   return out_;
+}
+
+void bpe_run::emit(const placed_token& token, std::string_view piece) {
+  std::vector<placed_token> rest;
+  auto next = token;
+  while (true) {
+    auto parts = seen_.find(next.id);
+    if (parts != seen_.end()) {
+      auto middle = next.begin + parts->second.left_bytes;
+      rest.push_back({.id = parts->second.right, .begin = middle, .end = next.end});
+      next = {.id = parts->second.left, .begin = next.begin, .end = middle};
+      continue;
+    }
+    emit_whole(next, piece);
+    if (rest.empty()) return;
+    next = rest.back();
+    rest.pop_back();
+  }
+}
+
+void bpe_run::emit_whole(const placed_token& token, std::string_view piece) {
+  auto& o = model_->options_;
+  bool lacks_token = token.id >= o.made_up;
+  if (lacks_token && model_->has_bytes(piece.substr(token.begin, token.end - token.begin))) {
+    for (auto at = token.begin; at < token.end; ++at)
+      out_.push_back({.id = o.byte_ids[static_cast<unsigned char>(piece[at])], .begin = at, .end = at + 1});
+    return;
+  }
+  if (lacks_token && !o.unknown) return;
+  auto id = lacks_token ? *o.unknown : token.id;
+  // Those that merges knew and those that they did not know meet here only.
+  bool grows = o.made_up != bpe::no_made_up && o.fuse_unknown && id == o.unknown && !out_.empty() &&
+               out_.back().id == id && out_.back().end == token.begin;
+  if (grows)
+    out_.back().end = token.end;
+  else
+    out_.push_back({.id = id, .begin = token.begin, .end = token.end});
 }
 
 }  // namespace lorica

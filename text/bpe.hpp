@@ -2,11 +2,13 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "core/ids.hpp"
@@ -28,6 +30,8 @@ class bpe {
     std::uint32_t rank = 0;  ///< lowest first, leftmost among equals; of one pair the last in the list counts
   };
 
+  static constexpr token_id no_made_up = std::numeric_limits<token_id>::max();
+
   struct options {
     /// Token of each single character, where pieces begin as characters; absent where they begin as bytes.
     std::optional<std::unordered_map<char32_t, token_id>> characters;
@@ -39,6 +43,10 @@ class bpe {
     bool fuse_unknown = false;        ///< neighbouring unknown ones are one token
     /// Pieces that are one token whatever the merges say (`ignore_merges`), by their bytes.
     std::unordered_map<std::string, token_id> whole_pieces;
+    /// Tokens that merges go through only: in the end they give way to the two that would join to them last.
+    std::unordered_set<token_id> passing;
+    /// Ids from here on are characters that merges know and that have no token.
+    token_id made_up = no_made_up;
   };
 
   static constexpr std::array<token_id, 256> no_bytes() {
@@ -67,6 +75,7 @@ class bpe {
   static constexpr std::uint64_t empty = ~std::uint64_t{0};
 
   token_id token(std::string_view part) const noexcept;
+  bool has_bytes(std::string_view character) const noexcept;
   std::size_t home(std::uint64_t key) const noexcept;
   void insert(const merge& m);
 
@@ -97,15 +106,24 @@ class bpe_run {
   };
   static constexpr std::uint32_t none = ~std::uint32_t{0};
 
+  // What a token that merges go through was last seen to join.
+  struct parts {
+    token_id left = 0, right = 0;
+    std::uint32_t left_bytes = 0;
+  };
+
   void load(std::string_view piece);
   bool load_bytes(std::string_view character, std::uint32_t begin);
   void append(placed_token token);
   void consider(std::uint32_t left);
   void join(const candidate& c);
+  void emit(const placed_token& token, std::string_view piece);
+  void emit_whole(const placed_token& token, std::string_view piece);
 
   const bpe* model_;
   std::vector<symbol> symbols_;
   std::vector<candidate> heap_;
+  std::unordered_map<token_id, parts> seen_;
   std::vector<placed_token> out_;
 };
 

@@ -61,7 +61,8 @@ class decoder_reader {
       return step.refuse("of type 'Metaspace' must be the only step that changes tokens");
     if (!on_tokens(step)) return;
     metaspace_ = true;
-    out_.steps.emplace_back(symbol_to_space{fields.symbol, fields.prefix != space_prefix::never});
+    out_.steps.emplace_back(symbol_to_space{
+        fields.symbol, fields.prefix == space_prefix::never ? lost_symbols::none : lost_symbols::all});
   }
 
   void read_replace(json_part& step) {

@@ -26,10 +26,11 @@ struct stepper {
 
   result<std::string> operator()(const symbol_to_space& s) const {
     std::string out;
-    std::size_t done = 0;
-    for (auto at = text.find(s.symbol); at != std::string_view::npos; at = text.find(s.symbol, done)) {
+    auto lost = first ? s.lost_in_first : lost_symbols::none;
+    std::size_t done = lost == lost_symbols::leading && text.starts_with(s.symbol) ? s.symbol.size() : 0;
+    for (auto at = text.find(s.symbol, done); at != std::string_view::npos; at = text.find(s.symbol, done)) {
       out += text.substr(done, at - done);
-      if (!first || !s.drop_in_first) out += ' ';
+      if (lost != lost_symbols::all) out += ' ';
       done = at + s.symbol.size();
     }
     return out += text.substr(done);

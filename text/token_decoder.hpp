@@ -19,10 +19,17 @@ struct strip_start {
   std::size_t count = 0;
 };
 
-/// A symbol becomes a space, or nothing in the token that begins a text.
+/// Which of its symbols the token that begins a text loses.
+enum class lost_symbols : std::uint8_t {
+  none,
+  leading,  ///< one in front
+  all,
+};
+
+/// A symbol becomes a space.
 struct symbol_to_space {
   std::string symbol;
-  bool drop_in_first = false;
+  lost_symbols lost_in_first = lost_symbols::none;
 };
 
 /// Which texts of tokens stand for raw bytes.

@@ -7,6 +7,7 @@
 #include "core/utf8.hpp"
 #include "text/bpe_tokenizer.hpp"
 #include "text/byte_alphabet.hpp"
+#include "text/score_merges.hpp"
 
 namespace lorica {
 namespace {
@@ -113,16 +114,7 @@ class builder {
   result<bpe::options> merge_rules() const {
     bpe::options out;
     if (auto ok = enter_symbols(out); !ok) return std::move(ok).error();
-    out.merges.reserve(parts_.merges.size());
-    for (auto& [left, right] : parts_.merges) {
-      auto a = find(left);
-      auto b = find(right);
-      auto joined = find(left + right);
-      if (!a || !b || !joined)
-        return refuse("merge of " + shown(left) + " and " + shown(right) +
-                      " uses a token outside the vocabulary");
-      out.merges.push_back({*a, *b, *joined, static_cast<std::uint32_t>(out.merges.size())});
-    }
+    if (auto ok = parts_.scores ? enter_scores(out) : enter_merges(out); !ok) return std::move(ok).error();
     if (parts_.unknown_token) {
       out.unknown = find(*parts_.unknown_token);
       if (!out.unknown)
@@ -134,6 +126,36 @@ class builder {
       if (auto bytes = parts_.byte_level ? bytes_of_symbols(text) : text)
         out.whole_pieces.emplace(*std::move(bytes), id);
     return out;
+  }
+
+  result<void> enter_merges(bpe::options& out) const {
+    out.merges.reserve(parts_.merges.size());
+    for (auto& [left, right] : parts_.merges) {
+      auto a = find(left);
+      auto b = find(right);
+      auto joined = find(left + right);
+      if (!a || !b || !joined)
+        return refuse("merge of " + shown(left) + " and " + shown(right) +
+                      " uses a token outside the vocabulary");
+      out.merges.push_back({*a, *b, *joined, static_cast<std::uint32_t>(out.merges.size())});
+    }
+    return {};
+  }
+
+  result<void> enter_scores(bpe::options& out) const {
+    std::vector<scored_piece> pieces;
+    pieces.reserve(parts_.scores->size());
+    for (auto& s : *parts_.scores) {
+      auto& [text, id] = parts_.tokens[s.token];
+      pieces.push_back({.text = text, .id = id, .score = s.score});
+      if (s.unused) out.passing.insert(id);
+    }
+    auto found = merges_by_score(pieces, static_cast<token_id>(words_.size()));
+    if (!found) return refuse(found.error().text);
+    out.merges = std::move(found->merges);
+    out.characters = std::move(found->characters);
+    out.made_up = found->made_up;
+    return {};
   }
 
   // What pieces are made of before merges.

@@ -17,10 +17,18 @@
 
 namespace lorica {
 
+/// A token that merges may join to, with the score that tells when. Its text stands in the vocabulary.
+struct token_score {
+  std::size_t token = 0;  ///< place in the list of tokens
+  float score = 0;
+  bool unused = false;  ///< merges go through it only
+};
+
 /// What a tokenizer file says, before its parts are checked against each other. Loaders fill it.
 struct tokenizer_parts {
   std::vector<std::pair<std::string, token_id>> tokens;     ///< the model's vocabulary
   std::vector<std::pair<std::string, std::string>> merges;  ///< in order of rank
+  std::optional<std::vector<token_score>> scores;           ///< in place of merges
   bool byte_level = false;                                  ///< the texts of tokens are in the byte alphabet
   bool byte_fallback = false;                               ///< characters without a token become `<0xXX>`
   bool ignore_merges = false;

@@ -73,6 +73,27 @@ std::vector<std::byte> packed(const std::vector<std::string>& texts) {
   return out;
 }
 
+template <class T>
+std::vector<std::byte> raw_bytes(const std::vector<T>& values) {
+  std::vector<std::byte> out(values.size() * sizeof(T));
+  std::memcpy(out.data(), values.data(), out.size());
+  return out;
+}
+
+// Each key in turn holds a fraction, which none may.
+void check_damaged(const gguf_header& header) {
+  for (auto& [key, v] : header.metadata) {
+    auto damaged = header;
+    auto it = std::find_if(damaged.metadata.begin(), damaged.metadata.end(),
+                           [&](auto& m) { return m.first == key; });
+    it->second = 1.5;
+    auto refused = read_vocabulary(damaged);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == errc::bad_model);
+    CHECK_THAT(refused.error().text, Catch::Matchers::Contains(std::string(key)));
+  }
+}
+
 }  // namespace
 
 TEST_CASE("the keys of a GGUF file give the same ids as the tokenizer.json they came from") {
@@ -125,7 +146,7 @@ TEST_CASE("vocabularies that do not hold together are refused by name") {
     edit(file);
     return file;
   };
-  check_refused(change([](auto& f) { f.model = "llama"; }), "'llama'");
+  check_refused(change([](auto& f) { f.model = "bert"; }), "'bert'");
   check_refused(change([](auto& f) { f.pre = "tekken"; }), "'tekken'");
   check_refused(change([](auto& f) { f.tokens.clear(); }), "0 tokens");
   check_refused(change([](auto& f) { f.token_types.pop_back(); }), "token_type");
@@ -158,16 +179,30 @@ TEST_CASE("keys of another kind than they should be are refused by name") {
   CHECK(file->eos == 2);
   CHECK(file->add_bos == false);
   CHECK_FALSE(file->bos);
-  for (auto& [key, v] : header.metadata) {
-    auto damaged = header;
-    auto it = std::find_if(damaged.metadata.begin(), damaged.metadata.end(),
-                           [&](auto& m) { return m.first == key; });
-    it->second = 1.5;
-    auto refused = read_vocabulary(damaged);
-    REQUIRE_FALSE(refused);
-    CHECK(refused.error().code == errc::bad_model);
-    CHECK_THAT(refused.error().text, Catch::Matchers::Contains(std::string(key)));
-  }
+  check_damaged(header);
+}
+
+TEST_CASE("keys of a SentencePiece vocabulary of another kind than they should be are refused by name") {
+  auto tokens = packed({"<unk>", "a"});
+  auto scores = raw_bytes<float>({0, -1.5f});
+  auto types = raw_bytes<std::int32_t>({2, 1});
+  gguf_header header;
+  header.metadata = {
+      {"tokenizer.ggml.add_space_prefix", false},
+      {"tokenizer.ggml.model", std::string_view("llama")},
+      {"tokenizer.ggml.scores", gguf_array{gguf_kind::f32, 2, scores}},
+      {"tokenizer.ggml.token_type", gguf_array{gguf_kind::i32, 2, types}},
+      {"tokenizer.ggml.tokens", gguf_array{gguf_kind::string, 2, tokens}},
+      {"tokenizer.ggml.unknown_token_id", std::uint64_t{0}},
+  };
+  auto file = read_vocabulary(header);
+  REQUIRE(file);
+  CHECK(file->scores == std::vector<float>{0, -1.5f});
+  CHECK(file->token_types == std::vector<std::int32_t>{2, 1});
+  CHECK(file->add_space_prefix == false);
+  CHECK(file->unknown == 0);
+  CHECK_FALSE(file->has_charsmap);
+  check_damaged(header);
 }
 
 TEST_CASE("the first part of a split model holds its tokenizer") {
