@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <optional>
+#include <span>
 
 #include "adapters/refusal.hpp"
 #include "core/checked.hpp"
@@ -43,7 +44,7 @@ constexpr std::array fields = {
     field_rule{"bias", treatment::read, {}, {}},
     field_rule{"init_lora_weights", treatment::read, {}, {}},
     // Training, provenance, or a layout of the base that A and B do not follow.
-    field_rule{"revision", treatment::ignore, {}, {}},
+    field_rule{"revision", treatment::read, {}, {}},
     field_rule{"lora_dropout", treatment::ignore, {}, {}},
     field_rule{"inference_mode", treatment::ignore, {}, {}},
     field_rule{"auto_mapping", treatment::ignore, {}, {}},
@@ -309,7 +310,22 @@ result<adapter_manifest> parse_manifest(std::string_view text, std::size_t max_b
   if (auto ok = read_targets(*root, out); !ok) return ok.error();
   if (auto base = root->find("base_model_name_or_path"); base && base->as_string())
     out.base_name = *base->as_string();
+  if (auto revision = root->find("revision"); revision && revision->as_string())
+    out.base_revision = *revision->as_string();
   return out;
+}
+
+result<adapter_manifest> read_manifest(const adapter_directory& directory, std::size_t max_bytes) {
+  const std::string name = "adapter_config.json";
+  auto file = directory.file(name);
+  if (!file) return file.error();
+  if (file->size() > max_bytes)
+    return refused(refusal::too_large, name + " has " + std::to_string(file->size()) + " bytes; at most " +
+                                           std::to_string(max_bytes) + " are read");
+  std::string text(static_cast<std::size_t>(file->size()), '\0');
+  if (auto ok = file->read(0, std::as_writable_bytes(std::span(text))); !ok) return ok.error();
+  if (auto ok = file->check_unchanged(); !ok) return ok.error();
+  return parse_manifest(text, max_bytes);
 }
 
 }  // namespace lorica

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "adapters/adapter_directory.hpp"
 #include "core/error.hpp"
 
 namespace lorica {
@@ -36,12 +37,16 @@ struct adapter_manifest {
   std::vector<std::string> layers_pattern;                          ///< empty: any
   std::vector<std::pair<std::string, std::uint32_t>> rank_pattern;  ///< in the file's order: the first wins
   std::vector<std::pair<std::string, double>> alpha_pattern;        ///< likewise
-  std::string base_name;  ///< `base_model_name_or_path`, may be empty
+  std::string base_name;      ///< `base_model_name_or_path`, may be empty
+  std::string base_revision;  ///< `revision` of it, may be empty
   std::vector<std::string> warnings;
 };
 
 /// Reads `adapter_config.json`. Refuses with `errc::bad_adapter` and a word of docs/adapters.md; the text
 /// names the field, its value and what would work. Keys that PEFT may add later are warned about.
 result<adapter_manifest> parse_manifest(std::string_view text, std::size_t max_bytes);
+
+/// Reads and parses the file of a directory; `max_bytes` bounds it.
+result<adapter_manifest> read_manifest(const adapter_directory& directory, std::size_t max_bytes);
 
 }  // namespace lorica

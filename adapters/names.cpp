@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <unordered_set>
+#include <utility>
+
+#include "files/hub_cache.hpp"
 
 namespace lorica {
 namespace {
@@ -32,22 +35,35 @@ error bad_format(std::string_view entry, std::string_view why) {
               "Invalid LoRA adapter format: " + shown(entry) + " (" + std::string(why) + ")");
 }
 
+/// `path` or `org/name@revision`, as it stands after `name=`.
+result<named_source> parse_source(std::string_view entry, std::string_view text) {
+  auto at = text.find('@');
+  named_source out{{}, std::string(trimmed(text.substr(0, at))), {}, at != std::string_view::npos};
+  if (out.path.empty()) return bad_format(entry, "the path is empty");
+  if (!out.only_on_hub) return out;
+  out.revision = trimmed(text.substr(at + 1));
+  if (!is_repository_id(out.path)) return bad_format(entry, "a local directory has no '@revision'");
+  if (!is_revision(out.revision)) return bad_format(entry, "what follows '@' is no branch, tag or commit");
+  return out;
+}
+
 result<named_source> parse_entry(std::string_view entry) {
   if (entry.empty()) return bad_format(entry, "an entry is empty; write name=path");
   if (std::count(entry.begin(), entry.end(), '=') > 1) return bad_format(entry, "more than one '='");
   if (std::count(entry.begin(), entry.end(), '@') > 1) return bad_format(entry, "more than one '@'");
   auto equals = entry.find('=');
-  if (equals == std::string_view::npos && (entry.front() == '/' || entry.front() == '.'))
+  bool named = equals != std::string_view::npos;
+  if (!named && (entry.front() == '/' || entry.front() == '.'))
     return bad_format(entry, "a directory needs a name; write name=path");
-  if (equals == std::string_view::npos)
-    return bad_format(entry, "adapters are loaded from local directories; write name=path");
-  if (entry.find('@') != std::string_view::npos)
-    return bad_format(entry, "a local directory has no '@revision'");
-  auto name = trimmed(entry.substr(0, equals));
-  auto path = trimmed(entry.substr(equals + 1));
-  if (path.empty()) return bad_format(entry, "the path is empty");
-  if (auto ok = check_adapter_name(name); !ok) return bad_format(entry, ok.error().text);
-  return named_source{std::string(name), std::string(path)};
+  auto source = parse_source(entry, named ? entry.substr(equals + 1) : entry);
+  if (!source) return source;
+  bool repository = is_repository_id(source->path) && source->path.find('/') != std::string::npos;
+  if (!named && !repository)
+    return bad_format(entry, "write name=path, or org/name for what the Hugging Face cache holds");
+  source->name = named ? std::string(trimmed(entry.substr(0, equals))) : source->path;
+  source->only_on_hub |= !named;
+  if (auto ok = check_adapter_name(source->name); !ok) return bad_format(entry, ok.error().text);
+  return source;
 }
 
 }  // namespace

@@ -17,7 +17,6 @@
 namespace lorica {
 namespace {
 
-constexpr std::string_view config_file = "adapter_config.json";
 constexpr std::string_view weights_file = "adapter_model.safetensors";
 
 constexpr std::size_t slice = std::size_t{1} << 18;  // elements between two looks at the stop token
@@ -30,16 +29,6 @@ error cancelled() {
 error too_large(std::string_view name, std::uint64_t size, std::uint64_t limit) {
   return refused(refusal::too_large, std::string(name) + " has " + std::to_string(size) + " bytes; at most " +
                                          std::to_string(limit) + " are read");
-}
-
-result<adapter_manifest> read_manifest(const adapter_directory& directory, std::size_t max_bytes) {
-  auto file = directory.file(std::string(config_file));
-  if (!file) return file.error();
-  if (file->size() > max_bytes) return too_large(config_file, file->size(), max_bytes);
-  std::string text(static_cast<std::size_t>(file->size()), '\0');
-  if (auto ok = file->read(0, std::as_writable_bytes(std::span(text))); !ok) return ok.error();
-  if (auto ok = file->check_unchanged(); !ok) return ok.error();
-  return parse_manifest(text, max_bytes);
 }
 
 result<adapter_file> open_weights(const adapter_directory& directory, std::uint64_t max_bytes) {

@@ -45,6 +45,25 @@ TEST_CASE("the list of adapters is read entry by entry") {
   CHECK(parse_adapter_list("")->empty());
 }
 
+TEST_CASE("an entry may name a repository of the Hub, with or without a name of its own") {
+  auto list = parse_adapter_list("org/sql, org/style@v2 ,a=org/b,c=org/d @ main,e=plain@v1");
+  REQUIRE(list);
+  REQUIRE(list->size() == 5);
+  auto check = [&](std::size_t i, const char* name, const char* path, const char* revision,
+                   bool only_on_hub) {
+    INFO(name);
+    CHECK((*list)[i].name == name);
+    CHECK((*list)[i].path == path);
+    CHECK((*list)[i].revision == revision);
+    CHECK((*list)[i].only_on_hub == only_on_hub);
+  };
+  check(0, "org/sql", "org/sql", "", true);
+  check(1, "org/style", "org/style", "v2", true);
+  check(2, "a", "org/b", "", false);
+  check(3, "c", "org/d", "main", true);
+  check(4, "e", "plain", "v1", true);
+}
+
 TEST_CASE("a list that is not clear is refused with the entry at fault") {
   struct row {
     const char* text;
@@ -53,8 +72,16 @@ TEST_CASE("a list that is not clear is refused with the entry at fault") {
   for (auto [text, says] : {
            row{"a=b=c", "Invalid LoRA adapter format: a=b=c (more than one '=')"},
            row{"ok=/x,a@1@2", "Invalid LoRA adapter format: a@1@2 (more than one '@')"},
-           row{"org/name", "Invalid LoRA adapter format: org/name (adapters are loaded from local"},
-           row{"org/name@main", "adapters are loaded from local"},
+           row{"name", "Invalid LoRA adapter format: name (write name=path, or org/name"},
+           row{"name@main", "write name=path, or org/name"},
+           row{"a/b/c", "write name=path, or org/name"},
+           row{"_org/name", "adapter name '_org/name' is not valid"},
+           row{"a=org/name@", "no branch, tag or commit"},
+           row{"a=org/name@../x", "no branch, tag or commit"},
+           row{"a=org/name@a b", "no branch, tag or commit"},
+           row{"a=../x@main", "a local directory has no '@revision'"},
+           row{"a=@main", "the path is empty"},
+           row{"org/name,x=/y,org/name@v2", "LoRA adapter 'org/name' is listed twice"},
            row{"/data/x", "Invalid LoRA adapter format: /data/x (a directory needs a name"},
            row{"./x", "a directory needs a name"},
            row{"a=/x@main", "a local directory has no '@revision'"},
