@@ -179,6 +179,10 @@ void adapters_state::queue_at_start(const startup_adapter& adapter) {
   auto created = parts_->wall_clock + static_cast<std::int64_t>(now() / 1000);
   auto ticket = names_.begin_load(adapter.name, adapter.path, when_loaded::refuse, created);
   if (!ticket) return decide(adapter.name, std::move(ticket).error());
+  if (adapter.missing) {
+    names_.fail_load(*ticket, *adapter.missing);
+    return decide(adapter.name, *adapter.missing);
+  }
   queue_.push_back({adapter.name, adapter.path, *ticket, nullptr});
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@ namespace lorica {
 struct startup_adapter {
   std::string name;
   std::string path;
+  std::optional<error> missing = {};  ///< why there is no directory; the load then fails with it
 };
 
 /// What the operator decides. Zero means "what the executor allows" where it says so.

@@ -161,6 +161,26 @@ TEST_CASE("a bad start-up adapter that is skipped is listed as failed and the ot
   CHECK(bad->why()->code == errc::bad_adapter);
 }
 
+TEST_CASE("a start-up adapter without a directory ends as one that is refused, and is never read") {
+  auto lost = fail(errc::unknown_adapter, "not in the cache", "hub_not_found");
+  {
+    fake_world strict(adapter_list{{"sql", "sql"}, {"lost", "sql", lost}});
+    auto ready = strict.live->wait_until_ready();
+    REQUIRE_FALSE(ready.has_value());
+    CHECK(ready.error().reason == "hub_not_found");
+    CHECK(ready.error().text.find("`lost`") != std::string::npos);
+  }
+  fake_world world(adapter_list{{"lost", "sql", lost}, {"sql", "sql"}},
+                   [](runtime_options& o) { o.skip_bad_adapters = true; });
+  REQUIRE(world.live->wait_until_ready().has_value());
+  auto s = world.status();
+  REQUIRE(s->adapters.size() == 2);
+  CHECK(s->adapters[0].name == "lost");
+  CHECK(s->adapters[0].state == "failed");
+  CHECK(s->adapters[0].failure == "hub_not_found");
+  CHECK(s->adapters[1].state == "ready");
+}
+
 TEST_CASE("two names of one content share one copy") {
   fake_world world(adapter_list{{"a", "sql"}, {"b", "sql"}});
   REQUIRE(world.live->wait_until_ready().has_value());
