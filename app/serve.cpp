@@ -6,13 +6,16 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <stop_token>
 
 #include "actors/runtime.hpp"
 #include "adapters/names.hpp"
+#include "app/listed_adapters.hpp"
 #include "app/memory_budget.hpp"
+#include "app/model_source.hpp"
 #include "app/stop_signals.hpp"
 #include "app/version.hpp"
 #include "core/clock.hpp"
@@ -52,6 +55,7 @@ result<void> prepare_data_directory(const std::string& path) {
 /// Everything between settings and a listening server, in the order in which it depends on each other.
 struct parts {
   std::shared_ptr<const model_weights> weights;
+  model_config model;  ///< of the weights, under the name that the operator knows
   std::shared_ptr<const tokenizer> vocabulary;
   std::unique_ptr<executor> engine;
   kv_plan kv;
@@ -73,15 +77,17 @@ result<kv_plan> plan_memory(const serve_settings& s, const model_config& model, 
   return plan;
 }
 
-result<parts> load(const serve_settings& s) {
+result<parts> load(const serve_settings& s, const model_source& source) {
   parts p;
-  auto weights = open_model(s.model_id);
+  auto weights = open_model(source.path);
   if (!weights) return std::move(weights).error();
   p.weights = *std::move(weights);
-  auto vocabulary = open_tokenizer(s.model_id);
+  p.model = p.weights->config();
+  if (!source.name.empty()) p.model.name = source.name;
+  auto vocabulary = open_tokenizer(source.path);
   if (!vocabulary) return std::move(vocabulary).error();
   p.vocabulary = *std::move(vocabulary);
-  auto& model = p.weights->config();
+  auto& model = p.model;
   if (p.vocabulary->size() > model.vocab)
     return fail(errc::bad_model,
                 fmt::format("the tokenizer has {} ids and the model {} rows for them; they do not "
@@ -113,7 +119,7 @@ result<parts> load(const serve_settings& s) {
 
 server_info describe(const serve_settings& s, const parts& p) {
   server_info out;
-  out.model_id = s.served_model_names.empty() ? p.weights->config().name : s.served_model_names.front();
+  out.model_id = s.served_model_names.empty() ? p.model.name : s.served_model_names.front();
   if (!s.served_model_names.empty())
     out.served_model_names.assign(s.served_model_names.begin() + 1, s.served_model_names.end());
   out.model_dtype = s.dtype == compute_dtype::float32 ? "float32" : "bfloat16";
@@ -135,6 +141,15 @@ server_info describe(const serve_settings& s, const parts& p) {
   out.validation_workers = s.validation_workers;
   out.max_client_batch_size = s.max_client_batch_size;
   return out;
+}
+
+hub_cache cache_of(const serve_settings& s) {
+  auto variable = [](const char* name) {
+    const char* text = std::getenv(name);
+    return std::string(text ? text : "");
+  };
+  return find_hub_cache(
+      {s.huggingface_hub_cache, variable("HF_HOME"), variable("XDG_CACHE_HOME"), variable("HOME")});
 }
 
 runtime_options actor_options(const serve_settings& s, const server_info& info,
@@ -185,18 +200,19 @@ void end_with(std::atomic<stop_reason>& reason, stop_reason why) {
 
 /// From loaded parts to the end of the process. The order of the locals is the order of taking apart,
 /// reversed.
-result<stop_reason> run(const serve_settings& s, parts p, const std::vector<startup_adapter>& adapters) {
+result<stop_reason> run(const serve_settings& s, parts p, std::vector<startup_adapter> adapters) {
   std::atomic<stop_reason> reason{stop_reason::none};
   metrics counters;
   steady_clock_source clock;
   auto info = describe(s, p);
-  auto options = actor_options(s, info, adapters);
+  if (auto ok = check_names(adapters, info); !ok) return ok.error();
+  auto options = actor_options(s, info, std::move(adapters));
   options.on_fatal = [&reason](const std::string& why) {
     log_error("a part of the server died: {}", why);
     end_with(reason, stop_reason::fatal);
   };
-  auto actors = start_runtime(std::move(options),
-                              {std::move(p.engine), p.vocabulary, p.weights->config(), counters, clock});
+  auto actors =
+      start_runtime(std::move(options), {std::move(p.engine), p.vocabulary, p.model, counters, clock});
   if (!actors) return std::move(actors).error();
   runtime& living = **actors;
 
@@ -242,12 +258,14 @@ int serve(const serve_settings& s) {
   auto listed = parse_adapter_list(s.lora_adapters);
   if (!listed) return report(listed.error());
   if (auto ok = prepare_data_directory(s.data_dir); !ok) return report(ok.error());
-  std::vector<startup_adapter> adapters;
-  for (auto& a : *listed)
-    adapters.push_back({a.name, a.path});
-  auto loaded = load(s);
+  auto cache = cache_of(s);
+  auto source = find_model(s.model_id, s.revision, cache);
+  if (!source) return report(source.error());
+  auto adapters = find_adapters(*std::move(listed), source->adapter, cache, s.skip_bad_adapters);
+  if (!adapters) return report(adapters.error());
+  auto loaded = load(s, *source);
   if (!loaded) return report(loaded.error());
-  auto end = run(s, *std::move(loaded), adapters);
+  auto end = run(s, *std::move(loaded), *std::move(adapters));
   if (!end) return report(end.error());
   return *end == stop_reason::signal ? 0 : failed;
 }

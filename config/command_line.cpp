@@ -12,8 +12,10 @@ std::string describe(const setting& row) {
   std::string out(row.text);
   if (row.kind == setting_kind::choice) out += " One of " + std::string(row.choices) + ".";
   if (!row.fallback.empty()) out += " Default: " + std::string(row.fallback) + ".";
-  if (!row.environment.empty()) out += " [" + std::string(row.environment) + "]";
-  return out;
+  if (row.environment.empty()) return out;
+  out += " [" + std::string(row.environment);
+  if (!row.second_environment.empty()) out += ", " + std::string(row.second_environment);
+  return out + "]";
 }
 
 std::string_view group(const setting& row) {

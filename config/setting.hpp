@@ -31,8 +31,9 @@ struct setting {
   setting_use use = setting_use::served;
   std::string_view neutral = {};  ///< values of a refused setting that are accepted, separated by `|`
   std::string_view alias = {};    ///< second flag with the same meaning; its environment name follows from it
-  bool secret = false;            ///< its value is never shown
-  bool in_file = true;            ///< may stand in a configuration file
+  std::string_view second_environment = {};  ///< read when the first is not set
+  bool secret = false;                       ///< its value is never shown
+  bool in_file = true;                       ///< may stand in a configuration file
 };
 
 /// All settings of `lorica serve`, in the order of the help text.

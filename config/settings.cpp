@@ -56,8 +56,7 @@ class reader {
   result<std::optional<given>> find(const setting& row) const {
     auto found = one_of(from_flags(row.flag), from_flags(row.alias));
     if (!found || *found) return found;
-    found = one_of(from_environment(std::string(row.environment), row),
-                   from_environment(environment_name(row.alias), row));
+    found = one_of(from_environment(row), from_environment(environment_name(row.alias), row));
     if (!found || *found) return found;
     found = one_of(from_file(row.flag), from_file(row.alias));
     if (!found || *found || row.fallback.empty()) return found;
@@ -77,6 +76,11 @@ class reader {
     auto it = flags_.find(name);
     if (it == flags_.end()) return std::nullopt;
     return given{it->second, "--" + std::string(name)};
+  }
+
+  std::optional<given> from_environment(const setting& row) const {
+    auto first = from_environment(std::string(row.environment), row);
+    return first ? first : from_environment(std::string(row.second_environment), row);
   }
 
   std::optional<given> from_environment(const std::string& name, const setting& row) const {
@@ -236,7 +240,9 @@ log_level to_log_level(const std::string& text) {
 /// Rules between settings.
 result<void> check_together(const serve_settings& s) {
   if (s.model_id.empty())
-    return fail(errc::bad_config, "--model-id is required: a Hugging Face directory or a .gguf file");
+    return fail(errc::bad_config,
+                "--model-id is required: a Hugging Face directory, a .gguf file, or ORG/NAME "
+                "as the Hugging Face cache has it");
   if (s.max_input_tokens && s.max_total_tokens && *s.max_input_tokens >= *s.max_total_tokens)
     return fail(errc::bad_config, "--max-input-tokens: '" + std::to_string(*s.max_input_tokens) +
                                       "' is not allowed; expected less than --max-total-tokens (" +
@@ -257,6 +263,8 @@ result<serve_settings> merge_settings(const flag_values& flags, const environmen
   auto& v = *values;
   serve_settings s;
   s.model_id = v.text("model-id");
+  s.revision = v.text("revision");
+  s.huggingface_hub_cache = v.text("huggingface-hub-cache");
   s.served_model_names = v.list("served-model-name");
   s.lora_adapters = v.text("lora-adapters");
   s.skip_bad_adapters = v.number("skip-bad-adapters") != 0;

@@ -20,6 +20,8 @@ enum class compute_dtype : std::uint8_t { automatic, float32, bfloat16 };
 /// The settings of `lorica serve`, merged and checked; what is absent is decided at start.
 struct serve_settings {
   std::string model_id;
+  std::string revision;
+  std::string huggingface_hub_cache;  ///< empty: decided by `HF_HOME` and others
   std::vector<std::string> served_model_names;
   std::string lora_adapters;
   bool skip_bad_adapters = false;

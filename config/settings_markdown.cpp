@@ -76,8 +76,9 @@ std::string settings_markdown() {
       if (row.use == use) cells(row);
   };
   rows(setting_use::served, [&](const setting& row) {
-    line({flag_cell(row), code(row.environment), std::string(row.fallback), short_bounds(row),
-          std::string(row.text)});
+    auto environment = code(row.environment);
+    if (!row.second_environment.empty()) environment += ", else " + code(row.second_environment);
+    line({flag_cell(row), environment, std::string(row.fallback), short_bounds(row), std::string(row.text)});
   });
   out +=
       "\n## Known from TGI, accepted with a warning\n\n"

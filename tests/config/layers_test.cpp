@@ -37,6 +37,8 @@ std::string word(log_level level) {
 /// Every served setting as it came out, by flag.
 std::map<std::string, std::string> outcome(const serve_settings& s) {
   return {{"model-id", s.model_id},
+          {"revision", s.revision},
+          {"huggingface-hub-cache", s.huggingface_hub_cache},
           {"served-model-name", joined(s.served_model_names)},
           {"lora-adapters", s.lora_adapters},
           {"skip-bad-adapters", s.skip_bad_adapters ? "true" : "false"},
@@ -196,4 +198,13 @@ TEST_CASE("an alias belongs to its layer") {
 TEST_CASE("a HOSTNAME that is no address leaves the file's in force") {
   auto& row = *find_setting("hostname");
   CHECK(merged(row, {.file = "0.0.0.0", .environment = "3f2a9c"}) == "0.0.0.0");
+}
+
+TEST_CASE("the first name of the cache counts, and the older one stands in for it") {
+  auto cache = [](std::map<std::string, std::string> variables) {
+    return merge_settings({{"model-id", "m"}}, env(std::move(variables)))->huggingface_hub_cache;
+  };
+  CHECK(cache({{"HUGGINGFACE_HUB_CACHE", "old"}}) == "old");
+  CHECK(cache({{"HF_HUB_CACHE", "new"}, {"HUGGINGFACE_HUB_CACHE", "old"}}) == "new");
+  CHECK(cache({{"HF_HUB_CACHE", ""}, {"HUGGINGFACE_HUB_CACHE", "old"}}) == "old");
 }

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "actors/runtime.hpp"
+#include "adapters/names.hpp"
+#include "core/error.hpp"
+#include "core/server_info.hpp"
+#include "files/hub_cache.hpp"
+
+namespace lorica {
+
+/// Looks up what `--lora-adapters` lists and the adapter that `--model-id` named, if any. Fails with the
+/// first one that is not there, by name; with `skip_bad` that one keeps its error instead.
+result<std::vector<startup_adapter>> find_adapters(std::vector<named_source> listed,
+                                                   const std::optional<named_source>& of_model,
+                                                   const hub_cache& cache, bool skip_bad);
+
+/// Fails (`errc::bad_config`) when an adapter has a name that means the base: no request would reach it.
+result<void> check_names(const std::vector<startup_adapter>& adapters, const server_info& info);
+
+}  // namespace lorica
