@@ -24,21 +24,25 @@ error broken(const std::string& text) {
   return fail(errc::malformed, "GGUF: " + text, "bad_gguf");
 }
 
-result<tensor_type> served_type(std::uint32_t id, const std::string& tensor) {
-  switch (id) {
-    case 0: return tensor_type::f32;
-    case 1: return tensor_type::f16;
-    case 2: return tensor_type::q4_0;
-    case 3: return tensor_type::q4_1;
-    case 8: return tensor_type::q8_0;
-    case 30: return tensor_type::bf16;
-    default: break;
+// `F32, F16 and Q8_0`.
+std::string served_names() {
+  std::string out;
+  for (std::size_t i = 0; i < tensor_layouts.size(); ++i) {
+    if (i > 0) out += i + 1 < tensor_layouts.size() ? ", " : " and ";
+    out += tensor_layouts[i].name;
   }
+  return out;
+}
+
+result<tensor_type> served_type(std::uint32_t id, const std::string& tensor) {
   if (id >= type_names.size() || type_names[id].empty())
     return broken("tensor " + tensor + " has the unknown type " + std::to_string(id));
+  // Served types bear the names of the format.
+  for (std::size_t i = 0; i < tensor_layouts.size(); ++i)
+    if (tensor_layouts[i].name == type_names[id]) return static_cast<tensor_type>(i);
   return fail(errc::unsupported,
-              "GGUF: tensor " + tensor + " is stored as " + std::string(type_names[id]) +
-                  "; served are F32, F16, BF16, Q8_0, Q4_0 and Q4_1",
+              "GGUF: tensor " + tensor + " is stored as " + std::string(type_names[id]) + "; served are " +
+                  served_names(),
               "bad_gguf");
 }
 

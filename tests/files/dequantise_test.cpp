@@ -31,15 +31,28 @@ std::vector<float> expand(tensor_type type, const std::string& blocks) {
 }  // namespace
 
 TEST_CASE("stored blocks expand to the bits that the gguf package gives") {
-  auto type = GENERATE(tensor_type::f32, tensor_type::f16, tensor_type::bf16, tensor_type::q8_0,
-                       tensor_type::q4_0, tensor_type::q4_1);
+  auto type = static_cast<tensor_type>(GENERATE(range(std::size_t{0}, tensor_layouts.size())));
   const std::string name(to_string(type));
   INFO(name);
   const auto values = expand(type, golden(name + ".blocks"));
   const auto expected = golden(name + ".f32");
   REQUIRE(expected.size() == values.size() * sizeof(float));
-  REQUIRE(values.size() == 2048);
+  REQUIRE(values.size() == (block_elements(type) == 256 ? 24 * 256 : 2048));
   CHECK(std::memcmp(values.data(), expected.data(), expected.size()) == 0);
+}
+
+TEST_CASE("scales that are no numbers or infinite go through every block type, whatever its bits are") {
+  auto type = static_cast<tensor_type>(GENERATE(range(std::size_t{3}, tensor_layouts.size())));
+  const std::uint16_t scale = GENERATE(std::uint16_t{0x7c00}, std::uint16_t{0xfc00}, std::uint16_t{0x7e00},
+                                       std::uint16_t{0xfc01}, std::uint16_t{0xffff});
+  const char fill = GENERATE('\0', '\x11', '\xff');
+  INFO(to_string(type) << ", scale " << scale << ", bytes " << static_cast<int>(fill));
+  std::string block(block_bytes(type), fill);
+  const std::size_t at = type == tensor_type::q6_k ? 208 : 0;
+  block.replace(at, 2, raw(scale));
+  // Zero times infinity is no number, so nothing finite can come out.
+  for (auto value : expand(type, block))
+    CHECK_FALSE(std::isfinite(value));
 }
 
 TEST_CASE("in a Q4_0 block the low nibbles come first") {

@@ -162,12 +162,11 @@ TEST_CASE("a damaged GGUF file is refused") {
          f.tensors[1].extent = {48, 2};
        },
        "no multiple of the block"},
-      {"type 999", [](auto& f) { f.tensors[0].type = 999; }, "unknown type 999"},
-      {"type 4, taken out of the format", [](auto& f) { f.tensors[0].type = 4; }, "unknown type 4"},
-      {"Q4_K", [](auto& f) { f.tensors[0].type = 12; }, "stored as Q4_K"},
-      {"IQ4_XS", [](auto& f) { f.tensors[0].type = 23; }, "stored as IQ4_XS"},
-      {"MXFP4", [](auto& f) { f.tensors[0].type = 39; }, "stored as MXFP4"},
-      {"Q2_0", [](auto& f) { f.tensors[0].type = 42; }, "stored as Q2_0"},
+      {"a row of 128 in blocks of 256",
+       [](auto& f) {
+         f.tensors[1] = {"b", {128, 2}, 12, std::string(144, 'x')};
+       },
+       "rows of tensor b have 128 elements, no multiple of the block of 256"},
       {"a first offset that is not 0", [](auto& f) { f.tensors[0].offset_error = 32; }, "does not begin"},
       {"an offset on the tensor before", [](auto& f) { f.tensors[1].offset_error = ~std::uint64_t{31}; },
        "does not begin"},
@@ -178,6 +177,55 @@ TEST_CASE("a damaged GGUF file is refused") {
     auto file = small_file();
     d.change(file);
     check_refused(file.build(), d.text);
+  }
+}
+
+TEST_CASE("every served type is read by its number") {
+  const std::pair<std::uint32_t, tensor_type> table[] = {
+      {0, tensor_type::f32},   {1, tensor_type::f16},   {2, tensor_type::q4_0},  {3, tensor_type::q4_1},
+      {6, tensor_type::q5_0},  {7, tensor_type::q5_1},  {8, tensor_type::q8_0},  {12, tensor_type::q4_k},
+      {13, tensor_type::q5_k}, {14, tensor_type::q6_k}, {30, tensor_type::bf16},
+  };
+  REQUIRE(std::size(table) == tensor_layouts.size());
+  for (auto [id, type] : table) {
+    INFO(to_string(type));
+    auto file = small_file();
+    file.tensors[1] = {
+        "b", {512, 3}, id, std::string(512 / block_elements(type) * block_bytes(type) * 3, 'x')};
+    auto bytes = file.build();
+    auto header = parse_gguf(bytes_of(bytes));
+    if (!header) FAIL(header.error().text);
+    CHECK(header->tensors[1].type == type);
+    CHECK(header->tensors[1].bytes == file.tensors[1].data.size());
+  }
+}
+
+TEST_CASE("types that are known but not served are refused by name, with what is served") {
+  const std::pair<std::uint32_t, const char*> table[] = {
+      {9, "Q8_1"},     {10, "Q2_K"},  {11, "Q3_K"},   {15, "Q8_K"},  {16, "IQ2_XXS"}, {17, "IQ2_XS"},
+      {18, "IQ3_XXS"}, {19, "IQ1_S"}, {20, "IQ4_NL"}, {21, "IQ3_S"}, {22, "IQ2_S"},   {23, "IQ4_XS"},
+      {24, "I8"},      {25, "I16"},   {26, "I32"},    {27, "I64"},   {28, "F64"},     {29, "IQ1_M"},
+      {34, "TQ1_0"},   {35, "TQ2_0"}, {39, "MXFP4"},  {40, "NVFP4"}, {41, "Q1_0"},    {42, "Q2_0"},
+  };
+  for (auto [id, name] : table) {
+    auto file = small_file();
+    file.tensors[0].type = id;
+    const auto bytes = file.build();
+    auto header = parse_gguf(bytes_of(bytes));
+    REQUIRE_FALSE(header);
+    CHECK(header.error().code == errc::unsupported);
+    CHECK(header.error().reason == "bad_gguf");
+    CHECK(header.error().text ==
+          "GGUF: tensor a is stored as " + std::string(name) +
+              "; served are F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K and Q6_K");
+  }
+}
+
+TEST_CASE("types that the format does not have, or has no longer, are refused by number") {
+  for (std::uint32_t id : {4u, 5u, 31u, 32u, 33u, 36u, 37u, 38u, 43u, 999u, 0xffffffffu}) {
+    auto file = small_file();
+    file.tensors[0].type = id;
+    check_refused(file.build(), "GGUF: tensor a has the unknown type " + std::to_string(id));
   }
 }
 
