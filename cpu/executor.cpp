@@ -143,7 +143,7 @@ result<std::unique_ptr<executor>> make_cpu_executor(std::shared_ptr<const model_
   limits.max_sequences = options.max_sequences;
   limits.max_rows = options.max_rows;
   limits.max_positions = options.max_positions;
-  auto memory = workspace::allocate(m, limits, options.dtype, threads);
+  auto memory = workspace::allocate(m, limits, options.dtype, threads, options.logits_bytes);
   if (!memory) return std::move(memory).error();
   limits.weight_bytes = (*weights)->bytes();
   limits.kv_bytes = cache->bytes();

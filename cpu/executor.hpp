@@ -23,8 +23,9 @@ struct cpu_options {
   std::uint32_t max_sequences = 16;
   std::uint32_t max_rows = 512;
   std::uint32_t max_positions = 2048;
-  std::uint32_t token_ids = 0;      ///< the tokenizer's: only lower ids are chosen; 0: the whole vocabulary
-  std::optional<isa> instructions;  ///< absent: the widest that runs here
+  std::uint32_t token_ids = 0;  ///< the tokenizer's: only lower ids are chosen; 0: the whole vocabulary
+  std::uint64_t logits_bytes = std::uint64_t{64} << 20;  ///< of logits held at once, at least one row of them
+  std::optional<isa> instructions;                       ///< absent: the widest that runs here
   std::function<void(std::uint64_t done, std::uint64_t all)> progress;  ///< bytes of packed weights
 };
 

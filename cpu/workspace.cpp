@@ -11,7 +11,6 @@ namespace lorica {
 namespace {
 
 constexpr std::size_t alignment = 128;
-constexpr std::uint64_t most_logits = std::uint64_t{64} << 20;  // bytes
 constexpr std::uint32_t least_strip = 1 << 15;  // elements: 128 KiB, so that few rows need one strip
 
 /// One buffer to be placed in the common mapping.
@@ -35,11 +34,11 @@ std::size_t stride_for(std::uint32_t width) noexcept {
 }  // namespace
 
 result<workspace> workspace::allocate(const model_config& m, const executor_limits& limits, cpu_dtype dtype,
-                                      unsigned members) {
+                                      unsigned members, std::uint64_t logits_bytes) {
   workspace out;
   const auto vocab = std::size_t{blocks_for(m.vocab)} * block_outputs;
   out.head_rows = static_cast<std::uint32_t>(
-      std::clamp<std::uint64_t>(most_logits / (vocab * sizeof(float)), 1, limits.max_sequences));
+      std::clamp<std::uint64_t>(logits_bytes / (vocab * sizeof(float)), 1, limits.max_sequences));
   const auto element = element_bytes(dtype);
   const auto rows = limits.max_rows;
   const auto qkv_width =

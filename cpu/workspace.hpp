@@ -24,8 +24,10 @@ struct row_buffer {
 class workspace {
  public:
   workspace() = default;
+
+  /// `logits_bytes` bounds the logits that are held at once; one row of them is the least.
   static result<workspace> allocate(const model_config& m, const executor_limits& limits, cpu_dtype dtype,
-                                    unsigned members);
+                                    unsigned members, std::uint64_t logits_bytes);
 
   row_buffer residual;   ///< float32 [rows, hidden]
   row_buffer normed;     ///< [rows, hidden]: input of qkv, gate and up

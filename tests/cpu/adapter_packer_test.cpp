@@ -74,10 +74,17 @@ TEST_CASE("a site that does not fit the base is refused by name") {
   refused(w, "layer 2");
   w.sites = {site(0, projection::k, 4, 40, 64)};
   refused(w, "k_proj");
+  w.sites = {site(0, projection::q, 4, 32, 64)};
+  refused(w, "32 to 64");
+  w.sites = {site(0, projection::q, 0, 40, 64)};
+  refused(w, "rank 0");
   w.sites = {site(0, projection::q, 4, 40, 64), site(0, projection::q, 4, 40, 64)};
   refused(w, "twice");
   w.sites = {site(0, projection::q, 4, 40, 64)};
   w.sites[0].b.pop_back();
+  refused(w, "rank 4");
+  w.sites = {site(0, projection::q, 4, 40, 64)};
+  w.sites[0].a.push_back(0);
   refused(w, "rank 4");
 }
 

@@ -1,5 +1,8 @@
 #include "cpu/attention.hpp"
 
+#include <algorithm>
+#include <numeric>
+
 #include "cpu/kv_cache.hpp"
 #include "tests/catch.hpp"
 #include "tests/cpu/kernel_inputs.hpp"
@@ -10,9 +13,10 @@ using namespace lorica::testing;
 namespace {
 
 /// A sequence whose K and V went through the rope kernel into a scattered cache, position by position.
-/// Rotation is by the angle `position * 0.1 * (k + 1)`.
+/// Rotation is by the angle `position * turn * (k + 1)`.
 struct world {
   std::uint32_t heads, kv_heads, dim, block_tokens, tokens;
+  double turn;
   cpu_dtype dtype;
   const kernel_table& kernels;
   std::vector<float> query, key, value;  // [tokens][heads][dim]
@@ -23,12 +27,13 @@ struct world {
   std::vector<float> q_norm, k_norm;  // [padded], or empty
 
   world(isa which, cpu_dtype d, std::uint32_t h, std::uint32_t kv, std::uint32_t head_dim,
-        std::uint32_t block, std::uint32_t n)
+        std::uint32_t block, std::uint32_t n, double turn_by = 0.1)
       : heads(h),
         kv_heads(kv),
         dim(head_dim),
         block_tokens(block),
         tokens(n),
+        turn(turn_by),
         dtype(d),
         kernels(kernels_for(which, d)),
         query(some_numbers(std::size_t{n} * h * head_dim, 51)),
@@ -58,7 +63,7 @@ struct world {
   std::uint32_t padded() const { return padded_head_dim(dim); }
   std::size_t head_elements() const { return std::size_t{2} * block_tokens * padded(); }
   std::size_t head_stride() const { return head_elements() * element_bytes(dtype); }
-  static double angle(std::uint32_t position, std::uint32_t k) { return position * 0.1 * (k + 1); }
+  double angle(std::uint32_t position, std::uint32_t k) const { return position * turn * (k + 1); }
 
   void write(std::uint32_t p) {
     std::vector<float> cos(dim / 2), sin(dim / 2);
@@ -129,16 +134,17 @@ struct world {
   std::vector<double> expected(std::uint32_t position, std::uint32_t head) const {
     const auto kv = head / (heads / kv_heads);
     auto turned_q = turned(&query[(std::size_t{position} * heads + head) * dim], q_norm, position);
-    std::vector<double> out(dim);
-    double total = 0;
+    std::vector<double> out(dim), scores;
     for (std::uint32_t t = first_seen(position); t <= position; ++t) {
       auto k = turned(&key[(std::size_t{t} * kv_heads + kv) * dim], k_norm, t);
-      double score = 0;
-      for (std::uint32_t d = 0; d < dim; ++d)
-        score += turned_q[d] * k[d];
-      score /= std::sqrt(dim);
-      if (softcap > 0) score = static_cast<double>(softcap) * std::tanh(score / static_cast<double>(softcap));
-      const double weight = std::exp(score);
+      auto score = std::inner_product(k.begin(), k.end(), turned_q.begin(), 0.0) / std::sqrt(dim);
+      const auto cap = static_cast<double>(softcap);
+      scores.push_back(cap > 0 ? cap * std::tanh(score / cap) : score);
+    }
+    const double highest = *std::max_element(scores.begin(), scores.end());
+    double total = 0;
+    for (std::uint32_t t = first_seen(position); t <= position; ++t) {
+      const double weight = std::exp(scores[t - first_seen(position)] - highest);
       total += weight;
       for (std::uint32_t d = 0; d < dim; ++d)
         out[d] += weight * static_cast<double>(value[(std::size_t{t} * kv_heads + kv) * dim + d]);
@@ -167,7 +173,7 @@ TEST_CASE("attention over scattered blocks equals the softmax written out") {
   auto dtype = GENERATE(cpu_dtype::float32, cpu_dtype::bfloat16);
   auto which = GENERATE(from_range(other_instructions()));
   auto dim = GENERATE(2u, 10u, 16u, 64u, 80u);
-  auto group = GENERATE(1u, 2u, 3u, 7u);
+  auto group = GENERATE(1u, 2u, 3u, 7u, 9u);
   auto block = GENERATE(16u, 48u);
   INFO(to_string(which) << ' ' << to_string(dtype) << " dim " << dim << " group " << group << " block "
                         << block);
@@ -235,4 +241,61 @@ TEST_CASE("scores are capped, heads normalised, and a part of a head turned, whe
   for (std::uint32_t d = 0; d < w.dim; ++d)
     apart = std::max(apart, std::abs(plain[d] - changed[d]));
   CHECK(apart > 10 * limit / (dtype == cpu_dtype::float32 ? 1 : 10));
+}
+
+TEST_CASE("scores of any size are weighed without overflow, wherever the highest one stands") {
+  auto dtype = GENERATE(cpu_dtype::float32, cpu_dtype::bfloat16);
+  auto which = GENERATE(from_range(other_instructions()));
+  INFO(to_string(which) << ' ' << to_string(dtype));
+  constexpr std::uint32_t dim = 64;
+  // Not turned, so that bfloat16 holds queries and keys exactly.
+  world w(which, dtype, 1, 1, dim, 16, 60, 0);
+  for (auto& x : w.query)
+    x *= 512;
+  for (std::uint32_t p = 0; p < w.tokens; ++p)
+    w.write(p);
+  for (std::uint32_t position = 0; position < w.tokens; ++position) {
+    auto want = w.expected(position, 0);
+    auto y = w.attend(position, 0, 1);
+    double worst = 0;
+    for (std::uint32_t d = 0; d < dim; ++d)
+      worst = std::max(worst, std::abs(static_cast<double>(y.value(d)) - want[d]));
+    INFO(position);
+    CHECK(worst < (dtype == cpu_dtype::float32 ? 2e-4 : 2e-2));
+  }
+}
+
+TEST_CASE("a key or a value that is not a number shows in every row that sees it, and in no other") {
+  auto dtype = GENERATE(cpu_dtype::float32, cpu_dtype::bfloat16);
+  auto which = GENERATE(from_range(other_instructions()));
+  auto at = GENERATE(0u, 9u, 20u, 40u);
+  auto in_key = GENERATE(true, false);
+  INFO(to_string(which) << ' ' << to_string(dtype) << ' ' << at << (in_key ? " key" : " value"));
+  world w(which, dtype, 1, 1, 16, 16, 53);
+  (in_key ? w.key : w.value)[at * 16 + 3] = std::nanf("");
+  w.write(at);
+  for (std::uint32_t position : {0u, 8u, 9u, 19u, 20u, 39u, 40u, 52u}) {
+    INFO(position);
+    CHECK(std::isnan(w.attend(position, 0, 1).value(3)) == (position >= at));
+  }
+}
+
+TEST_CASE("lanes behind the dimensions of a head are zero in queries, keys and values") {
+  auto dtype = GENERATE(cpu_dtype::float32, cpu_dtype::bfloat16);
+  auto which = GENERATE(from_range(other_instructions()));
+  INFO(to_string(which) << ' ' << to_string(dtype));
+  constexpr std::uint32_t dim = 10, padded = 16, block = 16;
+  world w(which, dtype, 1, 1, dim, block, 1);
+  elements q(dtype, padded);
+  for (std::uint32_t d = 0; d < padded; ++d)
+    q.set(d, std::nanf(""));
+  w.q = q;
+  w.write(0);
+  const auto first = std::size_t{w.table[0]} * w.head_elements();
+  const std::uint32_t step = dtype == cpu_dtype::float32 ? 1 : 2;
+  for (std::uint32_t d = dim; d < padded; ++d) {
+    CHECK(w.q.value(d) == 0.0f);
+    CHECK(w.cache.value(first + d / step * block * step + d % step) == 0.0f);
+    CHECK(w.cache.value(first + block * padded + d) == 0.0f);
+  }
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "adapters/reader.hpp"
 #include "tests/catch.hpp"
@@ -64,6 +65,8 @@ TEST_CASE("a batch that breaks its contract is refused and changes nothing") {
   auto before = engine->execute(one_sequence({5, 6, 7}, 0));
   REQUIRE(before);
   REQUIRE(reference->execute(one_sequence({5, 6, 7}, 0)));
+  auto adapter = adapter_for(*engine, small_model()->config());
+  REQUIRE(engine->attach(adapter));
   auto refused = [&](const char* what, auto change) {
     auto b = one_sequence({8, 9}, 3);
     change(b);
@@ -78,6 +81,11 @@ TEST_CASE("a batch that breaks its contract is refused and changes nothing") {
   refused("max_sequences", [](batch& b) { b.sequences.resize(3); });
   refused("cover the rows", [](batch& b) { b.sequences[0].rows = 1; });
   refused("cover the rows", [](batch& b) { b.sequences[0].first_row = 1; });
+  refused("cover the rows", [](batch& b) {
+    b.sequences.push_back(b.sequences[0]);
+    b.sequences[0].rows = 0;
+    b.sequences[1].slot = 1;
+  });
   refused("vocabulary", [](batch& b) { b.tokens[1] = 320; });
   refused("vocabulary", [](batch& b) { b.tokens[1] = -2; });
   refused("max_sequences", [](batch& b) { b.sequences[0].slot = 2; });
@@ -88,10 +96,15 @@ TEST_CASE("a batch that breaks its contract is refused and changes nothing") {
   refused("too few blocks", [](batch& b) { b.sequences[0].blocks = 0; });
   refused("outside the pool", [](batch& b) { b.block_table[0] = 8; });
   refused("sampled_last", [](batch& b) { b.tokens[1] = sampled_last; });
-  refused("temperature", [](batch& b) {
-    b.sequences[0].sampling.sample = true;
-    b.sequences[0].sampling.temperature = 0;
+  refused("sampled_last", [](batch& b) {
+    b.tokens[0] = sampled_last;
+    b.sequences[0].context = 0;
   });
+  for (auto temperature : {0.0f, -1.0f, std::numeric_limits<float>::infinity(), std::nanf("")})
+    refused("temperature", [&](batch& b) {
+      b.sequences[0].sampling.sample = true;
+      b.sequences[0].sampling.temperature = temperature;
+    });
   refused("named twice", [](batch& b) {
     b.sequences.push_back(b.sequences[0]);
     b.sequences[0].rows = b.sequences[1].rows = 1;
@@ -106,7 +119,16 @@ TEST_CASE("a batch that breaks its contract is refused and changes nothing") {
   });
   refused("outside the rows", [](batch& b) { b.segments = {{0, 3, 0, 1}}; });
   refused("not ascending", [](batch& b) { b.segments = {{0, 0, 0, 1}}; });
+  refused("not ascending", [&](batch& b) {
+    b.segments = {{0, 2, 0, 1}, {1, 1, 0, 1}};
+    b.uses = {{adapter.get(), 1.0f}};
+  });
   refused("uses outside", [](batch& b) { b.segments = {{0, 2, 0, 1}}; });
+  refused("uses outside", [](batch& b) { b.segments = {{0, 2, 0, 0}}; });
+  refused("not finite", [&](batch& b) {
+    b.segments = {{0, 2, 0, 1}};
+    b.uses = {{adapter.get(), std::nanf("")}};
+  });
   refused("not attached", [](batch& b) {
     b.segments = {{0, 2, 0, 1}};
     b.uses = {{nullptr, 1.0f}};

@@ -32,6 +32,7 @@ std::unique_ptr<executor> make(const std::shared_ptr<const model_weights>& weigh
   o.block_tokens = how.block_tokens;
   o.blocks = blocks;
   o.max_sequences = how.max_sequences;
+  o.logits_bytes = how.logits_bytes;
   o.max_rows = how.max_sequences + how.chunk;
   o.max_positions = std::min<std::uint32_t>(weights->config().max_positions, 512);
   o.token_ids = how.token_ids;

@@ -39,6 +39,7 @@ struct drive {
   std::uint32_t block_tokens = 16;
   std::uint32_t max_sequences = 32;
   std::uint32_t token_ids = 0;  ///< 0: all of the vocabulary
+  std::uint64_t logits_bytes = cpu_options{}.logits_bytes;
   std::optional<isa> instructions = {};
 };
 

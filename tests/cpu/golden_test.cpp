@@ -85,6 +85,9 @@ TEST_CASE("answers are bit-equal in any mix, chunk, thread count and after preem
   CHECK(run_all(weights, adapters, cases, {.dtype = dtype, .chunk = 1}).answers == expected);
   CHECK(run_all(weights, adapters, cases, {.dtype = dtype, .chunk = 3, .max_sequences = 5}).answers ==
         expected);
+  // Three rows of logits at once.
+  CHECK(run_all(weights, adapters, cases, {.dtype = dtype, .threads = 2, .logits_bytes = 4000}).answers ==
+        expected);
   auto tight = run_all(weights, adapters, cases, {.dtype = dtype, .threads = 2, .chunk = 5, .blocks = 9});
   CHECK(tight.preemptions > 0);
   CHECK(tight.answers == expected);
