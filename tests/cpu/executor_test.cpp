@@ -158,6 +158,33 @@ TEST_CASE("sampled_last is what the slot sampled, and nothing once the slot begi
   CHECK_FALSE(engine->execute(one_sequence({sampled_last}, 1)));
 }
 
+TEST_CASE("each slot has its own last sample") {
+  auto engine = make(small_options());
+  auto literal = make(small_options());
+  auto both = [](token_id one, token_id other, std::uint32_t context) {
+    auto b = one_sequence({one}, context);
+    b.sequences.push_back(b.sequences[0]);
+    b.sequences[1].first_row = 1;
+    b.sequences[1].slot = 1;
+    b.sequences[1].first_block = 2;
+    b.tokens = {one, other};
+    b.block_table = {0, 1, 2, 3};
+    return b;
+  };
+  auto first = engine->execute(both(5, 90, 0));
+  REQUIRE(first);
+  REQUIRE(literal->execute(both(5, 90, 0)));
+  REQUIRE(first->tokens[0].token != first->tokens[1].token);
+  auto a = engine->execute(both(sampled_last, sampled_last, 1));
+  auto b = literal->execute(both(first->tokens[0].token, first->tokens[1].token, 1));
+  REQUIRE(a);
+  REQUIRE(b);
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(a->tokens[i].token == b->tokens[i].token);
+    CHECK(a->tokens[i].logprob == b->tokens[i].logprob);
+  }
+}
+
 TEST_CASE("penalties read the history of the slot, recomputed ones too") {
   auto engine = make(small_options());
   auto penalised = [](batch b) {

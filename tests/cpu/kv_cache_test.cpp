@@ -1,0 +1,41 @@
+#include "cpu/kv_cache.hpp"
+
+#include "tests/catch.hpp"
+
+using namespace lorica;
+
+namespace {
+
+model_config small_model() {
+  model_config m;
+  m.layers = 3;
+  m.kv_heads = 2;
+  m.head_dim = 10;
+  return m;
+}
+
+}  // namespace
+
+TEST_CASE("keys and values of every layer, block and head have a place of their own") {
+  auto dtype = GENERATE(cpu_dtype::float32, cpu_dtype::bfloat16);
+  constexpr std::uint32_t blocks = 5, block_tokens = 32;
+  auto m = small_model();
+  auto cache = kv_cache::allocate(m, dtype, blocks, block_tokens);
+  REQUIRE(cache);
+  const std::size_t head = std::size_t{2} * block_tokens * 16 * element_bytes(dtype);
+  auto* next = cache->at(0, 0);
+  for (std::uint32_t layer = 0; layer < m.layers; ++layer)
+    for (std::uint32_t block = 0; block < blocks; ++block)
+      for (std::uint32_t h = 0; h < m.kv_heads; ++h) {
+        CHECK(cache->at(layer, h) + block * cache->block_stride() == next);
+        next += head;
+      }
+  CHECK(cache->head_stride() == head);
+  CHECK(next <= cache->at(0, 0) + cache->bytes());
+}
+
+TEST_CASE("a pool whose bytes cannot be counted is refused") {
+  auto cache = kv_cache::allocate(small_model(), cpu_dtype::float32, ~0u, 1u << 31);
+  REQUIRE_FALSE(cache);
+  CHECK(cache.error().code == errc::out_of_memory);
+}
