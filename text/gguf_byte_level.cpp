@@ -13,25 +13,42 @@ constexpr std::string_view llama3_pattern =
 constexpr std::string_view qwen2_pattern =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
+// Letters by case (o200k and tekken), contractions belonging to the word or not.
+constexpr std::string_view gpt4o_pattern =
+    R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+constexpr std::string_view tekken_pattern =
+    R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+
 // What a name in `tokenizer.ggml.pre` stands for. Patterns act one after another, each on the pieces of the
 // last.
 struct pre_kind {
   std::string_view name;
-  std::array<std::string_view, 4> patterns;
+  std::array<std::string_view, 5> patterns;
   bool ignore_merges = false;
   bool nfc = false;
   bool add_bos = false;  ///< when the file does not say
 };
 
-constexpr std::array<pre_kind, 5> pre_kinds{{
+constexpr auto pre_kinds = std::to_array<pre_kind>({
     {.name = "smollm", .patterns = {R"(\p{N})", gpt2_pattern}},
+    {.name = "starcoder", .patterns = {R"(\p{N})", gpt2_pattern}},
+    {.name = "refact", .patterns = {R"(\p{N})", gpt2_pattern}},
     {.name = "llama-bpe", .patterns = {llama3_pattern}, .ignore_merges = true, .add_bos = true},
+    {.name = "llama3", .patterns = {llama3_pattern}, .ignore_merges = true, .add_bos = true},
+    {.name = "llama-v3", .patterns = {llama3_pattern}, .ignore_merges = true, .add_bos = true},
+    {.name = "dbrx", .patterns = {llama3_pattern}},
+    {.name = "gpt-4o", .patterns = {gpt4o_pattern}},
+    {.name = "tekken", .patterns = {tekken_pattern}, .ignore_merges = true, .add_bos = true},
     // The converter drops the normalizer of this family; the model was trained with it.
     {.name = "qwen2", .patterns = {qwen2_pattern}, .nfc = true},
+    {.name = "deepseek-coder",
+     .patterns = {"[\\r\\n]", R"(\s?\p{L}+)", R"(\s?\p{P}+)", "[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+",
+                  R"(\p{N})"}},
     {.name = "gpt-2", .patterns = {gpt2_pattern}},
+    {.name = "phi-2", .patterns = {gpt2_pattern}},
     {.name = "default",
      .patterns = {R"([\p{P}\$\+<=>\^~\|]+)", gpt2_pattern, R"(\p{N}+)", "[0-9][0-9][0-9]"}},
-}};
+});
 
 std::string known_kinds() {
   std::string out;

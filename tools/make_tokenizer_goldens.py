@@ -10,9 +10,11 @@ FAMILY.golden.json      {encodings: [ids, offsets, ids with specials, offsets wi
                         text without specials]}; encodings follow texts.json, then the family's own `texts`. `broken`,
                         where byte tokens exist: [ids, text] with runs of byte tokens that are no UTF-8; of those the
                         text is Python's own, which puts U+FFFD for maximal subparts as Unicode advises
+pre_names.golden.json   ids of the vocabulary in uncut.tokenizer.json with the steps that names in GGUF files stand for
 texts.json              the strings; splits.json: pre-tokenizers alone, [config, text, offsets of pieces]
 """
 import argparse
+import collections
 import json
 import pathlib
 import random
@@ -194,10 +196,14 @@ def characters(rng, size, specials, alphabet=130, with_bytes=True):
     """A vocabulary of characters as SentencePiece makes them: specials, bytes, characters, merges with a space in
     front."""
     pieces = specials + (BYTES if with_bytes else [])
+    lines = corpus(rng)
+    counts = collections.Counter("".join(lines).replace(" ", SPACE))
+    # Chosen here, because the trainer breaks ties anew each time.
+    kept = sorted(counts, key=lambda c: (-counts[c], c))[:alphabet]
     t = Tokenizer(models.BPE())
     t.pre_tokenizer = pre_tokenizers.Metaspace()
-    t.train_from_iterator(corpus(rng), trainers.BpeTrainer(vocab_size=size, show_progress=False, special_tokens=pieces,
-                                                            limit_alphabet=alphabet, initial_alphabet=[SPACE, "\n"]))
+    t.train_from_iterator(lines, trainers.BpeTrainer(vocab_size=size, show_progress=False, special_tokens=pieces,
+                                                     limit_alphabet=len(kept), initial_alphabet=kept))
     return json.loads(t.to_str())
 
 
@@ -321,6 +327,43 @@ def odd_characters():
     return loaded(tree)
 
 
+def uncut():
+    """Merges across every boundary, so that each way to cut a text shows in its ids."""
+    t = trained(random.Random(14), 900, ["<|endoftext|>"], byte_level(use_regex=False))
+    return edited(t, merges_as_lines)
+
+
+TEKKEN = (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+          r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
+          r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+ENDINGS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+GPT4O = TEKKEN.replace(r"\p{M}]+|", r"\p{M}]+" + ENDINGS + "|").replace(r"\p{M}]*|\p{N}", r"\p{M}]*" + ENDINGS + r"|\p{N}{1,3}")
+# The steps of the tokenizer.json of models whose GGUF files bear these names, and whether merges are ignored.
+PRE_NAMES = {"starcoder": ([pre_tokenizers.Digits(individual_digits=True), byte_level()], False),
+             "dbrx": ([pre_tokenizers.Split(Regex(LLAMA3), "isolated"), byte_level(use_regex=False)], False),
+             "llama-v3": ([pre_tokenizers.Split(Regex(LLAMA3), "isolated"), byte_level(use_regex=False)], True),
+             "gpt-4o": ([pre_tokenizers.Split(Regex(GPT4O), "isolated"), byte_level(use_regex=False)], False),
+             "tekken": ([pre_tokenizers.Split(Regex(TEKKEN), "isolated"), byte_level(use_regex=False)], True),
+             "deepseek-coder": ([pre_tokenizers.Split(Regex(p), "isolated") for p in
+                                 ["[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", "[一-龥ࠀ-一가-\ud7ff]+"]]
+                                + [pre_tokenizers.Digits(individual_digits=True), byte_level(use_regex=False)], False),
+             "phi-2": ([byte_level()], False)}
+PRE_TEXTS = ["CamelCase HTTPServer iPhone ABCdefGHI", "it's IT'S We'LL don't'", "a/b//c\n/\nd /// \r\n/", "x=1234567;y=12.5e3",
+             "中文abc가나다ひらがな漢字カナ", "ࠀ ᄀ 龥 龦 \ud7a3 ꀀ", " «q» —x… \t!\n", "ǅungla ʰx ªb ºc", "foo(bar)[baz]{qux}", "e\u0301É\u0301s"]
+
+
+def pre_names(strings):
+    """Ids of one vocabulary with each way to cut."""
+    out = {}
+    for name, (steps, ignore) in PRE_NAMES.items():
+        tree = json.loads(uncut()[1].to_str())
+        tree["model"]["ignore_merges"] = ignore
+        t = Tokenizer.from_str(json.dumps(tree))
+        t.pre_tokenizer = pre_tokenizers.Sequence(steps)
+        out[name] = [t.encode(s, add_special_tokens=False).ids for s in strings]
+    return out
+
+
 def odd():
     t = trained(random.Random(6), 600, ["<unk>"], byte_level(), normalizers.Sequence([normalizers.NFC()]))
     t.post_processor = processors.ByteLevel(trim_offsets=True, add_prefix_space=False)
@@ -411,7 +454,7 @@ def broken(t, rng):
         return []
     ids_of = {b: i for i, b in single_bytes.items()}
     first = t.token_to_id("a")
-    others = [i for i in t.get_vocab().values() if i not in single_bytes]
+    others = sorted(i for i in t.get_vocab().values() if i not in single_bytes)
     leads = [0x41, 0x80, 0xbf, 0xc2, 0xe0, 0xe2, 0xed, 0xef, 0xf0, 0xf1, 0xf4, 0xff, 0x90, 0xa0, 0x9f]
     out = []
     for _ in range(100):
@@ -473,6 +516,8 @@ def main():
             golden["broken"] = runs
         write(f"{name}.golden.json", golden)
     write("splits.json", splits())
+    write("uncut.tokenizer.json", uncut()[0])
+    write("pre_names.golden.json", {"texts": PRE_TEXTS, "names": pre_names(shared + PRE_TEXTS)})
     if model:
         t = default_model(model)
         write("default_model.golden.json", {"texts": [], "encodings": encodings(t, shared),
