@@ -11,6 +11,7 @@ FAMILY.golden.json      {encodings: [ids, offsets, ids with specials, offsets wi
                         where byte tokens exist: [ids, text] with runs of byte tokens that are no UTF-8; of those the
                         text is Python's own, which puts U+FFFD for maximal subparts as Unicode advises
 pre_names.golden.json   ids of the vocabulary in uncut.tokenizer.json with the steps that names in GGUF files stand for
+tiny.tokenizer.json     for tests of the whole program
 texts.json              the strings; splits.json: pre-tokenizers alone, [config, text, offsets of pieces]
 """
 import argparse
@@ -254,6 +255,16 @@ def llama2():
     described(tree, specials, normalizer=PREPEND_AND_REPLACE, post_processor=before(tree, "<s>"),
               decoder=TO_TEXT_STRIPPED)
     merges_as_lines(tree)
+    return loaded(tree)
+
+
+def tiny():
+    """As llama2, for the tiny models, which have 320 rows."""
+    specials = ["<unk>", "<s>", "</s>"]
+    tree = characters(random.Random(15), 316, specials, alphabet=36)
+    described(tree, specials, normalizer=PREPEND_AND_REPLACE, post_processor=before(tree, "<s>"),
+              decoder=TO_TEXT_STRIPPED)
+    assert len(tree["model"]["vocab"]) <= 320
     return loaded(tree)
 
 
@@ -517,6 +528,7 @@ def main():
         write(f"{name}.golden.json", golden)
     write("splits.json", splits())
     write("uncut.tokenizer.json", uncut()[0])
+    write("tiny.tokenizer.json", tiny()[0])
     write("pre_names.golden.json", {"texts": PRE_TEXTS, "names": pre_names(shared + PRE_TEXTS)})
     if model:
         t = default_model(model)
