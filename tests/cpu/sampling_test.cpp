@@ -38,7 +38,7 @@ TEST_CASE("each sample is chosen from its own logits, history, parameters and ch
   const auto numbers = some_numbers(std::size_t{limits.max_sequences} * model.vocab, 71);
   const std::vector<std::uint32_t> sampled = {0, 2, 3, 4};
   std::vector<sampled_token> out(sampled.size(), {99, -7, 0});
-  step_sampler many(2, model.vocab);
+  step_sampler many(2, model.vocab, 0);
   // One at first, then the others as a team would: two batches, the second in two shares.
   auto logits_of = [&](std::size_t sample) {
     std::vector<float> logits(numbers.begin() + static_cast<std::ptrdiff_t>(sample * model.vocab),
