@@ -61,6 +61,18 @@ TEST_CASE("an adapter is packed at its true rank, and the announced bytes are th
   CHECK(adapter.widest() == 11 + odd);
 }
 
+TEST_CASE("the order of an adapter's sites does not change how it is packed") {
+  cpu_adapter_packer packer(small_model(), cpu_dtype::float32);
+  auto weights = mixed_ranks();
+  std::swap(weights.sites[0], weights.sites[1]);
+  auto packed = packer.pack(weights, {});
+  REQUIRE(packed);
+  auto& qkv = dynamic_cast<const cpu_packed_adapter&>(**packed).group(0, lora_group::qkv);
+  CHECK(qkv.site[0].part == 0);
+  CHECK(qkv.site[1].part == 2);
+  CHECK(qkv.site[1].column == 3);
+}
+
 TEST_CASE("a site that does not fit the base is refused by name") {
   cpu_adapter_packer packer(small_model(), cpu_dtype::bfloat16);
   auto refused = [&](adapter_weights w, const char* what) {

@@ -107,3 +107,16 @@ TEST_CASE("a row's products are bit-equal alone and among any number of rows") {
       CHECK(same);
     }
 }
+
+TEST_CASE("a packed block is whole, whatever its memory held") {
+  auto dtype = GENERATE(cpu_dtype::float32, cpu_dtype::bfloat16);
+  const auto weights = some_numbers(5, 15);
+  const float* rows[32] = {};
+  rows[3] = weights.data();
+  auto packed_over = [&](std::byte before) {
+    std::vector<std::byte> out(32 * 6 * element_bytes(dtype), before);
+    pack_block(dtype, rows, 5, 6, out.data());
+    return out;
+  };
+  CHECK(packed_over(std::byte{0xff}) == packed_over(std::byte{0}));
+}

@@ -26,11 +26,12 @@ TEST_CASE("each sample is chosen from its own logits, history, parameters and ch
     q.sample = i != 1;
     q.prompt_tokens = i == 3 ? 3 : 1;
     q.choice = i;
-    q.sampling = {.sample = i % 2 == 0,
-                  .temperature = 3.0f,
-                  .repetition_penalty = 1.3f,
-                  .frequency_penalty = 0.7f,
-                  .seed = 5 + i / 4};
+    // One is drawn; the others are greedy, so that what the penalties read decides.
+    q.sampling = {.sample = i == 0, .temperature = 3.0f, .seed = 5};
+    if (i == 3)
+      q.sampling.frequency_penalty = 0.7f;
+    else
+      q.sampling.repetition_penalty = 1.3f;
   }
   REQUIRE(s.prepare());
   auto w = workspace::allocate(model, limits, cpu_dtype::float32, 2, 1 << 20);
@@ -43,8 +44,9 @@ TEST_CASE("each sample is chosen from its own logits, history, parameters and ch
   auto logits_of = [&](std::size_t sample) {
     std::vector<float> logits(numbers.begin() + static_cast<std::ptrdiff_t>(sample * model.vocab),
                               numbers.begin() + static_cast<std::ptrdiff_t>((sample + 1) * model.vocab));
-    // So that the penalties decide: tokens of the history are the likeliest.
+    // The likeliest token is in the history of this sequence, the next one in none.
     logits[10 + sampled[sample]] = 1.2f;
+    logits[50] = 1.1f;
     return logits;
   };
   auto fill = [&](std::size_t row, std::size_t sample) {

@@ -15,11 +15,14 @@ namespace {
 
 const std::string tiny_model = LORICA_TEST_DATA "/golden/models/llama-tied-gqa";
 
-/// Reads a stream and leaves after `most` pieces; true when what was read is well-formed.
+/// Reads a stream, two of three by the adapter, and leaves after `most` pieces; true when what was read is
+/// well-formed.
 bool stream_some(std::uint16_t port, int id, int most) {
   http_connection c(port);
+  std::string adapter = id % 3 ? R"("adapter_id":"one",)" : "";
   c.request("POST", "/generate_stream",
-            R"({"inputs":"client )" + std::to_string(id) + R"(","parameters":{"max_new_tokens":80}})");
+            R"({"inputs":"client )" + std::to_string(id) + R"(","parameters":{)" + adapter +
+                R"("max_new_tokens":80}})");
   int pieces = 0;
   auto reply = c.read([&](std::string_view) { return ++pieces < most; });
   if (reply.complete) return reply.status == 200;
