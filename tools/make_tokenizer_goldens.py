@@ -88,13 +88,14 @@ def texts(rng, specials):
     return out
 
 
-def trained(rng, size, specials, pre, normalizer=None, left_out=()):
+def trained(rng, size, specials, pre, normalizer=None, left_out=(), more=()):
     t = Tokenizer(models.BPE())
     t.pre_tokenizer = pre
     if normalizer:
         t.normalizer = normalizer
     alphabet = sorted(set(pre_tokenizers.ByteLevel.alphabet()) - set(left_out))
-    t.train_from_iterator(corpus(rng), trainers.BpeTrainer(vocab_size=size, show_progress=False, special_tokens=specials,
+    lines = corpus(rng) + list(more)
+    t.train_from_iterator(lines, trainers.BpeTrainer(vocab_size=size, show_progress=False, special_tokens=specials,
                                                             initial_alphabet=alphabet))
     t.decoder = decoders.ByteLevel()
     return t
@@ -308,6 +309,7 @@ def nfkc():
     described(tree, ["<unk>", "<s>"], normalizer={"type": "NFKC"}, post_processor=None,
               decoder={"type": "Metaspace", "replacement": SPACE, "add_prefix_space": True})
     tree["pre_tokenizer"] = {"type": "Metaspace", "replacement": SPACE, "add_prefix_space": True, "str_rep": SPACE}
+    add(tree, f"x{SPACE}y")  # in the first token no symbol becomes a space, wherever it stands
     return loaded(tree)
 
 
@@ -340,7 +342,7 @@ def odd_characters():
 
 def uncut():
     """Merges across every boundary, so that each way to cut a text shows in its ids."""
-    t = trained(random.Random(14), 900, ["<|endoftext|>"], byte_level(use_regex=False))
+    t = trained(random.Random(14), 1100, ["<|endoftext|>"], byte_level(use_regex=False), more=PRE_TEXTS * 300)
     return edited(t, merges_as_lines)
 
 
@@ -359,8 +361,8 @@ PRE_NAMES = {"starcoder": ([pre_tokenizers.Digits(individual_digits=True), byte_
                                  ["[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", "[一-龥ࠀ-一가-\ud7ff]+"]]
                                 + [pre_tokenizers.Digits(individual_digits=True), byte_level(use_regex=False)], False),
              "phi-2": ([byte_level()], False)}
-PRE_TEXTS = ["CamelCase HTTPServer iPhone ABCdefGHI", "it's IT'S We'LL don't'", "a/b//c\n/\nd /// \r\n/", "x=1234567;y=12.5e3",
-             "中文abc가나다ひらがな漢字カナ", "ࠀ ᄀ 龥 龦 \ud7a3 ꀀ", " «q» —x… \t!\n", "ǅungla ʰx ªb ºc", "foo(bar)[baz]{qux}", "e\u0301É\u0301s"]
+PRE_TEXTS = ["CamelCase HTTPServer iPhone ABCdefGHI", "it's IT'S We'LL don't'", "a/\n/b", "d /// \r\n/e", "x\t!\t?y", "we'Ll", "IT'S", "x=1234567;y=12.5e3",
+             "中文abc가나다ひらがな漢字カナ", "ࠀ一中龥龥龦龦中\ud7a3ꀀ가", " «q» —x… \t!\n", "ǅungla ʰx ªb ºc", "foo(bar)[baz]{qux}", "e\u0301É\u0301s"]
 
 
 def pre_names(strings):
