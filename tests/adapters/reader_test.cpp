@@ -53,6 +53,34 @@ fixture_adapter renamed(fixture_adapter adapter, const std::string& from, const 
 
 }  // namespace
 
+TEST_CASE("a base with fused projections takes them by their names and no others") {
+  auto base = fixture_base();
+  base.fused = true;
+  scratch_directory apart, fused;
+  apart.write(good_adapter());
+  auto refused = read_adapter(apart.path(), base, {}, {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().reason == "unsupported_module");
+  CHECK(refused.error().text.find("served are o_proj, down_proj, qkv_proj, gate_up_proj") !=
+        std::string::npos);
+  fixture_adapter adapter = good_adapter();
+  adapter.tensors.clear();
+  adapter.config["target_modules"] = R"(["qkv_proj","gate_up_proj"])";
+  for (std::uint32_t layer = 0; layer < 2; ++layer) {
+    auto at = "model.layers." + std::to_string(layer);
+    add_module(adapter, at + ".self_attn.qkv_proj", 4, 16, 16 + 2 * 8, layer);
+    add_module(adapter, at + ".mlp.gate_up_proj", 4, 16, 2 * 24, layer + 2);
+  }
+  fused.write(adapter);
+  auto read = read_adapter(fused.path(), base, {}, {});
+  if (!read) FAIL(read.error().text);
+  REQUIRE(read->weights.sites.size() == 4);
+  CHECK(read->weights.sites[0].where == projection::qkv);
+  CHECK(read->weights.sites[0].out == 32);
+  CHECK(read->weights.sites[1].where == projection::gate_up);
+  CHECK(read->weights.sites[1].out == 48);
+}
+
 TEST_CASE("a good adapter is read as it was written, in canonical order") {
   auto adapter = good_adapter();
   auto read = read_back(adapter);
