@@ -14,6 +14,8 @@
 namespace lorica {
 namespace {
 
+constexpr float largest = std::numeric_limits<float>::max();
+
 token_id likeliest(std::span<const float> logits) {
   auto found = std::ranges::find(logits, peak_of(logits));
   return found == logits.end() ? 0 : static_cast<token_id>(found - logits.begin());
@@ -96,7 +98,10 @@ std::span<const float> sampler::penalised(std::span<const float> logits, const s
   for (auto token : context.history) {
     auto& logit = scaled_[static_cast<std::size_t>(token)];
     if (counts_[static_cast<std::size_t>(token)]++ != 0) continue;
-    logit = logit > 0 ? logit / p.repetition_penalty : logit * p.repetition_penalty;
+    // An extreme penalty must not make infinities: their differences would be NaN.
+    if (std::isfinite(logit))
+      logit = std::clamp(logit > 0 ? logit / p.repetition_penalty : logit * p.repetition_penalty, -largest,
+                         largest);
   }
   for (auto token : context.history)
     counts_[static_cast<std::size_t>(token)] = 0;

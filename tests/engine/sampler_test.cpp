@@ -132,6 +132,25 @@ TEST_CASE("the repetition penalty counts prompt and generated tokens, each once"
   CHECK(choose({-1, -1.5f}, p, {0}, 1).token == 1);         // negative logits are multiplied: -2
 }
 
+TEST_CASE("a repetition penalty beyond all bounds leaves an order to draw from") {
+  for (float penalty : {1e-45f, 1e-39f, 1e38f}) {
+    for (auto [top_k, top_p] :
+         {std::pair(0u, 1.0f), std::pair(0u, 0.5f), std::pair(2u, 1.0f), std::pair(2u, 0.5f)}) {
+      INFO("penalty " << penalty << " top_k " << top_k << " top_p " << top_p);
+      auto p = sampled(5);
+      p.repetition_penalty = penalty;
+      p.frequency_penalty = 2;
+      p.top_k = top_k;
+      p.top_p = top_p;
+      auto expected = penalty < 1 ? 0 : 1;
+      CHECK(choose({1e4f, 5, 1, -3, -infinity}, p, {0, 3, 4}).token == expected);
+      CHECK(choose({-1e4f, 5, 1, -3, -infinity}, p, {0, 3, 4}).token == 1);
+      auto all = choose({-1e4f, -1e4f, -infinity}, p, {0, 1, 2}).token;
+      CHECK((all == 0 || all == 1));
+    }
+  }
+}
+
 TEST_CASE("the frequency penalty counts generated tokens, each time") {
   auto p = greedy();
   p.frequency_penalty = 0.6f;
