@@ -20,6 +20,7 @@ struct sampling_params {
   float temperature = 1.0f;         ///< > 0
   std::uint32_t top_k = 0;          ///< 0: off
   float top_p = 1.0f;               ///< 1: off
+  float typical_p = 1.0f;           ///< 1: off; locally typical sampling (Meister 2022)
   float repetition_penalty = 1.0f;  ///< 1: off; over prompt and generated tokens (CTRL, Keskar 2019)
   float frequency_penalty = 0.0f;   ///< 0: off; times the count among generated tokens (OpenAI)
   std::uint64_t seed = 0;           ///< always set; drawn at the door when the client gave none

@@ -83,7 +83,10 @@ token_choice sampler::choose(std::span<const float> logits, const sampling_conte
   if (p.sample) {
     auto u = uniform_draw(p.seed, context.choice, static_cast<std::uint32_t>(context.history.size()));
     auto all = p.top_p >= 1.0f && (p.top_k == 0 || p.top_k >= scaled.size());
-    token = all ? draw_from_all(scaled, p, u) : draw_from_likeliest(scaled, p, u);
+    if (p.typical_p < 1.0f)
+      token = draw_from_typical(scaled, p, u);
+    else
+      token = all ? draw_from_all(scaled, p, u) : draw_from_likeliest(scaled, p, u);
   }
   auto logit = static_cast<double>(logits[static_cast<std::size_t>(token)]);
   return {token, static_cast<float>(logit - total)};
@@ -123,6 +126,27 @@ token_id sampler::draw_from_all(std::span<const float> logits, const sampling_pa
 }
 
 token_id sampler::draw_from_likeliest(std::span<const float> logits, const sampling_params& p, double u) {
+  narrow(logits, p);
+  return ranked_[index_at(weights_, u * sum_of(weights_))].token;
+}
+
+token_id sampler::draw_from_typical(std::span<const float> logits, const sampling_params& p, double u) {
+  auto peak = peak_of(logits);
+  bool narrowed = p.top_p < 1.0f || p.top_k != 0;
+  if (narrowed)
+    narrow(logits, p);
+  else
+    weights_ = exp_weights(logits, peak, p.temperature, std::move(weights_));
+  auto kept = typical_.keep(narrowed ? kept_ : logits, weights_, peak, p.temperature, p.typical_p);
+  kept_weights_.clear();
+  for (auto i : kept)
+    kept_weights_.push_back(weights_[i]);
+  auto chosen = kept[index_at(kept_weights_, u * sum_of(kept_weights_))];
+  return narrowed ? ranked_[chosen].token : static_cast<token_id>(chosen);
+}
+
+/// What top_k and top_p leave, likeliest first: `ranked_`, its logits in `kept_`, its weights in `weights_`.
+void sampler::narrow(std::span<const float> logits, const sampling_params& p) {
   auto peak = peak_of(logits);
   auto goal = std::numeric_limits<double>::infinity();
   if (p.top_k == 0) {
@@ -138,8 +162,10 @@ token_id sampler::draw_from_likeliest(std::span<const float> logits, const sampl
   weights_ = exp_weights(kept_, peak, p.temperature, std::move(weights_));
   // What top_k left is a distribution of its own for top_p.
   if (p.top_k != 0 && p.top_p < 1.0f) goal = static_cast<double>(p.top_p) * sum_of(weights_);
-  auto nucleus = std::span<const float>(weights_).first(size_of_mass(weights_, goal));
-  return ranked_[index_at(nucleus, u * sum_of(nucleus))].token;
+  auto count = size_of_mass(weights_, goal);
+  weights_.resize(count);
+  kept_.resize(count);
+  ranked_.resize(count);
 }
 
 /// The `count` likeliest tokens, sorted.

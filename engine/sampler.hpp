@@ -7,6 +7,7 @@
 
 #include "core/generation.hpp"
 #include "core/ids.hpp"
+#include "engine/typical_filter.hpp"
 
 namespace lorica {
 
@@ -27,10 +28,11 @@ struct token_choice {
 };
 
 /// Chooses tokens: the reference arithmetic of sampling, a pure function of its arguments. Order of steps:
-/// repetition penalty, frequency penalty, temperature, top_k, top_p, draw. Equal logits are ordered by id,
-/// the lower first; top_k keeps exactly k; top_p keeps the likeliest tokens until their probabilities reach
-/// p. The draw is `uniform_draw(seed, choice, history.size())`: by position, so a recomputed sequence draws
-/// the same again. Holds scratch memory, so one per thread.
+/// repetition penalty, frequency penalty, temperature, top_k, top_p, typical_p, draw. Equal logits are
+/// ordered by id, the lower first; top_k keeps exactly k; top_p keeps the likeliest tokens until their
+/// probabilities reach p; typical_p works on what these left, see `typical_filter`. The draw is
+/// `uniform_draw(seed, choice, history.size())`: by position, so a recomputed sequence draws the same again.
+/// Holds scratch memory, so one per thread.
 class sampler {
  public:
   /// `logits` [vocab >= 1], finite or -inf (not chosen while there is another). Logits that hold NaN or +inf
@@ -46,14 +48,18 @@ class sampler {
   std::span<const float> penalised(std::span<const float> logits, const sampling_context& context);
   token_id draw_from_all(std::span<const float> logits, const sampling_params& p, double u);
   token_id draw_from_likeliest(std::span<const float> logits, const sampling_params& p, double u);
+  token_id draw_from_typical(std::span<const float> logits, const sampling_params& p, double u);
+  void narrow(std::span<const float> logits, const sampling_params& p);
   void rank_first(std::span<const float> logits, std::size_t count);
   void rank_nucleus(std::span<const float> logits, double mass);
 
   std::vector<float> scaled_;
   std::vector<float> weights_;
+  std::vector<float> kept_weights_;    // what typical_p left
   std::vector<std::uint32_t> counts_;  // [vocab], zero between calls
   std::vector<float> kept_;            // logits that may be drawn, likeliest first
   std::vector<candidate> ranked_;      // the same with their tokens
+  typical_filter typical_;
 };
 
 }  // namespace lorica

@@ -94,6 +94,10 @@ class completion_reader {
       fields_.demand(*p > 0 && *p <= 1, "top_p", "`top_p` must be > 0.0 and <= 1.0");
       s.top_p = *p;
     }
+    if (auto p = fields_.number("typical_p")) {
+      fields_.demand(*p > 0 && *p <= 1, "typical_p", "`typical_p` must be > 0.0 and <= 1.0");
+      s.typical_p = *p;
+    }
     if (auto k = fields_.integer("top_k")) {
       auto count = *k == -1 ? std::optional<std::uint32_t>(0) : checked_cast<std::uint32_t>(*k);
       fields_.demand(count.has_value(), "top_k", "`top_k` must be positive, or -1 or 0 for off");
@@ -170,7 +174,9 @@ class completion_reader {
                       "presence_penalty",
                       "min_p",
                       "min_tokens",
-                      "typical_p",
+                      "mirostat",
+                      "mirostat_tau",
+                      "mirostat_eta",
                       "stop_token_ids",
                       "bad_words",
                       "allowed_token_ids",

@@ -72,8 +72,8 @@ class parameters_reader {
       s.top_k = count.value_or(0);
     }
     if (auto p = share("top_p")) s.top_p = *p;
-    if (share("typical_p")) fields_.not_served("typical_p");
-    s.sample = s.sample || s.temperature != 1 || s.top_k != 0 || s.top_p != 1;
+    if (auto p = share("typical_p")) s.typical_p = *p;
+    s.sample = s.sample || s.temperature != 1 || s.top_k != 0 || s.top_p != 1 || s.typical_p != 1;
     s.seed = fields_.unsigned_integer("seed").value_or(seed);
   }
 
@@ -136,7 +136,8 @@ class parameters_reader {
   void unserved() {
     fields_.demand(!fields_.raw("grammar"), "grammar", "grammar is not supported");
     for (auto name : {"watermark", "presence_penalty", "return_k_alternatives", "apply_chat_template",
-                      "response_format", "adapter_source", "merged_adapters", "adapters", "api_token"})
+                      "response_format", "adapter_source", "merged_adapters", "adapters", "api_token",
+                      "mirostat", "mirostat_tau", "mirostat_eta"})
       fields_.not_served_unless_neutral(name);
   }
 

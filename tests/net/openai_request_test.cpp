@@ -30,6 +30,8 @@ TEST_CASE("completions refuse by name what is out of range") {
       {R"("temperature":-0.1)", "`temperature` must be positive, or 0 for greedy"},
       {R"("top_p":0)", "`top_p` must be > 0.0 and <= 1.0"},
       {R"("top_p":1.1)", "`top_p` must be > 0.0 and <= 1.0"},
+      {R"("typical_p":0)", "`typical_p` must be > 0.0 and <= 1.0"},
+      {R"("typical_p":1.1)", "`typical_p` must be > 0.0 and <= 1.0"},
       {R"("top_k":-2)", "`top_k` must be positive, or -1 or 0 for off"},
       {R"("repetition_penalty":0)", "`repetition_penalty` must be strictly positive"},
       {R"("frequency_penalty":3)", "`frequency_penalty` must be >= -2.0 and <= 2.0"},
@@ -64,6 +66,9 @@ TEST_CASE("completions refuse by name what is known but not served") {
                             R"("presence_penalty":1)",
                             R"("min_p":0.1)",
                             R"("min_tokens":3)",
+                            R"("mirostat":1)",
+                            R"("mirostat_tau":5)",
+                            R"("mirostat_eta":0.1)",
                             R"("stop_token_ids":[1])",
                             R"("bad_words":["a"])",
                             R"("use_beam_search":true)",
@@ -85,7 +90,7 @@ TEST_CASE("completions refuse by name what is known but not served") {
 
 TEST_CASE("what real clients always send is taken") {
   CHECK(with(
-      R"("frequency_penalty":0,"presence_penalty":0,"top_p":1,"n":1,"best_of":1,"temperature":0.7,)"
+      R"("frequency_penalty":0,"presence_penalty":0,"top_p":1,"typical_p":1,"mirostat":0,"n":1,"best_of":1,"temperature":0.7,)"
       R"("logprobs":null,"seed":null,"max_tokens":256,"logit_bias":{},"echo":false,"suffix":null,"user":"u",)"
       R"("tool_prompt":"x","response_format":{"type":"text"},"stop":null,"length_penalty":1)"));
 }
@@ -110,15 +115,15 @@ TEST_CASE("a prompt is a string, ids, or a list of one of these") {
 TEST_CASE("absent means 16 tokens sampled at temperature one, zero means greedy") {
   auto plain = read(R"("prompt":"a")");
   CHECK(plain->generation.max_new_tokens == 16u);
-  CHECK(plain->generation.sampling == sampling_params{true, 1, 0, 1, 1, 0, 42});
+  CHECK(plain->generation.sampling == sampling_params{true, 1, 0, 1, 1, 1, 0, 42});
   CHECK(plain->model == "base-model");
   auto greedy = with(R"("temperature":0,"top_k":-1)");
   CHECK_FALSE(greedy->generation.sampling.sample);
   CHECK(greedy->generation.sampling.top_k == 0);
-  auto all =
-      with(R"("temperature":0.5,"top_p":0.9,"top_k":3,"seed":-1,"stop":"x","max_tokens":5,"ignore_eos":true,)"
-           R"("repetition_penalty":1.5,"frequency_penalty":-1,"include_stop_str_in_output":true)");
-  CHECK(all->generation.sampling == sampling_params{true, 0.5f, 3, 0.9f, 1.5f, -1, UINT64_MAX});
+  auto all = with(
+      R"("temperature":0.5,"top_p":0.9,"typical_p":0.8,"top_k":3,"seed":-1,"stop":"x","max_tokens":5,"ignore_eos":true,)"
+      R"("repetition_penalty":1.5,"frequency_penalty":-1,"include_stop_str_in_output":true)");
+  CHECK(all->generation.sampling == sampling_params{true, 0.5f, 3, 0.9f, 0.8f, 1.5f, -1, UINT64_MAX});
   CHECK(all->generation.stop == std::vector<std::string>{"x"});
   CHECK((all->generation.ignore_eos && all->generation.include_stop));
   CHECK(with(R"("max_tokens":5,"max_completion_tokens":9)")->generation.max_new_tokens == 9u);

@@ -46,7 +46,10 @@ TEST_CASE("every native field is refused with TGI's own words") {
       {R"("top_p":1.0)", "`top_p` must be > 0.0 and < 1.0"},
       {R"("top_p":0)", "`top_p` must be > 0.0 and < 1.0"},
       {R"("typical_p":1)", "`typical_p` must be > 0.0 and < 1.0"},
-      {R"("typical_p":0.5)", "`typical_p` is not served; leave it out"},
+      {R"("typical_p":0)", "`typical_p` must be > 0.0 and < 1.0"},
+      {R"("mirostat":2)", "`mirostat` is not served; leave it out"},
+      {R"("mirostat_tau":5.0)", "`mirostat_tau` is not served; leave it out"},
+      {R"("mirostat_eta":0.1)", "`mirostat_eta` is not served; leave it out"},
       {R"("max_new_tokens":0)", "`max_new_tokens` must be strictly positive"},
       {R"("max_new_tokens":-5)", "`max_new_tokens` must be strictly positive"},
       {R"("max_new_tokens":1025)", "`max_new_tokens` must be <= 1024. Given: 1025"},
@@ -123,19 +126,20 @@ TEST_CASE("sampling is on without parameters, off with them, and on again by any
   CHECK(parameters(R"("temperature":0.5)")->generation.sampling.sample);
   CHECK(parameters(R"("top_k":5)")->generation.sampling.sample);
   CHECK(parameters(R"("top_p":0.5)")->generation.sampling.sample);
+  CHECK(parameters(R"("typical_p":0.5)")->generation.sampling.sample);
   CHECK_FALSE(parameters(R"("temperature":1.0,"repetition_penalty":1.2)")->generation.sampling.sample);
 }
 
 TEST_CASE("all served fields arrive") {
   auto got = parameters(
-      R"("best_of":2,"temperature":0.5,"repetition_penalty":1.1,"frequency_penalty":0.25,"top_k":3,"top_p":0.9,)"
+      R"("best_of":2,"temperature":0.5,"repetition_penalty":1.1,"frequency_penalty":0.25,"top_k":3,"top_p":0.9,"typical_p":0.8,)"
       R"("max_new_tokens":7,"truncate":9,"stop":["x"],"return_full_text":true,"details":true,"adapter_id":"sql",)"
       R"("decoder_input_details":true,"ignore_eos_token":true,"unknown_field":[1])");
   REQUIRE(got);
   auto& g = got->generation;
   CHECK(std::get<std::string>(g.prompt) == "a");
   CHECK(g.choices == 2);
-  CHECK(g.sampling == sampling_params{true, 0.5f, 3, 0.9f, 1.1f, 0.25f, 42});
+  CHECK(g.sampling == sampling_params{true, 0.5f, 3, 0.9f, 0.8f, 1.1f, 0.25f, 42});
   CHECK(g.max_new_tokens == 7u);
   CHECK(g.truncate == 9u);
   CHECK(g.stop == std::vector<std::string>{"x"});
@@ -151,7 +155,7 @@ TEST_CASE("the nulls and neutral values that clients send change nothing") {
       R"({"inputs":"a","stream":false,"parameters":{"adapter_id":null,"adapter_source":null,"merged_adapters":null,)"
       R"("api_token":null,"best_of":null,"do_sample":false,"max_new_tokens":20,"ignore_eos_token":false,)"
       R"("repetition_penalty":null,"return_full_text":false,"seed":null,"stop":[],"temperature":null,"top_k":null,)"
-      R"("top_p":null,"truncate":null,"typical_p":null,"watermark":false,"response_format":null,)"
+      R"("top_p":null,"truncate":null,"typical_p":null,"mirostat":0,"watermark":false,"response_format":null,)"
       R"("decoder_input_details":false,"return_k_alternatives":null,"details":true,"top_n_tokens":null,"grammar":null}})");
   REQUIRE(got);
   CHECK(got->generation.adapter.empty());

@@ -130,6 +130,30 @@ TEST_CASE("an unknown adapter is never the base") {
   CHECK_THAT(openai.body, Catch::Contains("The model `nobody` does not exist."));
 }
 
+TEST_CASE("typical_p changes a sampled text, and company does not") {
+  server_process server({"--model-id", LORICA_TEST_DATA "/golden/models/llama-tied-gqa"});
+  auto ask = [&](const std::string& fields) {
+    auto body =
+        R"({"inputs":"a b c","parameters":{"max_new_tokens":40,"ignore_eos_token":true,)" + fields + "}}";
+    auto reply = exchange(server.port(), "POST", "/generate", body);
+    CHECK(reply.status == 200);
+    return reply.body;
+  };
+  auto typical = [&](int seed) {
+    return ask(R"("temperature":1.5,"top_k":50,"typical_p":0.3,"seed":)" + std::to_string(seed));
+  };
+  std::vector<std::string> alone;
+  for (int seed = 0; seed < 8; ++seed)
+    alone.push_back(typical(seed));
+  CHECK(alone[0] != alone[1]);
+  CHECK(alone[0] != ask(R"("temperature":1.5,"top_k":50,"seed":0)"));
+  std::vector<std::future<std::string>> together;
+  for (int seed = 0; seed < 8; ++seed)
+    together.push_back(std::async(std::launch::async, typical, seed));
+  for (int seed = 0; seed < 8; ++seed)
+    CHECK(together[static_cast<std::size_t>(seed)].get() == alone[static_cast<std::size_t>(seed)]);
+}
+
 TEST_CASE("a completion streams the text of its plain form, then usage, then the end mark") {
   server_process server({"--model-id", LORICA_TEST_DATA "/golden/models/llama-tied-gqa", "--lora-adapters",
                          "one=" LORICA_TEST_DATA "/golden/adapters/llama-tied-gqa/r8-q-v"});
