@@ -1,6 +1,17 @@
 #include "model/config_checks.hpp"
 
+#include <cmath>
+
 namespace lorica {
+
+std::string readable(std::string_view text) {
+  constexpr std::size_t longest = 200;
+  std::string out;
+  for (char c : text.substr(0, longest))
+    out += c >= ' ' && c <= '~' ? c : '?';
+  if (text.size() > longest) out += "...";
+  return out;
+}
 
 result<void> check_config(const model_config& config, const std::string& file) {
   auto refuse = [&](const std::string& text) { return refuse_model(file + ": " + text); };
@@ -22,6 +33,9 @@ result<void> check_config(const model_config& config, const std::string& file) {
     if (id < 0 || static_cast<std::uint32_t>(id) >= config.vocab)
       return refuse("the end-of-sequence id " + std::to_string(id) + " is outside the vocabulary of " +
                     std::to_string(config.vocab));
+  if (!std::isfinite(rope.attention_factor) || rope.attention_factor <= 0)
+    return refuse("the attention factor of the rope scaling comes out as " +
+                  std::to_string(rope.attention_factor) + "; it must be finite and above zero");
   return {};
 }
 

@@ -76,7 +76,7 @@ void read_scaling(json_fields& top, json_fields& in, model_config& m) {
     return;
   }
   if (type != "llama3" && type != "yarn" && type != "longrope")
-    return in.refuse("rope_type \"" + type +
+    return in.refuse("rope_type \"" + readable(type) +
                      "\" is not served; default, linear, llama3, yarn and longrope are");
   out.original_max_positions = original_positions(top, in, m);
   if (type == "llama3") return read_llama3(in, out);
@@ -99,7 +99,7 @@ void read_rotary_dim(json_fields& in, double part, model_config& m) {
 result<void> read_hf_rope(const value& config, model_config& m) {
   json_fields top(config, "config.json");
   m.rope.theta = top.real("rope_theta", 1, largest, m.rope.theta);
-  const auto part = top.real("partial_rotary_factor", 0, largest, 1);
+  const auto part = top.real("partial_rotary_factor", 0, 1, 1);
   const bool current = top.has("rope_parameters");
   const std::string key = current ? "rope_parameters" : "rope_scaling";
   auto parameters = top.find(key);
@@ -114,7 +114,7 @@ result<void> read_hf_rope(const value& config, model_config& m) {
   for (auto nested : {"full_attention", "sliding_attention"})
     if (in.has(nested)) in.refuse("parameters per layer type are not served");
   m.rope.theta = in.real("rope_theta", 1, largest, m.rope.theta);
-  read_rotary_dim(in, in.real("partial_rotary_factor", 0, largest, part), m);
+  read_rotary_dim(in, in.real("partial_rotary_factor", 0, 1, part), m);
   read_scaling(top, in, m);
   if (top.failure()) return *top.failure();
   if (in.failure()) return *in.failure();

@@ -288,3 +288,37 @@ TEST_CASE("wrong values are refused with the field's name") {
       llama(R"("rope_scaling":{"rope_type":"llama3","factor":8,"low_freq_factor":4,"high_freq_factor":4})"),
       "high_freq_factor");
 }
+
+TEST_CASE("numbers that leave the rotary parameters undefined are refused") {
+  const std::string factors = R"("short_factor":[1,1,1,1,1,1,1,1],"long_factor":[1,1,1,1,1,1,1,1])";
+  // The logarithm of an original length of 1 is the divisor of the attention factor.
+  check_refused(of("phi3", R"("original_max_position_embeddings":1,"rope_scaling":{"type":"longrope",)" +
+                               factors + "}"),
+                "the attention factor of the rope scaling comes out as inf");
+  // Times 16 this is 2^32 + 8, and 8 would be a sound number.
+  check_refused(of("phi3", R"("partial_rotary_factor":268435456.5)"),
+                "partial_rotary_factor is not a number in its range");
+  check_refused(of("phi3", R"("rope_parameters":{"rope_theta":1e4,"partial_rotary_factor":1e12})"),
+                "partial_rotary_factor is not a number in its range");
+}
+
+TEST_CASE("words of a file are shown cut and without control characters") {
+  const std::string word = "a\\n\\u001b" + std::string(1'000'000, 'w');
+  for (auto& config :
+       {of(word, ""), llama(R"("hidden_act":")" + word + "\""), llama(R"("architectures":[")" + word + "\"]"),
+        llama(R"("rope_scaling":{"type":")" + word + "\"}")}) {
+    auto out = read(config);
+    REQUIRE_FALSE(out);
+    INFO(out.error().text);
+    CHECK(out.error().text.size() < 400);
+    CHECK(out.error().text.find("a??w") != std::string::npos);
+  }
+}
+
+TEST_CASE("a generation_config.json that is no object is refused") {
+  for (auto text : {"[]", "1", "\"eos_token_id\"", "[{\"eos_token_id\":1}]"}) {
+    auto out = read(llama(""), text);
+    REQUIRE_FALSE(out);
+    CHECK(out.error().text == "generation_config.json: is not a JSON object");
+  }
+}
