@@ -56,7 +56,8 @@ bool is_plain_name(std::string_view name, std::size_t max_bytes) {
 result<void> check_size(const safetensors_tensor& t) {
   auto bits = bits_of(t.dtype);
   if (!bits)
-    return broken(8, "tensor " + t.name + " has the unknown dtype \"" + t.dtype.substr(0, 32) + "\"");
+    return broken(8, "tensor " + t.name + " has an unknown dtype" +
+                         (is_plain_name(t.dtype, 32) ? ", \"" + t.dtype + "\"" : std::string()));
   std::optional<std::uint64_t> total = *bits;
   // A zero must not hide an overflow of the other dimensions: the reference multiplies in order and fails.
   for (auto dimension : t.shape)

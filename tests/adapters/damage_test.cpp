@@ -1,8 +1,17 @@
-#include <iostream>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <functional>
 #include <random>
+#include <string>
+#include <vector>
 
 #include "tests/adapters/adapter_fixture.hpp"
 #include "tests/catch.hpp"
+#include "tests/files/json_mutator.hpp"
 
 using namespace lorica;
 
@@ -24,33 +33,156 @@ std::string damaged(std::string text, std::size_t last, std::mt19937& random) {
   return text;
 }
 
+const std::vector<std::string> words = {"r",
+                                        "F16",
+                                        "I64",
+                                        "F8_E4M3",
+                                        "dtype",
+                                        "shape",
+                                        "data_offsets",
+                                        "__metadata__",
+                                        "rank_pattern",
+                                        "alpha_pattern",
+                                        "target_modules",
+                                        "use_dora",
+                                        "use_rslora",
+                                        "modules_to_save",
+                                        "q_proj",
+                                        "(a+)+$",
+                                        "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight",
+                                        "base_model.model.model.layers.9.self_attn.q_proj.lora_A.weight",
+                                        "a\nb\x1b[0m",
+                                        std::string(5'000, 'w')};
+
+// The length, a changed header, the data.
+std::string with_changed_header(const std::string& image, json_mutator& random) {
+  std::uint64_t length = 0;
+  std::memcpy(&length, image.data(), sizeof length);
+  const auto size = static_cast<std::size_t>(length);
+  auto header = random.mutate(image.substr(sizeof length, size), words);
+  length = header.size();
+  std::string out(sizeof length, '\0');
+  std::memcpy(out.data(), &length, sizeof length);
+  return out.append(header).append(image, sizeof length + size);
+}
+
+void check_refusal(const error& refusal, const std::string& place) {
+  INFO(refusal.text);
+  REQUIRE((refusal.code == errc::bad_adapter || refusal.code == errc::unknown_adapter ||
+           refusal.code == errc::io));
+  REQUIRE_FALSE(refusal.reason.empty());
+  REQUIRE_FALSE(refusal.text.empty());
+  REQUIRE(refusal.text.size() < 2'000);
+  REQUIRE(refusal.text.find(place) == std::string::npos);
+  REQUIRE(std::none_of(refusal.text.begin(), refusal.text.end(), [](char c) { return c >= 0 && c < ' '; }));
+}
+
+void check_sound(const loaded_adapter& adapter) {
+  const auto base = fixture_base();
+  REQUIRE_FALSE(adapter.weights.sites.empty());
+  for (auto& site : adapter.weights.sites) {
+    REQUIRE(site.layer < base.layers);
+    REQUIRE(site.rank > 0);
+    REQUIRE(site.a.size() == std::size_t{site.rank} * site.in);
+    REQUIRE(site.b.size() == std::size_t{site.rank} * site.out);
+    REQUIRE(std::isfinite(site.scaling));
+    for (auto* factor : {&site.a, &site.b})
+      REQUIRE(std::all_of(factor->begin(), factor->end(), [](float x) { return std::isfinite(x); }));
+  }
+}
+
+constexpr std::uint32_t seed = 20'250;
+constexpr int rounds = 2'000;
+
+fixture_adapter usual_adapter() {
+  auto out = good_adapter();
+  out.config["rank_pattern"] = R"({"nowhere.*(a|b)+":3})";
+  out.config["alpha_pattern"] = R"({"q_proj":16})";
+  out.config["use_rslora"] = "true";
+  return out;
+}
+
+void hurt(const std::string& name, const std::function<std::string()>& change) {
+  scratch_directory place;
+  place.write(usual_adapter());
+  int refused = 0;
+  for (int round = 0; round < rounds; ++round) {
+    place.write(name, change());
+    INFO(name << " round " << round);
+    auto read = read_adapter(place.path(), fixture_base(), {}, {});
+    if (read) {
+      check_sound(*read);
+      continue;
+    }
+    ++refused;
+    check_refusal(read.error(), place.path());
+  }
+  CHECK(refused > rounds / 2);
+  CHECK(refused < rounds);
+}
+
 }  // namespace
 
-TEST_CASE("a damaged adapter is served as it then is, or refused with a word") {
-  constexpr std::uint32_t seed = 20'250;
-  constexpr int rounds = 250;
-  std::cout << "damage: seed " << seed << "\n";
-  std::mt19937 random(seed);
-  auto adapter = good_adapter();
-  adapter.config["rank_pattern"] = R"({"nowhere.*(a|b)+":3})";
-  auto image = safetensors_image(adapter.tensors);
-  auto hurt = [&](const std::string& name, const std::string& content, std::size_t last) {
+TEST_CASE("an adapter_config.json that is damaged is served as it then is, or refused with a word") {
+  INFO("seed " << seed);
+  const auto text = usual_adapter().config_text();
+  std::mt19937 bytes(seed);
+  json_mutator fields(seed + 1);
+  int round = 0;
+  hurt("adapter_config.json",
+       [&] { return ++round % 4 == 0 ? damaged(text, text.size(), bytes) : fields.mutate(text, words); });
+}
+
+TEST_CASE("an adapter_model.safetensors that is damaged is served as it then is, or refused with a word") {
+  INFO("seed " << seed);
+  const auto image = safetensors_image(usual_adapter().tensors);
+  std::mt19937 bytes(seed + 2);
+  json_mutator fields(seed + 3);
+  int round = 0;
+  hurt("adapter_model.safetensors", [&] {
+    return ++round % 4 == 0 ? damaged(image, image.find("]}}") + 3, bytes)
+                            : with_changed_header(image, fields);
+  });
+}
+
+TEST_CASE("a directory whose files are lost, cut, swapped or of another kind is served or refused") {
+  namespace fs = std::filesystem;
+  INFO("seed " << seed);
+  std::mt19937 random(seed + 4);
+  const auto adapter = usual_adapter();
+  const std::string names[] = {"adapter_config.json", "adapter_model.safetensors", "adapter_model.bin",
+                               "README.md"};
+  int served = 0;
+  for (int round = 0; round < rounds; ++round) {
     scratch_directory place;
     place.write(adapter);
-    int refused = 0;
-    for (int round = 0; round < rounds; ++round) {
-      place.write(name, damaged(content, last, random));
-      auto read = read_adapter(place.path(), fixture_base(), {}, {});
-      if (read) continue;
-      ++refused;
-      INFO(name << " round " << round);
-      CHECK(read.error().code == errc::bad_adapter);
-      CHECK_FALSE(read.error().reason.empty());
-      CHECK(read.error().text.size() < 2'000);
+    place.write(names[2], "\x80\x02");
+    for (auto changes = 1 + random() % 2; changes > 0; --changes) {
+      std::error_code ignored;
+      const auto name = fs::path(place.path()) / names[random() % std::size(names)];
+      const auto other = fs::path(place.path()) / names[random() % std::size(names)];
+      const auto what = random() % 7;
+      if (what == 0 && fs::is_regular_file(name))
+        fs::resize_file(name, random() % (fs::file_size(name) + 9), ignored);
+      else if (what == 1)
+        fs::rename(name, other, ignored);
+      else if (what == 2 && name != other)
+        fs::copy_file(name, other, fs::copy_options::overwrite_existing, ignored);
+      else
+        fs::remove(name, ignored);
+      if (what == 3) fs::create_directory(name, ignored);
+      if (what == 4) fs::create_symlink(other.filename(), name, ignored);
+      if (what == 5) REQUIRE(::mkfifo(name.c_str(), 0600) == 0);
     }
-    CHECK(refused > rounds / 2);
-    CHECK(refused < rounds);
-  };
-  hurt("adapter_config.json", adapter.config_text(), adapter.config_text().size());
-  hurt("adapter_model.safetensors", image, image.find("]}}") + 3);
+    INFO("round " << round);
+    auto read = read_adapter(place.path(), fixture_base(), {}, {});
+    if (!read) {
+      check_refusal(read.error(), place.path());
+      continue;
+    }
+    ++served;
+    check_sound(*read);
+  }
+  CHECK(served > rounds / 20);
+  CHECK(served < rounds / 2);
 }

@@ -1,5 +1,6 @@
 #include "files/safetensors.hpp"
 
+#include <algorithm>
 #include <string>
 
 #include "tests/catch.hpp"
@@ -47,6 +48,8 @@ void check_refused(const damage& d) {
   CHECK(header.error().code == errc::malformed);
   CHECK(header.error().reason == "bad_safetensors");
   CHECK(header.error().text.starts_with("safetensors rule " + std::to_string(d.rule) + ":"));
+  auto control = [](char c) { return c >= 0 && c < ' '; };
+  CHECK(std::none_of(header.error().text.begin(), header.error().text.end(), control));
 }
 
 }  // namespace
@@ -155,6 +158,16 @@ TEST_CASE("a damaged safetensors file is refused with the broken rule") {
   check_refused({"a shape that overflows before its zero",
                  safetensors_file(one("U8", "4294967296,4294967296,0", "0,0"), 0), 8});
   check_refused({"half a byte", safetensors_file(one("F4", "3", "0,2"), 2), 8});
+  check_refused({"a dtype of control characters", safetensors_file(one("a\\n\\u001b", "1", "0,1"), 1), 8});
+  check_refused({"a shape of 2^64", safetensors_file(one("U8", "18446744073709551616", "0,1"), 1), 3});
+  check_refused({"a number in words", safetensors_file(one("U8", "\"1\"", "0,1"), 1), 3});
+  check_refused({"six bits that end within a byte", safetensors_file(one("F6_E2M3", "3", "0,2"), 2), 8});
+  check_refused({"three offsets", safetensors_file(one("U8", "1", "0,1,1"), 1), 3});
+  check_refused({"an overlap at the start",
+                 safetensors_file(header_of({entry("a", "U8", "2", "0,2"), entry("b", "U8", "1", "0,1")}), 2),
+                 6});
+  check_refused({"offsets far behind the file",
+                 safetensors_file(one("U8", "0", "18446744073709551615,18446744073709551615"), 0), 6});
   check_refused({"an unknown dtype", safetensors_file(one("F128", "1", "0,16"), 16), 8});
 }
 
