@@ -8,6 +8,7 @@
 #include "files/safetensors.hpp"
 #include "tests/catch.hpp"
 #include "tests/files/file_bytes.hpp"
+#include "tests/files/json_mutator.hpp"
 
 using namespace lorica;
 
@@ -144,6 +145,93 @@ TEST_CASE("a mutated safetensors file is refused or keeps every rule") {
                  t.dtype == "F32" ? tensor_type::f32 : tensor_type::bf16);
   }
   // Both ways were taken often enough to mean something.
+  CHECK(accepted > rounds / 50);
+  CHECK(accepted < rounds / 2);
+}
+
+TEST_CASE("a safetensors header with changed fields is refused or keeps every rule") {
+  INFO("seed " << seed);
+  json_mutator random(seed + 2);
+  const auto file = small_safetensors();
+  const auto header_text = file.substr(8, file.size() - 8 - 34);
+  const std::vector<std::string> words = {"a",     "b",     "F32",          "BF16",         "F4",
+                                          "dtype", "shape", "data_offsets", "__metadata__", "\n"};
+  int accepted = 0;
+  for (int round = 0; round < rounds; ++round) {
+    const auto mutated = safetensors_file(random.mutate(header_text, words), 34);
+    auto header = parse_safetensors(bytes_of(mutated), mutated.size());
+    if (!header) {
+      if (header.error().reason != "bad_safetensors") FAIL("round " << round << ": " << header.error().text);
+      continue;
+    }
+    ++accepted;
+    if (!holds(*header, mutated.size())) FAIL("round " << round << " breaks a rule: " << mutated);
+  }
+  CHECK(accepted > rounds / 50);
+  CHECK(accepted < rounds / 2);
+}
+
+TEST_CASE("a GGUF file with changed fields is refused or keeps every rule") {
+  INFO("seed " << seed);
+  mutator random(seed + 3);
+  static constexpr std::array<std::uint64_t, 12> numbers = {0,
+                                                            1,
+                                                            2,
+                                                            32,
+                                                            0x7fffffff,
+                                                            std::uint64_t{1} << 31,
+                                                            std::uint64_t{1} << 32,
+                                                            std::uint64_t{1} << 53,
+                                                            std::uint64_t{1} << 62,
+                                                            std::uint64_t{1} << 63,
+                                                            ~std::uint64_t{0},
+                                                            ~std::uint64_t{0} - 31};
+  auto number = [&] { return numbers[random.below(numbers.size())]; };
+  auto change = [&](gguf_file& file) {
+    auto& entry = file.entries[random.below(file.entries.size())];
+    auto& other_entry = file.entries[random.below(file.entries.size())];
+    auto& tensor = file.tensors[random.below(file.tensors.size())];
+    auto& other = file.tensors[random.below(file.tensors.size())];
+    switch (random.below(16)) {
+      case 0: entry.kind = static_cast<std::uint32_t>(random.below(15)); return;
+      case 1: entry.key = other_entry.key; return;
+      case 2: std::swap(entry.value, other_entry.value); return;
+      case 3: entry = {entry.key, 10, raw(number())}; return;
+      case 4: entry.value.resize(random.below(entry.value.size() + 3)); return;
+      case 5:
+        file.add_array("more", static_cast<std::uint32_t>(random.below(14)), number(), "12345678");
+        return;
+      case 6: tensor.type = static_cast<std::uint32_t>(random.below(44)); return;
+      case 7: tensor.extent[random.below(tensor.extent.size())] = number(); return;
+      case 8: tensor.extent.push_back(random.below(3) == 0 ? number() : 1); return;
+      case 9: std::swap(tensor.extent, other.extent); return;
+      case 10: tensor.offset_error = number(); return;
+      case 11: tensor.name = random.below(2) == 0 ? other.name : std::string(random.below(70), 'n'); return;
+      case 12: tensor.data.resize(random.below(tensor.data.size() + 70)); return;
+      case 13: file.extra_tensors = number(); return;
+      case 14: file.extra_keys = number(); return;
+      default: std::swap(tensor, other); return;
+    }
+  };
+  int accepted = 0;
+  for (int round = 0; round < rounds; ++round) {
+    auto file = small_gguf();
+    for (auto changes = 1 + random.below(2); changes > 0; --changes)
+      change(file);
+    const auto mutated = file.build();
+    auto header = parse_gguf(bytes_of(mutated));
+    if (!header) {
+      if (header.error().reason != "bad_gguf" || header.error().text.empty())
+        FAIL("round " << round << ": " << header.error().text);
+      continue;
+    }
+    ++accepted;
+    if (!holds(*header, mutated.size())) FAIL("round " << round << " breaks a rule");
+    for (auto& t : header->tensors)
+      read_all(
+          bytes_of(mutated).subspan(static_cast<std::size_t>(t.offset), static_cast<std::size_t>(t.bytes)),
+          t.type);
+  }
   CHECK(accepted > rounds / 50);
   CHECK(accepted < rounds / 2);
 }

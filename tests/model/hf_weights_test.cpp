@@ -1,6 +1,10 @@
+#include <sys/stat.h>
+
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "files/read_file.hpp"
 #include "model/weights.hpp"
@@ -139,9 +143,10 @@ TEST_CASE("types that are not served and broken files are refused with the file'
 }
 
 TEST_CASE("file names in an index cannot leave the directory") {
-  for (std::string name :
-       {"../model.safetensors", "/etc/x.safetensors", "a/b.safetensors", "..\\\\a.safetensors",
-        ".hidden.safetensors", "shard.bin", "", "a\\u0000.safetensors"}) {
+  for (auto& name : std::vector<std::string>{"../model.safetensors", "/etc/x.safetensors", "a/b.safetensors",
+                                             "..\\\\a.safetensors", ".hidden.safetensors", "shard.bin", "",
+                                             "a\\u0000.safetensors", "a\\n.safetensors", ".safetensors",
+                                             "model.safetensors/", std::string(300, 'n') + ".safetensors"}) {
     INFO(name);
     copied_model model(sharded);
     model.write(index_file, R"({"weight_map":{"model.norm.weight":")" + name + "\"}}");
@@ -150,6 +155,19 @@ TEST_CASE("file names in an index cannot leave the directory") {
   copied_model number(sharded);
   number.write(index_file, R"({"weight_map":{"model.norm.weight":1}})");
   check_refused(number, "weight_map holds");
+  for (std::string map : {"[]", "1", "null", "\"a.safetensors\"", "true"}) {
+    copied_model other(sharded);
+    other.write(index_file, R"({"weight_map":)" + map + "}");
+    check_refused(other, "weight_map is missing or empty");
+  }
+  for (std::string file : {"[\"a.safetensors\"]", "{}", "null", "true"}) {
+    copied_model other(sharded);
+    other.write(index_file, R"({"weight_map":{"model.norm.weight":)" + file + "}}");
+    check_refused(other, "weight_map holds");
+  }
+  copied_model list(sharded);
+  list.write(index_file, "[]");
+  check_refused(list, "weight_map is missing or empty");
   copied_model empty(sharded);
   empty.write(index_file, R"({"weight_map":{}})");
   check_refused(empty, "weight_map is missing or empty");
@@ -162,6 +180,26 @@ TEST_CASE("an index that does not match its shards is refused") {
   copied_model renamed(sharded);
   renamed.replace(index_file, "\"model.norm.weight\"", "\"model.form.weight\"");
   check_refused(renamed, "tensor model.form.weight of the index is missing");
+}
+
+TEST_CASE("a shard that is no regular file is refused by name, without waiting for one") {
+  auto refusal = [](const std::function<void(const fs::path&)>& put) {
+    copied_model model(sharded);
+    model.remove(shard);
+    put(model.root() / "model" / shard);
+    auto opened = model.open();
+    REQUIRE_FALSE(opened);
+    CHECK(opened.error().text.find(model.root().string()) == std::string::npos);
+    return opened.error().text;
+  };
+  CHECK(refusal([](auto& at) { fs::create_directory(at); }) == shard + " is not a regular file");
+  CHECK(refusal([](auto& at) { REQUIRE(::mkfifo(at.c_str(), 0600) == 0); }) ==
+        shard + " is not a regular file");
+  CHECK(refusal([](auto& at) { fs::create_symlink("/dev/zero", at); }) == shard + " is not a regular file");
+  CHECK(refusal([](auto& at) { fs::create_symlink(at.filename(), at); }) ==
+        "file " + shard + " cannot be opened");
+  CHECK(refusal([](auto& at) { fs::create_symlink("nowhere", at); }) == "file " + shard + " does not exist");
+  CHECK(refusal([](auto& at) { std::ofstream{at}; }).starts_with(shard + ": safetensors rule 1"));
 }
 
 TEST_CASE("tensors of a shard that the index does not list are not read") {
