@@ -13,6 +13,9 @@ std::string readable(std::string_view text) {
   return out;
 }
 
+// Frequencies are divided by it and must stay finite.
+constexpr double least_stretch = 1e-6;
+
 result<void> check_config(const model_config& config, const std::string& file) {
   auto refuse = [&](const std::string& text) { return refuse_model(file + ": " + text); };
   if (config.heads % config.kv_heads != 0)
@@ -33,6 +36,7 @@ result<void> check_config(const model_config& config, const std::string& file) {
     if (id < 0 || static_cast<std::uint32_t>(id) >= config.vocab)
       return refuse("the end-of-sequence id " + std::to_string(id) + " is outside the vocabulary of " +
                     std::to_string(config.vocab));
+  if (rope.factor < least_stretch) return refuse("the factor of the rope scaling is below one millionth");
   if (!std::isfinite(rope.attention_factor) || rope.attention_factor <= 0)
     return refuse("the attention factor of the rope scaling comes out as " +
                   std::to_string(rope.attention_factor) + "; it must be finite and above zero");

@@ -105,6 +105,7 @@ TEST_CASE("a GGUF file that is not served, or wrong, is refused by key") {
       {[](auto& f) { f.add_u32("llama.expert_count", 8); }, "llama.expert_count is 8"},
       {[](auto& f) { f.add_u32("llama.attention.value_length", 8); }, "attention.value_length"},
       {[](auto& f) { f.add_u32("llama.rope.dimension_count", 2); }, "rope.dimension_count"},
+      {[](auto& f) { f.add_f32("llama.rope.scaling.factor", 1e-40f); }, "below one millionth"},
       {[](auto& f) { f.add_text("llama.rope.scaling.type", "ntk"); }, "\"ntk\" is not served"},
       {[](auto& f) { f.add_f32("llama.rope.scaling.attn_factor", -1.5f); }, "attn_factor"},
       {[](auto& f) { f.add_f32("llama.rope.scaling.yarn_ext_factor", 0.5f); }, "yarn_ext_factor"},
