@@ -1,5 +1,6 @@
 #include "core/sha256.hpp"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include <stdexcept>
@@ -15,7 +16,12 @@ sha256::sha256() : state_(std::make_unique<state>()) {
     throw std::runtime_error("SHA-256 is not available");
 }
 
-sha256::~sha256() = default;
+sha256::~sha256() {
+  state_.reset();
+  // OpenSSL keeps state for every thread that used it and frees it when the thread ends. Threads of actors
+  // are not joined, so one could still be at that while the process takes OpenSSL apart.
+  OPENSSL_thread_stop();
+}
 
 void sha256::update(std::span<const std::byte> bytes) {
   if (EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size()) != 1)

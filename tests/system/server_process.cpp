@@ -145,9 +145,10 @@ int server_process::wait() {
   return *code;
 }
 
-int server_process::stop() {
+std::string server_process::stop() {
   signal(SIGTERM);
-  return wait();
+  auto code = wait();
+  return code == 0 ? std::string() : "exit code " + std::to_string(code) + ", log:\n" + log();
 }
 
 std::size_t server_process::descriptors() const {

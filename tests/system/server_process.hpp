@@ -41,8 +41,9 @@ class server_process {
   /// Exit code once it ended by itself; -1 when it does not or when a signal ended it.
   int wait();
 
-  /// Asks it to end (SIGTERM) and waits. A sanitizer that found something makes the code other than 0.
-  int stop();
+  /// Asks it to end (SIGTERM) and waits. Empty when it did with 0; else its exit code and log, which tell too
+  /// what a sanitizer found.
+  std::string stop();
 
   /// Open descriptors now.
   std::size_t descriptors() const;
