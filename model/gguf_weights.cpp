@@ -34,7 +34,7 @@ result<std::vector<float>> take_factors(tensor_table& table, const std::string& 
   std::vector<float> out(rotary_dim / 2);
   stored->read_rows(0, out);
   for (auto factor : out)
-    if (!std::isfinite(factor) || factor <= 0)
+    if (!std::isfinite(factor) || factor < 1e-6f)
       return refuse_model("tensor " + name + " holds a number that divides nothing");
   return out;
 }

@@ -57,8 +57,8 @@ std::vector<float> json_fields::positive_list(std::string_view key, std::size_t 
   }
   for (auto& item : *list) {
     const auto number = static_cast<float>(item.number());
-    if (!item.is_number() || !std::isfinite(number) || number <= 0)
-      refuse(std::string(key) + " holds something else than numbers above zero");
+    if (!item.is_number() || !std::isfinite(number) || number < 1e-6f)
+      refuse(std::string(key) + " holds something else than numbers from 0.000001 on");
     out.push_back(number);
   }
   return out;

@@ -29,7 +29,7 @@ class json_fields {
   double real(std::string_view key, double least, double most, std::optional<double> fallback = {});
   bool flag(std::string_view key, bool fallback);
   std::string text(std::string_view key, std::string_view fallback);
-  /// A list of exactly `count` finite numbers above zero.
+  /// A list of exactly `count` finite numbers, none below 1e-6: they divide.
   std::vector<float> positive_list(std::string_view key, std::size_t count);
 
   /// Notes a failure unless there is one.

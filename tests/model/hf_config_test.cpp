@@ -236,7 +236,7 @@ TEST_CASE("yarn and longrope are read with what transformers infers") {
                 "short_factor is not a list of 8 numbers");
   check_refused(of("phi3", R"("rope_scaling":{"type":"longrope","short_factor":[1,1,1,1,1,1,1,0],)"
                            R"("long_factor":[1,1,1,1,1,1,1,1]})"),
-                "numbers above zero");
+                "numbers from 0.000001 on");
   CHECK(accept(of("phi3", R"("partial_rotary_factor":0.75)")).rotary_dim == 12);
   check_refused(of("phi3", R"("partial_rotary_factor":0.2)"), "leaves 3 dimensions");
 }
