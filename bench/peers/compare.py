@@ -66,23 +66,48 @@ class Transformers:
 
 
 class LlamaCpp:
-    """llama.cpp through llama-cpp-python, base only: its adapters are per context, so that a mixed batch has no call."""
+    """llama.cpp through llama-cpp-python, base only: its adapters are per context, so that a mixed batch has no call.
+
+    Each measurement is a process of its own, whose threads spin between operations: with the compiler's default they sleep at every
+    barrier, and two threads are slower than one.
+    """
 
     def __init__(self, model, threads, adapters):
         import llama_cpp
 
-        self.llama = llama_cpp.Llama(model, n_ctx=512, n_threads=threads, n_threads_batch=threads, verbose=False)
         self.name = f"llama-cpp-python {llama_cpp.__version__}, Q4_1"
+        self.command = [sys.executable, __file__, "--model", model, "--threads", str(threads), "--llama-cpp-once"]
 
     def decode(self, streams, adapters):
         if streams != 1 or adapters != 0:
             return None
-        self.llama.reset()
-        self.llama.eval(prompts(1, self.llama.n_vocab())[0])
+        environment = os.environ | {"OMP_WAIT_POLICY": "ACTIVE", "GOMP_SPINCOUNT": "infinity"}
+        return float(subprocess.run(self.command, check=True, capture_output=True, text=True, env=environment).stdout)
+
+
+def llama_cpp_once(options):
+    """Tokens per second of one stream: llama_decode and the highest logit, nothing of the Python package's own sampling."""
+    import llama_cpp
+    import numpy
+
+    n = options.threads
+    llama = llama_cpp.Llama(options.model, n_ctx=512, n_threads=n, n_threads_batch=n, verbose=False)
+    context, vocab = llama.ctx, llama.n_vocab()
+    llama.eval(prompts(1, vocab)[0])
+
+    def best():
+        logits = numpy.ctypeslib.as_array(llama_cpp.llama_get_logits_ith(context, -1), (vocab,))
+        return int(logits.argmax())
+
+    token = (llama_cpp.llama_token * 1)(best())
+    rates = []
+    for _ in range(2):
         start = time.perf_counter()
         for _ in range(NEW):
-            self.llama.eval([self.llama.sample(temp=0)])
-        return NEW / (time.perf_counter() - start)
+            assert llama_cpp.llama_decode(context, llama_cpp.llama_batch_get_one(token, 1)) == 0
+            token[0] = best()
+        rates.append(NEW / (time.perf_counter() - start))
+    print(max(rates))
 
 
 WORK = [("decode 1", 1, 0), ("decode 1, 1 adapter", 1, 1), ("decode 8", 8, 0), ("decode 8, 8 adapters", 8, 8)]
@@ -101,10 +126,18 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--output", default="bench/results/peers.json")
+    parser.add_argument("--peers", default="transformers,llama.cpp", help="which of the two, separated by commas")
+    parser.add_argument("--llama-cpp-once", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.llama_cpp_once:
+        return llama_cpp_once(options)
 
+    kinds = {"transformers": Transformers, "llama.cpp": LlamaCpp}
+    unknown = set(options.peers.split(",")) - set(kinds)
+    if unknown:
+        parser.error(f"--peers: {', '.join(sorted(unknown))} is not known; there are {', '.join(kinds)}")
     peers, missing = [], []
-    for kind in (Transformers, LlamaCpp):
+    for kind in (kinds[name] for name in options.peers.split(",")):
         try:
             peers.append(kind(options.model, options.threads, 8))
         except ImportError as e:
