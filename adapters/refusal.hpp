@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "core/error.hpp"
+#include "core/shown.hpp"
 
 namespace lorica {
 
@@ -42,10 +43,7 @@ inline error refused(std::string_view reason, std::string text) {
   return fail(errc::bad_adapter, std::move(text), std::string(reason));
 }
 
-/// Somebody else's text for an error or a warning: at most 200 bytes, printable ASCII only.
-std::string shown(std::string_view text);
-
-/// The same in double quotes.
+/// `shown` in double quotes.
 std::string quoted(std::string_view text);
 
 }  // namespace lorica

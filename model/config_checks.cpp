@@ -4,15 +4,6 @@
 
 namespace lorica {
 
-std::string readable(std::string_view text) {
-  constexpr std::size_t longest = 200;
-  std::string out;
-  for (char c : text.substr(0, longest))
-    out += c >= ' ' && c <= '~' ? c : '?';
-  if (text.size() > longest) out += "...";
-  return out;
-}
-
 // Frequencies are divided by it and must stay finite.
 constexpr double least_stretch = 1e-6;
 

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "core/error.hpp"
+#include "core/shown.hpp"
 #include "model/model_config.hpp"
 
 namespace lorica {
@@ -14,9 +15,6 @@ namespace lorica {
 inline error refuse_model(std::string text) {
   return fail(errc::bad_model, std::move(text));
 }
-
-/// A word or name out of a file for an error text: at most 200 bytes, printable ASCII only.
-std::string readable(std::string_view text);
 
 /// Largest sizes that are taken from a config: far above any model, far below what overflows a product of two
 /// in 64 bits.

@@ -88,11 +88,11 @@ const gguf_tensor* tensor(const gguf_header& header, std::string_view name) {
 
 result<const family*> read_family(const gguf_header& header) {
   if (auto type = header.find_string("general.type"); type && *type != "model")
-    return refuse_model("GGUF: general.type is \"" + readable(*type) + "\", not a base model");
+    return refuse_model("GGUF: general.type is \"" + shown(*type) + "\", not a base model");
   auto name = header.find_string("general.architecture");
   if (!name) return refuse_model("GGUF: general.architecture is missing");
   if (auto found = find_gguf_family(*name)) return found;
-  return refuse_model("GGUF: general.architecture \"" + readable(*name) +
+  return refuse_model("GGUF: general.architecture \"" + shown(*name) +
                       "\" is not served; these are: " + family_words() + " (mistral as llama)");
 }
 
@@ -106,7 +106,7 @@ void read_rope(gguf_fields& in, model_config& m) {
   // Factors of longrope are tensors; its word may be there or not.
   auto type = in.text("rope.scaling.type", "linear");
   if (type != "none" && type != "linear" && type != "yarn" && type != "longrope")
-    in.refuse("rope.scaling.type", std::string(1, '"').append(readable(type)) +
+    in.refuse("rope.scaling.type", std::string(1, '"').append(shown(type)) +
                                        "\" is not served; none, linear, yarn and longrope are");
   // The older key holds the same number; 0 means unscaled.
   auto factor = in.real("rope.scaling.factor", 0, 1e12, in.real("rope.scale_linear", 0, 1e12, 0));

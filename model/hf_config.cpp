@@ -19,7 +19,7 @@ result<const family*> read_family(const value& config) {
   auto type = config.find("model_type");
   if (!type || !type->as_string()) return refuse_model(config_file + ": model_type is missing or no string");
   if (auto found = find_family(*type->as_string())) return found;
-  return refuse_model(config_file + ": model_type \"" + readable(*type->as_string()) +
+  return refuse_model(config_file + ": model_type \"" + shown(*type->as_string()) +
                       "\" is not served; these are: " + family_words());
 }
 
@@ -30,7 +30,7 @@ void check_head(json_fields& in, std::string_view wanted) {
   for (auto& item : *names->as_array())
     if (item.as_string() && *item.as_string() == wanted) return;
   auto first = names->as_array()->front().as_string();
-  in.refuse("architectures names " + (first ? readable(*first) : "no string") + "; " + std::string(wanted) +
+  in.refuse("architectures names " + (first ? shown(*first) : "no string") + "; " + std::string(wanted) +
             " is served");
 }
 
@@ -55,7 +55,7 @@ void read_activation(json_fields& in, model_config& out) {
   else if (word == "gelu" || word == "gelu_python")
     out.activation = activation_kind::gelu;
   else
-    in.refuse(field + " \"" + readable(word) + "\" is not served; silu, gelu and gelu_pytorch_tanh are");
+    in.refuse(field + " \"" + shown(word) + "\" is not served; silu, gelu and gelu_pytorch_tanh are");
 }
 
 void add_eos(json_fields& in, std::vector<token_id>& ids) {

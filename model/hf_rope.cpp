@@ -76,7 +76,7 @@ void read_scaling(json_fields& top, json_fields& in, model_config& m) {
     return;
   }
   if (type != "llama3" && type != "yarn" && type != "longrope")
-    return in.refuse("rope_type \"" + readable(type) +
+    return in.refuse("rope_type \"" + shown(type) +
                      "\" is not served; default, linear, llama3, yarn and longrope are");
   out.original_max_positions = original_positions(top, in, m);
   if (type == "llama3") return read_llama3(in, out);

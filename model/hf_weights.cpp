@@ -93,7 +93,7 @@ result<void> add_shard(tensor_table& table, const std::vector<std::string>& want
   auto header = parse_safetensors(file, file.size());
   if (!header) return header.error();
   for (auto& name : wanted)
-    if (!header->find(name)) return refuse_model("tensor " + readable(name) + " of the index is missing");
+    if (!header->find(name)) return refuse_model("tensor " + shown(name) + " of the index is missing");
   // Tensors that the index does not list belong to nobody; transformers does not read them either.
   auto listed = [&](const std::string& name) {
     return wanted.empty() || std::binary_search(wanted.begin(), wanted.end(), name);
