@@ -94,6 +94,11 @@ TEST_CASE("a damaged GGUF file is refused") {
       {"version 1", [](auto& f) { f.version = 1; }, "version 1"},
       {"version 4", [](auto& f) { f.version = 4; }, "version 4"},
       {"version of the other byte order", [](auto& f) { f.version = 0x03000000; }, "big-endian"},
+      {"version 2 of the other byte order", [](auto& f) { f.version = 0x02000000; }, "big-endian"},
+      {"version 2^32 - 1", [](auto& f) { f.version = ~0u; }, "version 4294967295"},
+      {"65537 tensors", [](auto& f) { f.extra_tensors = 65'535; }, "65537 tensors; at most 65536"},
+      {"65537 keys", [](auto& f) { f.extra_keys = 65'537 - f.entries.size(); }, "65537 keys; at most 65536"},
+      {"-1 keys", [](auto& f) { f.extra_keys = ~std::uint64_t{0} - f.entries.size(); }, "keys; at most"},
       {"2^62 tensors", [](auto& f) { f.extra_tensors = std::uint64_t{1} << 62; }, "tensors; at most"},
       {"-1 tensors", [](auto& f) { f.extra_tensors = ~std::uint64_t{2}; }, "tensors; at most"},
       {"2^62 keys", [](auto& f) { f.extra_keys = std::uint64_t{1} << 62; }, "keys; at most"},
@@ -103,6 +108,41 @@ TEST_CASE("a damaged GGUF file is refused") {
       {"an empty key", [](auto& f) { f.add_u32("", 1); }, "a key is not"},
       {"a key with a zero", [](auto& f) { f.add_u32(std::string("a\0b", 3), 1); }, "a key is not"},
       {"a key of 65536 bytes", [](auto& f) { f.add_u32(std::string(65'536, 'k'), 1); }, "a key is not"},
+      {"a key with a space", [](auto& f) { f.add_u32("a b", 1); }, "a key is not"},
+      {"a key in other letters", [](auto& f) { f.add_u32("caf\xc3\xa9", 1); }, "a key is not"},
+      {"a key of 65535 bytes twice",
+       [](auto& f) {
+         f.add_u32(std::string(65'535, 'k'), 1);
+         f.add_u32(std::string(65'535, 'k'), 1);
+       },
+       "kkk... is there twice"},
+      {"a string of 2^62 bytes",
+       [](auto& f) {
+         f.entries.push_back({"s", 8, raw(std::uint64_t{1} << 62)});
+       },
+       "runs over the end"},
+      {"a string in an array that runs over the end",
+       [](auto& f) { f.add_array("n", 8, 2, gguf_file::text("x") + raw(std::uint64_t{1} << 20)); },
+       "runs over the end"},
+      {"an array of 2^64 - 1 bytes", [](auto& f) { f.add_array("n", 0, ~std::uint64_t{0}, ""); },
+       "runs over the end"},
+      {"an array of an unknown kind", [](auto& f) { f.add_array("n", 13, 1, ""); },
+       "items of an unknown kind"},
+      {"an alignment twice",
+       [](auto& f) {
+         f.add_u32("general.alignment", 32);
+         f.add_u32("general.alignment", 32);
+       },
+       "general.alignment is there twice"},
+      {"an alignment below zero",
+       [](auto& f) {
+         f.entries.push_back({"general.alignment", 5, raw(std::int32_t{-32})});
+       },
+       "general.alignment"},
+      {"an alignment of 2^17", [](auto& f) { f.add_u32("general.alignment", 1u << 17); },
+       "general.alignment"},
+      {"an alignment that the data do not have", [](auto& f) { f.add_u32("general.alignment", 64); },
+       "does not begin"},
       {"an unknown kind", [](auto& f) { f.entries[0].kind = 13; }, "unknown kind"},
       {"a bool of 2", [](auto& f) { f.add_bool("x", 2); }, "neither 0 nor 1"},
       {"a string longer than the file",
@@ -129,6 +169,17 @@ TEST_CASE("a damaged GGUF file is refused") {
       {"a tensor twice", [](auto& f) { f.tensors[1].name = std::string("a"); }, "tensor a is there twice"},
       {"a tensor's name of 64 bytes", [](auto& f) { f.tensors[0].name = std::string(64, 'n'); },
        "name is not"},
+      {"an empty name", [](auto& f) { f.tensors[0].name.clear(); }, "name is not"},
+      {"a name with a zero", [](auto& f) { f.tensors[0].name = std::string("a\0", 2); }, "name is not"},
+      {"a name as long as a key may be", [](auto& f) { f.tensors[0].name = std::string(65'535, 'n'); },
+       "name is not"},
+      {"2^32 - 1 dimensions",
+       [](auto& f) {
+         f.tensors.clear();
+         f.extra_tensors = 1;
+         f.entries.push_back({"end", 0, std::string(1, '\0') + gguf_file::text("t") + raw(~0u)});
+       },
+       "4294967295 dimensions"},
       {"no dimensions", [](auto& f) { f.tensors[0].extent = {}; }, "0 dimensions"},
       {"five dimensions",
        [](auto& f) {
@@ -140,6 +191,21 @@ TEST_CASE("a damaged GGUF file is refused") {
          f.tensors[0].extent = {0, 2};
        },
        "0 or negative"},
+      {"a dimension of 0 in the last tensor",
+       [](auto& f) {
+         f.tensors[1].extent = {32, 0};
+       },
+       "0 or negative"},
+      {"an absurd dimension before another tensor",
+       [](auto& f) {
+         f.tensors[0].extent = {3, 1'000'000};
+       },
+       "ends after the end of the file"},
+      {"a dimension one too large before another tensor",
+       [](auto& f) {
+         f.tensors[0].extent = {3, 3};
+       },
+       "does not begin where the one before it ends"},
       {"a negative dimension",
        [](auto& f) {
          f.tensors[0].extent = {~std::uint64_t{0}, 2};
@@ -178,6 +244,37 @@ TEST_CASE("a damaged GGUF file is refused") {
     d.change(file);
     check_refused(file.build(), d.text);
   }
+}
+
+TEST_CASE("the largest and smallest of what a file may say is read") {
+  auto file = small_file();
+  file.add_u32(std::string(65'535, 'k'), 7);
+  file.add_array("nothing", 4, 0, "");
+  file.add_array("no strings", 8, 0, "");
+  file.entries.back().key = "no_strings";
+  file.tensors[0].name = std::string(63, 'n');
+  file.tensors.push_back({"c", {1, 1, 1, 2}, 1, std::string(4, '\0')});
+  for (std::uint32_t alignment : {8u, 65'536u}) {
+    file.alignment = alignment;
+    file.add_u32("general.alignment", alignment);
+    auto bytes = file.build();
+    auto header = parse_gguf(bytes_of(bytes));
+    if (!header) FAIL(header.error().text);
+    CHECK(header->find_unsigned(std::string(65'535, 'k')) == 7u);
+    CHECK(header->find_array("nothing")->integers() == std::vector<std::int64_t>{});
+    CHECK(header->find_array("no_strings")->strings() == std::vector<std::string_view>{});
+    CHECK(header->tensors[2].extent == std::array<std::uint64_t, 4>{1, 1, 1, 2});
+    CHECK(header->tensors[2].offset % alignment == 0);
+    file.entries.pop_back();
+  }
+}
+
+TEST_CASE("a file without tensors or keys is read") {
+  const auto empty = gguf_file().build();
+  CHECK(parse_gguf(bytes_of(empty)));
+  CHECK(parse_gguf(bytes_of(empty).first(24)));
+  auto end = empty + std::string(32, '\0');
+  CHECK_FALSE(parse_gguf(bytes_of(end)));
 }
 
 TEST_CASE("every served type is read by its number") {
@@ -240,5 +337,7 @@ TEST_CASE("a file cut anywhere, or followed by more, is refused") {
     if (parse_gguf(bytes_of(cut))) FAIL("accepted when cut to " << size << " bytes");
   }
   check_refused(bytes + "x", "bytes follow the last tensor");
-  check_refused("GGML" + bytes.substr(4), "does not begin with GGUF");
+  check_refused(bytes + std::string(32, '\0'), "bytes follow the last tensor");
+  for (auto magic : {"GGML", "gguf", "FUGG", "GGUG"})
+    check_refused(magic + bytes.substr(4), "does not begin with GGUF");
 }

@@ -105,7 +105,14 @@ TEST_CASE("a damaged safetensors file is refused with the broken rule") {
   check_refused({"header of 2^64 - 1 bytes", length(~std::uint64_t{0}, good), 2});
   check_refused({"header longer than the file", length(good.size() + 1, good), 2});
   check_refused({"header of 100,000,001 bytes", length(100'000'001, std::string(100, ' ')), 2});
+  check_refused({"header of 2^62 bytes", length(std::uint64_t{1} << 62, good), 2});
   check_refused({"an array", safetensors_file("[]", 0), 4});
+  check_refused({"a string", safetensors_file("\"t\"", 0), 4});
+  check_refused({"an array of an object", safetensors_file("[{}]", 0), 4});
+  check_refused({"only spaces", safetensors_file("    ", 0), 4});
+  check_refused({"a byte order mark", safetensors_file("\xef\xbb\xbf{}", 0), 4});
+  check_refused({"a tab at the start", safetensors_file("\t{}", 0), 4});
+  check_refused({"a tab at the end", safetensors_file("{} \t", 0), 4});
   check_refused({"a lone brace", safetensors_file("{", 0), 4});
   check_refused({"a missing value", safetensors_file("{\"t\":}", 0), 3});
   check_refused({"two documents", safetensors_file("{} {}", 0), 3});
@@ -113,6 +120,18 @@ TEST_CASE("a damaged safetensors file is refused with the broken rule") {
   check_refused({"a newline at the end", safetensors_file("{}\n", 0), 4});
   check_refused({"a space at the start", safetensors_file(" {}", 0), 4});
   check_refused({"invalid UTF-8", safetensors_file("{\"\xff\":1}", 0), 3});
+  check_refused({"an overlong slash", safetensors_file("{\"\xc0\xaf\":1}", 0), 3});
+  check_refused({"half a surrogate pair", safetensors_file(R"({"__metadata__":{"\ud800":"a"}})", 0), 3});
+  check_refused({"a comment", safetensors_file("{/**/}", 0), 3});
+  check_refused({"a comma too many", safetensors_file(R"({"__metadata__":{},})", 0), 3});
+  check_refused({"metadata twice", safetensors_file(R"({"__metadata__":{},"__metadata__":{}})", 0), 3});
+  check_refused(
+      {"a name twice, once escaped",
+       safetensors_file(header_of({entry("t", "U8", "1", "0,1"), entry("\\u0074", "U8", "1", "1,2")}), 2),
+       3});
+  check_refused({"a field twice",
+                 safetensors_file(R"({"t":{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1),
+                 3});
   check_refused({"a name twice",
                  safetensors_file(header_of({entry("t", "U8", "1", "0,1"), entry("t", "U8", "1", "1,2")}), 2),
                  3});
@@ -124,6 +143,26 @@ TEST_CASE("a damaged safetensors file is refused with the broken rule") {
   check_refused({"no dtype", safetensors_file(R"({"t":{"shape":[1],"data_offsets":[0,1]}})", 1), 3});
   check_refused({"no shape", safetensors_file(R"({"t":{"dtype":"U8","data_offsets":[0,1]}})", 1), 3});
   check_refused({"one offset", safetensors_file(one("U8", "1", "0"), 1), 3});
+  check_refused({"no offsets", safetensors_file(R"({"t":{"dtype":"U8","shape":[1]}})", 1), 3});
+  check_refused({"three offsets", safetensors_file(one("U8", "1", "0,1,1"), 1), 3});
+  check_refused({"a dtype that is a number",
+                 safetensors_file(R"({"t":{"dtype":1,"shape":[1],"data_offsets":[0,1]}})", 1), 3});
+  check_refused({"a dtype that is null",
+                 safetensors_file(R"({"t":{"dtype":null,"shape":[1],"data_offsets":[0,1]}})", 1), 3});
+  check_refused({"a shape that is a number",
+                 safetensors_file(R"({"t":{"dtype":"U8","shape":1,"data_offsets":[0,1]}})", 1), 3});
+  check_refused({"a fraction as dimension", safetensors_file(one("U8", "1.0", "0,1"), 1), 3});
+  check_refused({"an exponent as dimension", safetensors_file(one("U8", "1e0", "0,1"), 1), 3});
+  check_refused({"a string as dimension", safetensors_file(one("U8", "\"1\"", "0,1"), 1), 3});
+  check_refused({"a bool as dimension", safetensors_file(one("U8", "true", "0,1"), 1), 3});
+  check_refused({"a list as dimension", safetensors_file(one("U8", "[1]", "0,1"), 1), 3});
+  check_refused({"a dimension of 2^64", safetensors_file(one("U8", "18446744073709551616", "0,1"), 1), 3});
+  check_refused({"a negative end", safetensors_file(one("U8", "1", "0,-1"), 1), 3});
+  check_refused({"an end in the exponent form", safetensors_file(one("U8", "1", "0,1e0"), 1), 3});
+  check_refused({"no number as offset", safetensors_file(one("U8", "1", "NaN,1"), 1), 3});
+  check_refused({"an end of 2^64 - 1", safetensors_file(one("U8", "1", "0,18446744073709551615"), 1), 8});
+  check_refused({"a range at the end of the numbers",
+                 safetensors_file(one("U8", "1", "18446744073709551614,18446744073709551615"), 1), 6});
   check_refused({"a negative offset", safetensors_file(one("U8", "1", "-1,0"), 1), 3});
   check_refused({"a fraction as offset", safetensors_file(one("U8", "1", "0,1.0"), 1), 3});
   check_refused({"a string as offset", safetensors_file(one("U8", "1", "0,\"1\""), 1), 3});
@@ -147,6 +186,18 @@ TEST_CASE("a damaged safetensors file is refused with the broken rule") {
   check_refused({"two tensors on one range",
                  safetensors_file(header_of({entry("a", "U8", "1", "0,1"), entry("b", "U8", "1", "0,1")}), 1),
                  6});
+  check_refused({"an empty tensor within another one",
+                 safetensors_file(header_of({entry("a", "U8", "2", "0,2"), entry("b", "U8", "0", "1,1")}), 2),
+                 6});
+  check_refused({"an empty tensor behind the end",
+                 safetensors_file(header_of({entry("a", "U8", "2", "0,2"), entry("b", "U8", "0", "3,3")}), 2),
+                 6});
+  check_refused({"an overlap of all but one byte",
+                 safetensors_file(header_of({entry("a", "U8", "3", "0,3"), entry("b", "U8", "3", "1,4")}), 4),
+                 6});
+  check_refused({"a last tensor that ends a byte after the data",
+                 safetensors_file(header_of({entry("a", "U8", "1", "0,1"), entry("b", "U8", "2", "1,3")}), 2),
+                 7});
   check_refused({"a byte behind the last tensor", safetensors_file(good, 9), 7});
   check_refused({"a byte too few", safetensors_file(good, 7), 7});
   check_refused({"a file appended", safetensors_file(good, 8) + "PK\3\4 and more", 7});
@@ -157,6 +208,12 @@ TEST_CASE("a damaged safetensors file is refused with the broken rule") {
       {"a shape that overflows", safetensors_file(one("U8", "4294967296,4294967296,2", "0,0"), 0), 8});
   check_refused({"a shape that overflows before its zero",
                  safetensors_file(one("U8", "4294967296,4294967296,0", "0,0"), 0), 8});
+  check_refused({"a shape that overflows with its dtype only",
+                 safetensors_file(one("F64", "4611686018427387904", "0,0"), 0), 8});
+  check_refused({"bits that end within a byte", safetensors_file(one("F6_E2M3", "2", "0,1"), 1), 8});
+  check_refused({"a scalar of no bytes", safetensors_file(one("F32", "", "0,0"), 0), 8});
+  check_refused({"a dtype in small letters", safetensors_file(one("f32", "1", "0,4"), 4), 8});
+  check_refused({"an empty dtype", safetensors_file(one("", "1", "0,1"), 1), 8});
   check_refused({"half a byte", safetensors_file(one("F4", "3", "0,2"), 2), 8});
   check_refused({"a dtype of control characters", safetensors_file(one("a\\n\\u001b", "1", "0,1"), 1), 8});
   check_refused({"a shape of 2^64", safetensors_file(one("U8", "18446744073709551616", "0,1"), 1), 3});
@@ -169,6 +226,36 @@ TEST_CASE("a damaged safetensors file is refused with the broken rule") {
   check_refused({"offsets far behind the file",
                  safetensors_file(one("U8", "0", "18446744073709551615,18446744073709551615"), 0), 6});
   check_refused({"an unknown dtype", safetensors_file(one("F128", "1", "0,16"), 16), 8});
+}
+
+TEST_CASE("every dtype of the format has its width") {
+  const std::pair<const char*, std::size_t> table[] = {
+      {"BOOL", 8},        {"U8", 8},          {"I8", 8},    {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8},
+      {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"F4", 4},    {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"I16", 16},
+      {"U16", 16},        {"F16", 16},        {"BF16", 16}, {"I32", 32},    {"U32", 32},    {"F32", 32},
+      {"I64", 64},        {"U64", 64},        {"F64", 64},  {"C64", 64}};
+  for (auto [dtype, bits] : table) {
+    INFO(dtype);
+    // Four elements of the narrowest dtype still end on a byte.
+    const auto bytes = 4 * bits / 8;
+    auto end = std::to_string(bytes);
+    CHECK(parse(safetensors_file(one(dtype, "4", "0," + end), bytes)));
+    check_refused({dtype, safetensors_file(one(dtype, "4", "0," + std::to_string(bytes + 1)), bytes + 1), 8});
+  }
+}
+
+TEST_CASE("values are not looked at: no numbers, infinities and denormals are the reader's business") {
+  auto file = safetensors_file(one("F32", "3", "0,12"), 0);
+  for (std::uint32_t bits : {0x7fc00001u, 0xff800000u, 0x00000001u})
+    file += raw(bits);
+  CHECK(parse(file));
+}
+
+TEST_CASE("fields that nobody knows and names in any script are taken") {
+  auto header = parse(safetensors_file(
+      R"({"\u03b1 \ud83d\ude00":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"note":{"a":1}}})", 1));
+  if (!header) FAIL(header.error().text);
+  CHECK(header->tensors.front().name == "\u03b1 \U0001f600");
 }
 
 TEST_CASE("a header of hundreds of thousands of tensors is refused by their number") {
