@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/checked.hpp"
+#include "core/shown.hpp"
 #include "files/gguf_reader.hpp"
 #include "files/gguf_tensors.hpp"
 
@@ -20,7 +21,7 @@ error broken(const std::string& text) {
 }
 
 error cut_off(std::string_view key) {
-  return broken("the value of " + std::string(key) + " runs over the end of the file");
+  return broken("the value of " + shown(key) + " runs over the end of the file");
 }
 
 bool is_plain(std::string_view key) {
@@ -55,7 +56,7 @@ std::optional<gguf_kind> read_kind(gguf_reader& in) {
 result<gguf_value> read_array(gguf_reader& in, std::string_view key) {
   auto kind = read_kind(in);
   if (!kind || *kind == gguf_kind::array)
-    return broken("the array " + std::string(key) + " has items of an unknown kind, or arrays");
+    return broken("the array " + shown(key) + " has items of an unknown kind, or arrays");
   auto count = in.number<std::uint64_t>();
   if (!count) return cut_off(key);
   if (*kind != gguf_kind::string) {
@@ -82,7 +83,7 @@ result<gguf_value> read_number(gguf_reader& in, std::string_view key) {
 
 result<gguf_value> read_value(gguf_reader& in, std::string_view key) {
   auto kind = read_kind(in);
-  if (!kind) return broken("the value of " + std::string(key) + " is of an unknown kind");
+  if (!kind) return broken("the value of " + shown(key) + " is of an unknown kind");
   switch (*kind) {
     case gguf_kind::u8: return read_number<std::uint8_t, std::uint64_t>(in, key);
     case gguf_kind::u16: return read_number<std::uint16_t, std::uint64_t>(in, key);
@@ -104,7 +105,7 @@ result<gguf_value> read_value(gguf_reader& in, std::string_view key) {
   }
   auto byte = in.number<std::uint8_t>();
   if (!byte) return cut_off(key);
-  if (*byte > 1) return broken("the bool " + std::string(key) + " is neither 0 nor 1");
+  if (*byte > 1) return broken("the bool " + shown(key) + " is neither 0 nor 1");
   return gguf_value(*byte == 1);
 }
 
@@ -120,7 +121,7 @@ result<void> read_metadata(gguf_reader& in, std::uint64_t count, gguf_header& ou
   std::sort(out.metadata.begin(), out.metadata.end(), [](auto& a, auto& b) { return a.first < b.first; });
   auto twice = std::adjacent_find(out.metadata.begin(), out.metadata.end(),
                                   [](auto& a, auto& b) { return a.first == b.first; });
-  if (twice != out.metadata.end()) return broken("the key " + std::string(twice->first) + " is there twice");
+  if (twice != out.metadata.end()) return broken("the key " + shown(twice->first) + " is there twice");
   return {};
 }
 
