@@ -119,7 +119,7 @@ std::shared_ptr<const model_weights> open(const scratch_directory& scratch, cons
 // Unlike ==, this tells zero from minus zero.
 template <class T>
 bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
 }
 
 // Whether a head of rows differs from what lies in the file, as llama's q and k must.
