@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/utf8.hpp"
 #include "model/config_checks.hpp"
 #include "model/families.hpp"
 #include "model/rope.hpp"
@@ -94,6 +95,14 @@ result<const family*> read_family(const gguf_header& header) {
   if (auto found = find_gguf_family(*name)) return found;
   return refuse_model("GGUF: general.architecture \"" + shown(*name) +
                       "\" is not served; these are: " + family_words() + " (mistral as llama)");
+}
+
+// A name that lists and logs can show; the file's own name stands in for others.
+bool can_be_listed(std::string_view name) {
+  constexpr std::size_t longest = 256;
+  auto control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
+  return name.size() <= longest && utf8_valid_prefix(name) == name.size() &&
+         std::none_of(name.begin(), name.end(), control);
 }
 
 // ggml multiplies cos and sin by attn_factor, and for yarn by 0.1 ln(factor) + 1 beside it.
@@ -203,7 +212,7 @@ result<model_config> read_gguf_config(const gguf_header& header) {
   if (!embedding) return refuse_model("GGUF: tensor token_embd.weight is missing");
   model_config out;
   out.arch = (*family)->arch;
-  if (auto name = header.find_string("general.name")) out.name = *name;
+  if (auto name = header.find_string("general.name"); name && can_be_listed(*name)) out.name = *name;
   gguf_fields in(header, to_string(out.arch));
   out.layers = in.size("block_count", config_bounds::layers);
   out.hidden = in.size("embedding_length", config_bounds::width);

@@ -31,14 +31,15 @@ result<value> read_json(const fs::path& path, std::size_t max_bytes) {
   return parsed;
 }
 
+// A link that leads nowhere counts: reading it then tells what is wrong, instead of taking it as absent.
 bool is_there(const fs::path& path) {
   std::error_code problem;
-  return fs::exists(path, problem);
+  return fs::symlink_status(path, problem).type() != fs::file_type::not_found;
 }
 
 // The index is part of the download: its file names must not lead out of the directory.
 bool is_plain_shard(std::string_view name) {
-  auto bad = [](char c) { return c == '/' || c == '\\' || static_cast<unsigned char>(c) < 0x20; };
+  auto bad = [](unsigned char c) { return c == '/' || c == '\\' || c < 0x20 || c == 0x7f; };
   return name.size() <= 255 && name.ends_with(".safetensors") && name.front() != '.' &&
          std::none_of(name.begin(), name.end(), bad);
 }

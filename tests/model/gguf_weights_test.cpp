@@ -96,6 +96,18 @@ TEST_CASE("a file without a name is called after itself") {
   CHECK(accept(file)->config().name == "tiny");
 }
 
+TEST_CASE("a name that no list could show is not taken") {
+  for (auto name : {std::string("a\nb"), std::string("a\0b", 3), std::string(257, 'n'), std::string("\xff"),
+                    std::string()}) {
+    auto file = tiny_gguf("llama");
+    file.entries[1].value = gguf_file::text(name);
+    CHECK(accept(file)->config().name == "tiny");
+  }
+  auto file = tiny_gguf("llama");
+  file.entries[1].value = gguf_file::text("Tiny \u03b1");
+  CHECK(accept(file)->config().name == "Tiny \u03b1");
+}
+
 TEST_CASE("an untied head is found, a tied one is the embedding") {
   auto file = tiny_gguf("llama");
   auto tied = accept(file);

@@ -143,10 +143,11 @@ TEST_CASE("types that are not served and broken files are refused with the file'
 }
 
 TEST_CASE("file names in an index cannot leave the directory") {
-  for (auto& name : std::vector<std::string>{"../model.safetensors", "/etc/x.safetensors", "a/b.safetensors",
-                                             "..\\\\a.safetensors", ".hidden.safetensors", "shard.bin", "",
-                                             "a\\u0000.safetensors", "a\\n.safetensors", ".safetensors",
-                                             "model.safetensors/", std::string(300, 'n') + ".safetensors"}) {
+  for (auto& name : std::vector<std::string>{
+           "../model.safetensors", "/etc/x.safetensors", "a/b.safetensors", "..\\\\a.safetensors",
+           ".hidden.safetensors", "shard.bin", "", "a\\u0000.safetensors", "a\\n.safetensors", ".safetensors",
+           "model.safetensors/", "a\\u007f.safetensors", "a.safetensors\\u0000", "..", "./a.safetensors",
+           "a.SAFETENSORS", "a.safetensors ", std::string(300, 'n') + ".safetensors"}) {
     INFO(name);
     copied_model model(sharded);
     model.write(index_file, R"({"weight_map":{"model.norm.weight":")" + name + "\"}}");
@@ -200,6 +201,61 @@ TEST_CASE("a shard that is no regular file is refused by name, without waiting f
         "file " + shard + " cannot be opened");
   CHECK(refusal([](auto& at) { fs::create_symlink("nowhere", at); }) == "file " + shard + " does not exist");
   CHECK(refusal([](auto& at) { std::ofstream{at}; }).starts_with(shard + ": safetensors rule 1"));
+}
+
+TEST_CASE("an index of too many files or of doubled names is refused") {
+  copied_model many(sharded);
+  std::string map;
+  for (int i = 0; i < 1'025; ++i)
+    map +=
+        (map.empty() ? "\"t" : ",\"t") + std::to_string(i) + "\":\"" + std::to_string(i) + ".safetensors\"";
+  many.write(index_file, "{\"weight_map\":{" + map + "}}");
+  check_refused(many, index_file + ": more than 1024 files");
+  copied_model twice(sharded);
+  twice.write(index_file, R"({"weight_map":{"a":"a.safetensors","a":"b.safetensors"}})");
+  check_refused(twice, index_file + ": JSON object has a duplicate key");
+  copied_model deep(sharded);
+  deep.write(index_file, std::string(100'000, '[') + std::string(100'000, ']'));
+  check_refused(deep, index_file + ": ");
+}
+
+TEST_CASE("the total size in an index is not looked at") {
+  for (std::string size : {"0", "-1", "1.5", "18446744073709551615", "\"much\"", "null", "[1]"}) {
+    INFO(size);
+    copied_model model(sharded);
+    auto index = model.read(index_file);
+    const auto at = index.find("\"total_size\": ") + 14;
+    model.write(index_file, index.replace(at, index.find_first_of(",\n}", at) - at, size));
+    CHECK(model.open());
+  }
+  copied_model bare(sharded);
+  auto index = bare.read(index_file);
+  bare.write(index_file, std::string(1, '{').append(index, index.find("\"weight_map\"")));
+  CHECK(bare.open());
+}
+
+TEST_CASE("configs and an index that are no regular files are refused by name, never taken as absent") {
+  for (const auto& file : {index_file, std::string("config.json"), std::string("generation_config.json")}) {
+    auto refused = [&](const std::function<void(const fs::path&)>& put, const std::string& text) {
+      copied_model model(sharded);
+      model.remove(file);
+      put(model.root() / "model" / file);
+      check_refused(model, text);
+    };
+    refused([](auto& at) { fs::create_directory(at); }, file + " is not a regular file");
+    refused([](auto& at) { REQUIRE(::mkfifo(at.c_str(), 0600) == 0); }, file + " is not a regular file");
+    refused([](auto& at) { fs::create_symlink(at.filename(), at); }, "file " + file + " cannot be opened");
+    refused([](auto& at) { fs::create_symlink("nowhere", at); }, "file " + file + " does not exist");
+  }
+}
+
+TEST_CASE("links to files are followed, as download caches need") {
+  copied_model model(sharded);
+  for (const auto& file : {shard, index_file, std::string("config.json")}) {
+    fs::rename(model.root() / "model" / file, model.root() / file);
+    fs::create_symlink(fs::path("..") / file, model.root() / "model" / file);
+  }
+  CHECK(model.open());
 }
 
 TEST_CASE("tensors of a shard that the index does not list are not read") {
