@@ -117,6 +117,8 @@ scratch_directory::~scratch_directory() {
 }
 
 void scratch_directory::write(const std::string& name, std::string_view content) const {
+  // Writing over a file makes some file systems wait for the disk; a new one does not.
+  std::filesystem::remove(path_ + "/" + name);
   std::ofstream file(path_ + "/" + name, std::ios::binary);
   file.write(content.data(), static_cast<std::streamsize>(content.size()));
   if (!file.flush()) throw std::runtime_error("scratch file not written");

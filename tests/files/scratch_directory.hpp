@@ -26,10 +26,12 @@ class scratch_directory {
 
   const std::filesystem::path& path() const { return path_; }
 
-  /// Writes a file and returns its path.
+  /// Writes a file, in place of one that is there (or of a link to it), and returns its path.
   std::string write(const std::string& name, const std::string& content) const {
     auto at = path_ / name;
     std::filesystem::create_directories(at.parent_path());
+    // Writing over a file makes some file systems wait for the disk; a new one does not.
+    std::filesystem::remove(at);
     std::ofstream(at, std::ios::binary) << content;
     return at.string();
   }

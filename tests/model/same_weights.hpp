@@ -11,8 +11,26 @@ namespace lorica {
 inline std::vector<tensor_view> tensors_of(const model_weights& model) {
   std::vector<tensor_view> out = {model.embedding(), model.head(), model.final_norm()};
   for (auto& l : model.layers())
-    for (auto& t : {l.attn_norm, l.q, l.k, l.v, l.o, l.ffn_norm, l.gate, l.up, l.down, l.q_bias, l.k_bias,
-                    l.v_bias, l.o_bias, l.gate_bias, l.up_bias, l.down_bias})
+    for (auto& t : {l.attn_norm,
+                    l.q,
+                    l.k,
+                    l.v,
+                    l.o,
+                    l.ffn_norm,
+                    l.gate,
+                    l.up,
+                    l.down,
+                    l.q_bias,
+                    l.k_bias,
+                    l.v_bias,
+                    l.o_bias,
+                    l.gate_bias,
+                    l.up_bias,
+                    l.down_bias,
+                    l.q_norm,
+                    l.k_norm,
+                    l.after_attention,
+                    l.after_ffn})
       out.push_back(t);
   return out;
 }
