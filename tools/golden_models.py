@@ -319,6 +319,7 @@ MODELS = [
         dtype=torch.bfloat16,
         extra={
             "head_dim": 32,
+            "rms_norm_eps": 0.05,
             "use_sliding_window": True,
             "sliding_window": 9,
             "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],

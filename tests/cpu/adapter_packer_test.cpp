@@ -88,6 +88,8 @@ TEST_CASE("a site that does not fit the base is refused by name") {
   refused(w, "k_proj");
   w.sites = {site(0, projection::q, 4, 32, 64)};
   refused(w, "32 to 64");
+  w.sites = {site(0, projection::qkv, 4, 40, 128)};
+  refused(w, "no such module");
   w.sites = {site(0, projection::q, 0, 40, 64)};
   refused(w, "rank 0");
   w.sites = {site(0, projection::q, 4, 40, 64), site(0, projection::q, 4, 40, 64)};
