@@ -15,10 +15,12 @@ enum class errc : std::uint8_t {
   malformed,          ///< body or file is not what its format says (not JSON, truncated header)
   invalid,            ///< well-formed, but a field is wrong; the text names it
   unknown_adapter,    ///< no adapter or model of that name
+  conflict,           ///< the state is not what the caller expected
   bad_adapter,        ///< an adapter was found but is refused; `reason` carries the stable code
   bad_model,          ///< a base model file is refused
   bad_config,         ///< a setting of the operator is wrong
   unauthorized,       ///< missing or wrong API key
+  forbidden,          ///< not allowed to this caller, whatever the key
   overloaded,         ///< at a limit of admission; try again later
   payload_too_large,  ///< body above the limit
   unsupported_media,  ///< content type or encoding that is not taken

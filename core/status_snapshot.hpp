@@ -12,15 +12,25 @@ namespace lorica {
 /// One adapter as listings show it.
 struct adapter_status {
   std::string name;
-  adapter_version version;
-  std::string state;  ///< `loading`, `ready`, `failed`
-  std::string tier;   ///< `device`, `host`, `disk`
+  std::string alias_of;     ///< empty: it has versions of its own
+  adapter_version version;  ///< all zero until the first load succeeds
+  std::string state;        ///< `loading`, `ready`, `failed`
+  std::string tier;         ///< `device`, `host`, `disk`, `hub`: where it is now
   std::vector<std::uint32_t> ranks;
-  std::uint64_t bytes = 0;  ///< resident bytes of the packed adapter
-  std::uint64_t leases = 0;
-  std::uint64_t requests = 0;
-  std::int64_t created = 0;  ///< seconds since the epoch
-  std::string failure;       ///< reason word when failed
+  std::uint32_t modules = 0;   ///< that it changes; 0: not known yet
+  std::uint64_t bytes = 0;     ///< resident bytes of the packed adapter
+  std::uint64_t leases = 0;    ///< of its version
+  std::uint64_t users = 0;     ///< requests of this name inside the server
+  std::uint64_t requests = 0;  ///< that named it since the start
+  std::uint64_t hits = 0;      ///< of them, those that found it in memory
+  std::uint64_t loads = 0;     ///< how often its files were read
+  bool pinned = false;         ///< never evicted
+  bool paused = false;         ///< new requests wait
+  bool dynamic = false;        ///< found by its name, not loaded by anybody; in no catalogue
+  std::int64_t created = 0;    ///< seconds since the epoch
+  std::int64_t last_used = 0;  ///< seconds since the epoch; 0: never
+  std::string failure;         ///< reason word when failed
+  std::string source;          ///< as the caller wrote it; only for the operator's eyes
 };
 
 /// The server at one moment; immutable once published, read without a mailbox.
