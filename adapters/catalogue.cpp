@@ -67,13 +67,14 @@ result<load_ticket> catalogue::begin_load(std::string_view name, std::string sou
   auto found = slot_for(name, now);
   if (!found) return found.error();
   auto& s = **found;
-  if (policy == when_loaded::refuse && s.entry.current)
+  bool registered = s.entry.current && !s.entry.dynamic;
+  if (policy == when_loaded::refuse && registered)
     return fail(errc::invalid,
                 "The lora adapter " + quoted(name) +
                     " has already been loaded. If you want to load the adapter in place, set 'load_inplace' "
                     "to True.",
                 "already_loaded");
-  if (policy == when_loaded::refuse && s.load != 0)
+  if (policy == when_loaded::refuse && s.load != 0 && !s.entry.dynamic)
     return fail(errc::invalid, "The lora adapter " + quoted(name) + " is being loaded.", "already_loading");
   s.load = ++last_number_;
   s.entry.source = std::move(source);
@@ -82,11 +83,88 @@ result<load_ticket> catalogue::begin_load(std::string_view name, std::string sou
   return load_ticket{std::string(name), s.load};
 }
 
+result<load_ticket> catalogue::begin_dynamic_load(std::string_view name, std::string source,
+                                                  std::int64_t now) {
+  auto ticket = begin_load(name, std::move(source), when_loaded::refuse, now);
+  if (!ticket) return ticket;
+  ticket->dynamic = true;
+  slots_.find(name)->second.entry.dynamic = true;
+  return ticket;
+}
+
+result<void> catalogue::restore(catalogue_entry entry) {
+  if (!entry.alias_of.empty()) return set_alias(entry.name, entry.alias_of, entry.created);
+  auto found = slot_for(entry.name, entry.created);
+  if (!found) return found.error();
+  auto& s = **found;
+  auto current = std::exchange(entry.current, nullptr);
+  s.entry = std::move(entry);
+  s.entry.reloading = false;
+  point(s, s.entry.state == adapter_state::unloaded ? nullptr : std::move(current));
+  if (s.entry.state != adapter_state::unloaded) return {};
+  s.unloaded = ++last_number_;
+  unloaded_.emplace(s.unloaded, s.entry.name);
+  return {};
+}
+
+void catalogue::forget(std::string_view name) {
+  auto found = slots_.find(name);
+  if (found == slots_.end()) return;
+  point(found->second, nullptr);
+  unloaded_.erase(found->second.unloaded);
+  slots_.erase(found);
+}
+
+/// The entry that holds what `name` means: its own, or its target's. Null when there is none in use.
+catalogue::slot* catalogue::own_slot(std::string_view name) {
+  auto found = slots_.find(name);
+  if (found != slots_.end() && !found->second.entry.alias_of.empty())
+    found = slots_.find(found->second.entry.alias_of);
+  if (found == slots_.end() || found->second.unloaded != 0) return nullptr;
+  return &found->second;
+}
+
+result<void> catalogue::set_pinned(std::string_view name, bool pinned) {
+  auto s = own_slot(name);
+  if (!s) return unknown(name);
+  s->entry.pinned = pinned;
+  return {};
+}
+
+result<void> catalogue::set_paused(std::string_view name, bool paused) {
+  auto s = own_slot(name);
+  if (!s) return unknown(name);
+  s->entry.paused = paused;
+  return {};
+}
+
+std::vector<std::string> catalogue::fail_version(const adapter_version& version, const error& why) {
+  std::vector<std::string> out;
+  for (auto& [name, s] : slots_) {
+    if (!s.entry.current || s.entry.current->version != version) continue;
+    point(s, nullptr);
+    s.entry.failure = why;
+    s.entry.state = s.load != 0 ? adapter_state::loading : adapter_state::failed;
+    s.entry.reloading = false;
+    out.push_back(name);
+  }
+  return out;
+}
+
+std::size_t catalogue::pins(const adapter_version& version) const {
+  std::size_t out = 0;
+  if (!uses_.contains(version)) return out;
+  for (auto& [name, s] : slots_)
+    if (s.entry.pinned && s.entry.current && s.entry.current->version == version) ++out;
+  return out;
+}
+
 bool catalogue::finish_load(const load_ticket& ticket, version_reference reference) {
   auto s = awaited(ticket);
   if (!s) return false;
   s->load = 0;
   s->entry.reloading = false;
+  s->entry.dynamic = ticket.dynamic;
   s->entry.state = adapter_state::ready;
   s->entry.failure.reset();
   point(*s, std::make_shared<const version_reference>(std::move(reference)));
@@ -127,6 +205,7 @@ result<std::shared_ptr<const version_reference>> catalogue::unload(std::string_v
   point(s, nullptr);
   s.load = 0;
   s.entry.reloading = false;
+  s.entry.pinned = s.entry.paused = s.entry.dynamic = false;
   s.entry.state = adapter_state::unloaded;
   s.unloaded = ++last_number_;
   unloaded_.emplace(s.unloaded, s.entry.name);

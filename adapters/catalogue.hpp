@@ -31,7 +31,7 @@ constexpr std::string_view to_string(adapter_state s) noexcept {
 /// eviction (the content must then still have this version). Immutable; requests hold it to their end.
 struct version_reference {
   adapter_version version;
-  std::string source;                ///< directory it was read from
+  std::string source;                ///< where it was read, as `adapter_origin` writes it
   std::vector<std::uint32_t> ranks;  ///< distinct, ascending
   std::uint64_t bytes = 0;           ///< of the packed adapter
 };
@@ -47,6 +47,9 @@ struct catalogue_entry {
   bool reloading = false;        ///< a load runs while `current` serves
   std::int64_t created = 0;      ///< seconds since the epoch: first load of this name
   std::optional<error> failure;  ///< of the latest load, cleared by the next success
+  bool pinned = false;           ///< its version should stay in memory
+  bool paused = false;           ///< new requests wait
+  bool dynamic = false;          ///< found by its name: no load asked for it, it is not written down
 };
 
 /// One content and the names that point to it.
@@ -59,6 +62,7 @@ struct catalogue_version {
 struct load_ticket {
   std::string name;
   std::uint64_t number = 0;
+  bool dynamic = false;  ///< nobody asked for the load but a request that named it
 };
 
 enum class when_loaded : std::uint8_t { refuse, replace };
@@ -75,6 +79,28 @@ class catalogue {
   /// `already_loading` while its first load runs and `policy` is refuse; an alias) or `errc::out_of_memory`.
   result<load_ticket> begin_load(std::string_view name, std::string source, when_loaded policy,
                                  std::int64_t now);
+
+  /// As `begin_load` with refuse, for a name that a request found. The entry is `dynamic` until somebody
+  /// loads the name explicitly.
+  result<load_ticket> begin_dynamic_load(std::string_view name, std::string source, std::int64_t now);
+
+  /// Puts back an entry as it was written down: ready, failed, unloaded or an alias; before any other call
+  /// for its name. Fails like `begin_load`.
+  result<void> restore(catalogue_entry entry);
+
+  /// Removes an entry without a trace: what was found by its name and should be looked for anew.
+  void forget(std::string_view name);
+
+  /// `errc::unknown_adapter` when the name is not there or unloaded. Aliases mean their target.
+  result<void> set_pinned(std::string_view name, bool pinned);
+  result<void> set_paused(std::string_view name, bool paused);
+
+  /// The source of `version` does not hold it any more: every name that means it is `failed` with `why` from
+  /// now on, until it is loaded again. Returns those names.
+  std::vector<std::string> fail_version(const adapter_version& version, const error& why);
+
+  /// How many names that are pinned mean `version`.
+  std::size_t pins(const adapter_version& version) const;
 
   /// The load succeeded: the name now means `reference`. False when the ticket is void.
   bool finish_load(const load_ticket& ticket, version_reference reference);
@@ -114,6 +140,7 @@ class catalogue {
   };
 
   slot* awaited(const load_ticket& ticket);
+  slot* own_slot(std::string_view name);
   bool make_room();
   result<slot*> slot_for(std::string_view name, std::int64_t now);
   void point(slot& s, std::shared_ptr<const version_reference> next);
@@ -121,7 +148,7 @@ class catalogue {
 
   std::map<std::string, slot, std::less<>> slots_;
   std::map<std::uint64_t, std::string> unloaded_;  ///< oldest first
-  std::map<adapter_version, std::size_t> uses_;    ///< names per version
+  std::map<adapter_version, std::size_t> uses_;    ///< names per version; unloaded names mean none
   std::size_t max_entries_;
   std::uint64_t last_number_ = 0;
 };

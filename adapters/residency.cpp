@@ -19,7 +19,7 @@ const residency::item* residency::find(const adapter_version& version) const {
 }
 
 residency::rank residency::rank_of(const adapter_version& version, const item& i) const {
-  return {i.priority, i.last_use, version};
+  return {i.wants != 0, i.priority, i.last_use, version};
 }
 
 void residency::touch(item& i, std::uint64_t now) {
@@ -54,7 +54,7 @@ void residency::forget(const adapter_version& version) {
   items_.erase(found);
 }
 
-std::optional<std::vector<adapter_version>> residency::victims(std::uint64_t bytes) const {
+std::optional<std::vector<adapter_version>> residency::victims(std::uint64_t bytes, room_from whose) const {
   auto used = totals_.resident_bytes + totals_.loading_bytes;
   auto wanted = checked_add(used, bytes);
   if (!wanted) return std::nullopt;
@@ -62,6 +62,7 @@ std::optional<std::vector<adapter_version>> residency::victims(std::uint64_t byt
   if (missing > totals_.evictable_bytes) return std::nullopt;
   std::vector<adapter_version> out;
   for (auto next = idle_.begin(); missing > 0; ++next) {
+    if (whose == room_from::unwanted && std::get<bool>(*next)) return std::nullopt;
     out.push_back(std::get<adapter_version>(*next));
     missing -= std::min(missing, items_.at(out.back()).bytes);
   }
@@ -80,8 +81,8 @@ error residency::no_room(std::uint64_t bytes) const {
               "memory_in_use");
 }
 
-result<std::vector<adapter_version>> residency::make_room(std::uint64_t bytes) {
-  auto leaving = victims(bytes);
+result<std::vector<adapter_version>> residency::make_room(std::uint64_t bytes, room_from whose) {
+  auto leaving = victims(bytes, whose);
   if (!leaving) return no_room(bytes);
   for (const auto& version : *leaving) {
     clock_ = std::max(clock_, items_.at(version).priority);
@@ -92,17 +93,18 @@ result<std::vector<adapter_version>> residency::make_room(std::uint64_t bytes) {
 }
 
 result<load_start> residency::begin_load(const adapter_version& version, std::uint64_t bytes, double cost,
-                                         std::uint64_t now) {
+                                         std::uint64_t now, room_from whose) {
   if (auto known = items_.find(version); known != items_.end()) {
     known->second.dropped = false;
     return load_start{known->second.loading ? load_start::kind::joined : load_start::kind::resident, {}};
   }
-  auto evicted = make_room(bytes);
+  auto evicted = make_room(bytes, whose);
   if (!evicted) return evicted.error();
   item fresh;
   fresh.bytes = bytes;
   fresh.cost = std::isfinite(cost) && cost > 0 ? cost : 0;  // one bad measurement must not poison the clock
   fresh.last_use = now;
+  if (auto wanted = wants_.find(version); wanted != wants_.end()) fresh.wants = wanted->second;
   items_.emplace(version, fresh);
   totals_.loading_bytes += bytes;
   return load_start{load_start::kind::started, *std::move(evicted)};
@@ -120,7 +122,7 @@ result<std::vector<adapter_version>> residency::finish_load(const adapter_versio
   }
   std::vector<adapter_version> evicted;
   if (bytes > i.bytes) {
-    auto more = make_room(bytes - i.bytes);
+    auto more = make_room(bytes - i.bytes, room_from::anyone);
     if (!more) {
       forget(version);
       return no_room(bytes);
@@ -167,6 +169,26 @@ bool residency::release(const adapter_version& version, std::uint64_t now) {
   touch(*i, now);
   shelve(version, *i);
   return false;
+}
+
+void residency::count_wants(const adapter_version& version, std::uint64_t wants) {
+  auto found = items_.find(version);
+  if (found == items_.end()) return;
+  unshelve(version, found->second);
+  found->second.wants = wants;
+  shelve(version, found->second);
+}
+
+void residency::want(const adapter_version& version) {
+  count_wants(version, ++wants_[version]);
+}
+
+void residency::unwant(const adapter_version& version) {
+  auto found = wants_.find(version);
+  if (found == wants_.end()) return;
+  auto left = --found->second;
+  if (left == 0) wants_.erase(found);
+  count_wants(version, left);
 }
 
 bool residency::pin(const adapter_version& version) {

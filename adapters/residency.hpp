@@ -21,6 +21,12 @@ struct residency_options {
   eviction_policy policy = eviction_policy::gdsf;
 };
 
+/// At whose cost room is made for a load.
+enum class room_from : std::uint8_t {
+  anyone,    ///< who is not leased or pinned; those that no request wants go first
+  unwanted,  ///< only those that no request wants
+};
+
 /// Answer to the wish to load a version.
 struct load_start {
   enum class kind : std::uint8_t {
@@ -63,7 +69,7 @@ class residency {
   /// `errc::out_of_memory`: reason `too_large` when the budget could never hold it, `memory_in_use` when
   /// leases and pins hold it now.
   result<load_start> begin_load(const adapter_version& version, std::uint64_t bytes, double cost,
-                                std::uint64_t now);
+                                std::uint64_t now, room_from whose = room_from::anyone);
 
   /// The load that `begin_load` started is done, with `bytes` really held. Returns what had to leave because
   /// that is more than was reserved. Fails like `begin_load`, or with `errc::cancelled` when the version was
@@ -79,6 +85,11 @@ class residency {
 
   /// Gives back one lease. True when the version left with it (it was dropped): the caller frees its bytes.
   bool release(const adapter_version& version, std::uint64_t now);
+
+  /// A request for the version is inside the server and has no lease yet, or needs none any more. Counted for
+  /// any version, resident or not: it would have to come back at once if it left.
+  void want(const adapter_version& version);
+  void unwant(const adapter_version& version);
 
   /// Exempts a resident or loading version from eviction; pins count. False when it is neither.
   bool pin(const adapter_version& version);
@@ -100,7 +111,8 @@ class residency {
   std::uint64_t budget() const noexcept { return options_.budget_bytes; }
 
   /// What would leave next, in order, until `bytes` more would fit; nothing when that cannot be.
-  std::optional<std::vector<adapter_version>> victims(std::uint64_t bytes) const;
+  std::optional<std::vector<adapter_version>> victims(std::uint64_t bytes,
+                                                      room_from whose = room_from::anyone) const;
 
  private:
   struct item {
@@ -109,12 +121,14 @@ class residency {
     std::uint64_t pins = 0;
     std::uint64_t uses = 1;
     std::uint64_t last_use = 0;
+    std::uint64_t wants = 0;
     double cost = 0;
     double priority = 0;
     bool loading = true;
     bool dropped = false;
   };
-  using rank = std::tuple<double, std::uint64_t, adapter_version>;  ///< priority, last use, digest
+  using rank =
+      std::tuple<bool, double, std::uint64_t, adapter_version>;  ///< wanted, priority, last use, digest
 
   item* resident_item(const adapter_version& version);
   const item* find(const adapter_version& version) const;
@@ -124,13 +138,15 @@ class residency {
   void shelve(const adapter_version& version, const item& i);
   void unshelve(const adapter_version& version, const item& i);
   void forget(const adapter_version& version);
-  result<std::vector<adapter_version>> make_room(std::uint64_t bytes);
+  result<std::vector<adapter_version>> make_room(std::uint64_t bytes, room_from whose);
+  void count_wants(const adapter_version& version, std::uint64_t wants);
   error no_room(std::uint64_t bytes) const;
 
   residency_options options_;
   residency_totals totals_;
   double clock_ = 0;
   std::unordered_map<adapter_version, item, adapter_version_hash> items_;
+  std::unordered_map<adapter_version, std::uint64_t, adapter_version_hash> wants_;
   std::set<rank> idle_;  ///< evictable, first to go first
 };
 
