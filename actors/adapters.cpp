@@ -2,364 +2,262 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <caf/actor_system.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
-#include <caf/typed_response_promise.hpp>
-#include <deque>
-#include <map>
 #include <optional>
-#include <string>
 #include <utility>
 
-#include "actors/adapter_lease.hpp"
-#include "actors/adapter_listing.hpp"
+#include "actors/adapter_commands.hpp"
+#include "actors/adapter_finding.hpp"
+#include "actors/adapter_loading.hpp"
+#include "actors/adapter_unloading.hpp"
+#include "actors/adapter_waiters.hpp"
+#include "actors/adapter_world.hpp"
 #include "actors/harden.hpp"
-#include "actors/payloads.hpp"
 #include "actors/startup_decisions.hpp"
-#include "adapters/residency.hpp"
 
 namespace lorica {
 namespace {
 
-constexpr auto load_limit = std::chrono::minutes(10);
-constexpr auto attach_limit = std::chrono::minutes(10);
-constexpr auto publish_delay = std::chrono::milliseconds(20);
-
-/// A directory on its way into memory: for a name that has none yet, or again for a version that left.
-struct pending_load {
-  std::string name;
-  std::string source;
-  std::optional<load_ticket> ticket;  ///< of a name
-  version_reference_ptr wanted;       ///< of a version; its bytes are reserved
-};
-
-/// Removes what is kept for a version.
-template <class T>
-std::vector<T> take(std::map<adapter_version, std::vector<T>>& all, const adapter_version& version) {
-  auto found = all.extract(version);
-  return found.empty() ? std::vector<T>() : std::move(found.mapped());
-}
+constexpr auto scan_limit = std::chrono::minutes(2);
+constexpr std::int64_t failure_seconds = 5;  // until a name that was found but refused is read again
 
 class adapters_state {
  public:
   static inline const char* name = "adapters";
-  explicit adapters_state(adapters_actor::pointer self) : self_(self), shelf_({}) {}
-  ~adapters_state();
+  explicit adapters_state(adapters_actor::pointer self) : self_(self) {}
+  ~adapters_state() {
+    if (world_) world_->jobs.break_all();  // while all that their callbacks use is still here
+  }
   adapters_actor::behavior_type start(adapters_parts parts);
 
  private:
-  using promise = caf::typed_response_promise<lease_reply>;
-  struct arrival {
-    pending_load load;
-    packed_ptr packed;
-    std::chrono::nanoseconds duration;
-  };
+  using reply = std::optional<result<adapter_reference>>;
 
-  resolve_reply resolve(const std::string& name);
-  caf::result<lease_reply> acquire(const version_reference_ptr& wanted);
-  void release(const adapter_version& version);
-  void retry();
-  void queue_at_start(const startup_adapter& adapter);
-  void read_next();
-  void reload(const version_reference_ptr& wanted);
-  void read(pending_load load);
-  void arrive(pending_load load, packed_ptr packed, std::chrono::nanoseconds duration);
-  void reserve(pending_load load, packed_ptr packed, std::chrono::nanoseconds duration);
-  void attach(pending_load load, packed_ptr packed);
-  void shelve(const pending_load& load, packed_ptr packed);
-  void serve(const adapter_version& version);
-  void name_version(const pending_load& load, const packed_adapter& packed);
-  void fail_load(const pending_load& load, const error& why);
-  void fail_version(const adapter_version& version, const error& why);
-  void decide(const std::string& name, const result<void>& outcome);
-  void evict(const adapter_version& version);
-  void evict(const std::vector<adapter_version>& versions);
-  void free(packed_ptr packed);
-  lease_reply lease(const adapter_version& version);
-  void changed();
-  void publish();
-  std::uint64_t now() const;
+  caf::result<resolve_reply> resolve(const std::string& asked);
+  reply answer(const std::string& asked, const caf::actor_addr& session);
+  reply find(const std::string& asked);
+  adapter_reference enter(const std::string& asked, const std::string& target,
+                          const version_reference_ptr& meaning, const caf::actor_addr& session);
+  void go_on(const std::string& target);
+  void go_on(std::vector<adapter_waiters::waiter> waiters);
+  void scan();
+  void leave(std::uint64_t stay);
+  void expire(std::uint64_t timer);
+  void restore(std::vector<catalogue_record> kept);
+  void load_at_start(const startup_adapter& adapter);
+  void read_ahead();
 
   adapters_actor::pointer self_;
   std::optional<adapters_parts> parts_;
-  time_point began_;
-  catalogue names_;
-  residency shelf_;
-  std::map<adapter_version, packed_ptr> packed_;
-  std::map<adapter_version, std::vector<promise>> waiting_;       // for a version that is not resident
-  std::map<adapter_version, std::vector<pending_load>> sharing_;  // names whose content is being attached
-  std::vector<version_reference_ptr> parked_;                     // until a lease ends and makes room
-  std::map<std::string, std::uint64_t> requests_;
-  std::deque<pending_load> queue_;   // names to read, one at a time
-  std::optional<arrival> squeezed_;  // a name whose bytes have no room yet
-  std::optional<load_facts> last_load_;
+  std::optional<adapter_world> world_;
+  std::optional<adapter_loading> loading_;
+  std::optional<adapter_unloading> unloading_;
+  std::optional<adapter_commands> commands_;
+  std::optional<adapter_finding> finding_;
   std::optional<startup_decisions> startup_;
-  bool publishing_ = false;
-  bool retrying_ = false;
+  adapter_waiters waiters_;
 };
 static_assert(!std::is_aggregate_v<adapters_state>);
 
-lease_reply make_lease_reply(result<packed_ptr> r) {
-  return std::make_shared<const result<packed_ptr>>(std::move(r));
-}
-
-adapters_state::~adapters_state() {
-  for (auto& [version, promises] : waiting_)
-    for (auto& p : promises)
-      p.deliver(make_lease_reply(fail(errc::unavailable, "The server is shutting down")));
+error does_not_exist(const std::string& asked) {
+  return fail(errc::unknown_adapter, fmt::format("The model `{}` does not exist.", asked), {}, "model");
 }
 
 adapters_actor::behavior_type adapters_state::start(adapters_parts parts) {
   harden(self_);
   parts_.emplace(std::move(parts));
-  began_ = parts_->clock.now();
-  shelf_ = residency({.budget_bytes = parts_->budget_bytes});
+  auto settled = [this](const std::string& target) { go_on(target); };
+  world_.emplace(self_, *parts_);
+  loading_.emplace(*world_, settled);
+  unloading_.emplace(*world_);
+  commands_.emplace(*world_, *loading_, *unloading_, settled);
+  finding_.emplace(parts_->dynamic);
+  restore(std::move(parts_->kept));
   startup_.emplace(parts_->startup.size(), parts_->skip_bad, parts_->decided);
   for (auto& adapter : parts_->startup)
-    queue_at_start(adapter);
-  read_next();
-  return {[this](atom::resolve, const std::string& name) { return resolve(name); },
-          [this](atom::acquire, const version_reference_ptr& wanted) { return acquire(wanted); },
-          [this](atom::release, const adapter_version& version) { release(version); },
-          [this](atom::publish) { publish(); }};
+    load_at_start(adapter);
+  read_ahead();
+  world_->changed();
+  return {
+      [this](atom::resolve, const std::string& asked) { return resolve(asked); },
+      [this](atom::leave, std::uint64_t stay) { leave(stay); },
+      [this](atom::command, const adapter_command_ptr& what) { commands_->carry_out(what->take()); },
+      [this](atom::acquire, const version_reference_ptr& wanted) { return world_->shelf.acquire(wanted); },
+      [this](atom::release, const adapter_version& version) { world_->shelf.release(version); },
+      [this](atom::cancel) { world_->stop_loads(); },
+      [this](atom::expire, std::uint64_t timer) { expire(timer); },
+      [this](atom::publish) { world_->publish(); }};
 }
 
-std::uint64_t adapters_state::now() const {
-  return static_cast<std::uint64_t>((parts_->clock.now() - began_) / std::chrono::milliseconds(1));
+caf::result<resolve_reply> adapters_state::resolve(const std::string& asked) {
+  auto session = caf::actor_cast<caf::actor_addr>(self_->current_sender());
+  if (auto now = answer(asked, session)) return adapter_waiters::make_reply(*std::move(now));
+  auto entry = world_->names.find(asked);
+  auto target = entry && !entry->alias_of.empty() ? entry->alias_of : asked;
+  auto promise = self_->make_response_promise<resolve_reply>();
+  waiters_.add(target, {world_->next_timer(parts_->wait), asked, promise, session});
+  return promise;
 }
 
-resolve_reply adapters_state::resolve(const std::string& name) {
-  auto answer = [](result<adapter_reference> r) {
-    return std::make_shared<const result<adapter_reference>>(std::move(r));
-  };
-  auto found = names_.resolve(name);
-  if (!found && found.error().code == errc::unknown_adapter)
-    return answer(
-        fail(errc::unknown_adapter, fmt::format("The model `{}` does not exist.", name), {}, "model"));
-  if (!found) return answer(found.error());
-  ++requests_[name];
-  auto tier = shelf_.resident((*found)->version) ? "device" : "disk";
-  return answer(adapter_reference{name, *found, tier});
+/// What a request hears at once; nothing when it has to wait.
+adapters_state::reply adapters_state::answer(const std::string& asked, const caf::actor_addr& session) {
+  auto entry = world_->names.find(asked);
+  auto meaning = world_->names.resolve(asked);
+  if (entry && entry->paused && meaning) return std::nullopt;
+  auto target = entry && !entry->alias_of.empty() ? entry->alias_of : asked;
+  if (meaning) return result(enter(asked, target, *meaning, session));
+  if (meaning.error().code == errc::unavailable) return std::nullopt;  // being loaded
+  bool unloaded = entry && entry->state == adapter_state::unloaded;
+  if (unloaded) return result<adapter_reference>(does_not_exist(asked));
+  bool refused = entry && entry->state == adapter_state::failed;
+  if (refused && !entry->dynamic) return result<adapter_reference>(meaning.error());
+  if (refused && world_->seconds() - entry->created < failure_seconds)
+    return result<adapter_reference>(meaning.error());
+  if (refused) world_->names.forget(asked);
+  return find(asked);
 }
 
-lease_reply adapters_state::lease(const adapter_version& version) {
-  if (!shelf_.lease(version, now())) return nullptr;
-  changed();
-  return make_lease_reply(make_lease(packed_.at(version), self_));
-}
-
-caf::result<lease_reply> adapters_state::acquire(const version_reference_ptr& wanted) {
-  if (auto held = lease(wanted->version)) return held;
-  auto& promises = waiting_[wanted->version];
-  auto answer = promises.emplace_back(self_->make_response_promise<lease_reply>());
-  if (promises.size() == 1) reload(wanted);
-  return answer;
-}
-
-void adapters_state::release(const adapter_version& version) {
-  if (shelf_.release(version, now())) evict(version);
-  changed();
-  retry();
-}
-
-/// Something left or came to rest: who had no room before may have it now.
-void adapters_state::retry() {
-  if (std::exchange(retrying_, true)) return;
-  for (auto& wanted : std::exchange(parked_, {}))
-    reload(wanted);
-  if (squeezed_) {
-    auto again = std::move(*std::exchange(squeezed_, std::nullopt));
-    reserve(std::move(again.load), std::move(again.packed), again.duration);
+/// Nobody loaded the name: it may lie below a root, or on the Hub.
+adapters_state::reply adapters_state::find(const std::string& asked) {
+  auto place = finding_->find(asked, parts_->clock.now());
+  switch (place.what) {
+    case adapter_finding::verdict::unknown: return result<adapter_reference>(does_not_exist(asked));
+    case adapter_finding::verdict::wait: return std::nullopt;
+    case adapter_finding::verdict::scan: scan(); return std::nullopt;
+    case adapter_finding::verdict::found: break;
   }
-  retrying_ = false;
+  adapter_loading::order order;
+  order.what.name = asked;
+  order.what.source = place.origin->text;
+  order.origin = *std::move(place.origin);
+  order.dynamic = true;
+  auto job = loading_->begin(std::move(order), {});
+  if (!job) return result<adapter_reference>(job.error());
+  return std::nullopt;
 }
 
-void adapters_state::queue_at_start(const startup_adapter& adapter) {
-  auto created = parts_->wall_clock + static_cast<std::int64_t>(now() / 1000);
-  auto ticket = names_.begin_load(adapter.name, adapter.path, when_loaded::refuse, created);
-  if (!ticket) return decide(adapter.name, std::move(ticket).error());
+adapter_reference adapters_state::enter(const std::string& asked, const std::string& target,
+                                        const version_reference_ptr& meaning,
+                                        const caf::actor_addr& session) {
+  auto& version = meaning->version;
+  bool resident = world_->shelf.books().resident(version);
+  auto& counts = world_->counts[target];
+  ++counts.requests;
+  counts.hits += resident ? 1 : 0;
+  counts.last_used = world_->seconds();
+  auto tier = resident ? "device" : meaning->source.starts_with("hub:") ? "hub" : "disk";
+  auto stay = world_->users.enter(target, version, session);
+  world_->shelf.want(meaning);
+  return {asked, meaning, tier, make_stay(stay, self_)};
+}
+
+/// Requests that wait for `target` get their answer, or wait on.
+void adapters_state::go_on(const std::string& target) {
+  go_on(waiters_.take(target));
+}
+
+void adapters_state::go_on(std::vector<adapter_waiters::waiter> waiters) {
+  for (auto& w : waiters) {
+    if (auto now = answer(w.asked, w.session)) {
+      w.answer.deliver(adapter_waiters::make_reply(*std::move(now)));
+      continue;
+    }
+    auto entry = world_->names.find(w.asked);
+    auto target = entry && !entry->alias_of.empty() ? entry->alias_of : w.asked;
+    waiters_.add(target, std::move(w));
+  }
+}
+
+void adapters_state::scan() {
+  auto done = [this](std::shared_ptr<const root_index> index) {
+    finding_->scanned(std::move(index), parts_->clock.now());
+    go_on(waiters_.take_all());
+  };
+  self_->request(parts_->loaders.front(), scan_limit, atom::scan::value)
+      .then(
+          [done](const scan_reply& reply) {
+            if (!*reply) log_warn("the adapter roots cannot be listed: {}", reply->error().text);
+            done(*reply ? std::make_shared<const root_index>(**reply) : nullptr);
+          },
+          [done](const caf::error&) { done(nullptr); });
+}
+
+void adapters_state::leave(std::uint64_t number) {
+  auto stay = world_->users.leave(number);
+  if (!stay) return;
+  world_->shelf.unwant(stay->version);
+  unloading_->left(number);
+  world_->let_go(stay->version);
+  world_->changed();
+}
+
+void adapters_state::expire(std::uint64_t timer) {
+  if (unloading_->expire(timer)) return;
+  auto late = waiters_.expire(timer);
+  if (!late) return;
+  auto entry = world_->names.find(late->asked);
+  auto why =
+      entry && entry->paused
+          ? fail(errc::overloaded, fmt::format("The adapter `{}` is paused; try again later", late->asked),
+                 "adapter_paused", "model")
+          : fail(errc::timeout, fmt::format("The adapter `{}` was not loaded in time", late->asked),
+                 "load_timeout", "model");
+  late->answer.deliver(adapter_waiters::make_reply(std::move(why)));
+}
+
+void adapters_state::restore(std::vector<catalogue_record> kept) {
+  auto aliases = std::ranges::stable_partition(kept, [](auto& r) { return r.alias_of.empty(); });
+  std::size_t ready = 0;
+  for (auto& record : kept) {
+    auto known = record.name;
+    ready += record.state == adapter_state::ready && record.alias_of.empty() ? 1 : 0;
+    if (auto ok = world_->names.restore(entry_of(std::move(record))); !ok)
+      log_warn("adapter {} of the catalogue is left out: {}", known, ok.error().text);
+  }
+  if (!kept.empty())
+    log_info("catalogue: {} adapters, {} aliases, {} entries in all", ready, aliases.size(), kept.size());
+}
+
+void adapters_state::load_at_start(const startup_adapter& adapter) {
+  auto known = world_->names.find(adapter.name);
+  if (known && known->state == adapter_state::unloaded)
+    log_info("adapter {} was unloaded earlier; --lora-adapters loads it again", adapter.name);
+  auto decide = [this, called = adapter.name](const result<void>& outcome) {
+    world_->publish();
+    startup_->decide(called, outcome);
+  };
   if (adapter.missing) {
-    names_.fail_load(*ticket, *adapter.missing);
-    return decide(adapter.name, *adapter.missing);
+    auto ticket =
+        world_->names.begin_load(adapter.name, adapter.source, when_loaded::replace, world_->seconds());
+    if (ticket) world_->names.fail_load(*ticket, *adapter.missing);
+    return decide(*adapter.missing);
   }
-  queue_.push_back({adapter.name, adapter.path, *ticket, nullptr});
-}
-
-/// One name after the other, so that at most one adapter is in memory without being counted.
-void adapters_state::read_next() {
-  if (queue_.empty()) return;
-  auto load = std::move(queue_.front());
-  queue_.pop_front();
-  read(std::move(load));
-}
-
-/// Brings a version back that a name meant when a request asked for it.
-void adapters_state::reload(const version_reference_ptr& wanted) {
-  constexpr double typical_seconds = 1;  // a version that left keeps no history of its own
-  auto start = shelf_.begin_load(wanted->version, wanted->bytes, typical_seconds, now());
-  if (!start && start.error().reason == "memory_in_use") return parked_.push_back(wanted);
-  if (!start) return fail_version(wanted->version, start.error());
-  evict(start->evicted);
-  if (start->what == load_start::kind::resident) return serve(wanted->version);
-  if (start->what == load_start::kind::started)
-    read({wanted->version.short_hex(), wanted->source, std::nullopt, wanted});
-}
-
-void adapters_state::read(pending_load load) {
-  load_job job{load.name, load.source, parts_->stop};
-  changed();
-  self_
-      ->request(parts_->loader, load_limit, atom::load::value,
-                load_job_ptr(std::make_shared<const load_job>(std::move(job))))
-      .then(
-          [this, load](const load_reply& reply) {
-            if (!*reply) return fail_load(load, reply->error());
-            arrive(load, std::move((*reply)->packed), (*reply)->duration);
-          },
-          [this, load](const caf::error&) {
-            fail_load(load, fail(errc::timeout, "Loading took too long and was given up"));
-          });
-}
-
-void adapters_state::arrive(pending_load load, packed_ptr packed, std::chrono::nanoseconds duration) {
-  last_load_ = load_facts{true, duration};
-  if (!load.wanted) return reserve(std::move(load), std::move(packed), duration);
-  if (packed->version() == load.wanted->version) return attach(std::move(load), std::move(packed));
-  free(std::move(packed));
-  fail_load(load, fail(errc::bad_adapter, "The adapter's files changed since it was loaded; load it again",
-                       "content_changed"));
-}
-
-void adapters_state::reserve(pending_load load, packed_ptr packed, std::chrono::nanoseconds duration) {
-  auto version = packed->version();
-  auto seconds = std::chrono::duration<double>(duration).count();
-  auto start = shelf_.begin_load(version, packed->bytes(), seconds, now());
-  if (!start && start.error().reason == "memory_in_use") {
-    squeezed_ = arrival{std::move(load), std::move(packed), duration};
-    return;
-  }
-  if (!start) {
-    free(std::move(packed));
-    return fail_load(load, start.error());
-  }
-  evict(start->evicted);
-  if (start->what == load_start::kind::started) return attach(std::move(load), std::move(packed));
-  // The same content under another name: one copy serves both.
-  if (start->what == load_start::kind::resident) {
-    name_version(load, *packed);
-  } else {
-    sharing_[version].push_back(std::move(load));
-  }
-  free(std::move(packed));
-}
-
-void adapters_state::attach(pending_load load, packed_ptr packed) {
-  auto give_up = [this, load](packed_ptr& taken, const error& why) {
-    auto version = taken->version();
-    shelf_.fail_load(version);
-    free(std::move(taken));
-    fail_load(load, why);
-    fail_version(version, why);
+  adapter_loading::order order;
+  order.what.name = adapter.name;
+  order.what.source = adapter.source;
+  order.origin = adapter.origin;
+  auto done = [decide](const result<adapter_job>& job) {
+    if (job) return decide({});
+    decide(job.error());
   };
-  self_->request(parts_->executor, attach_limit, atom::attach::value, packed)
-      .then(
-          [this, load, give_up, packed](const outcome_ptr& outcome) mutable {
-            if (*outcome) return shelve(load, std::move(packed));
-            give_up(packed, outcome->error());
-          },
-          [give_up, packed](const caf::error&) mutable {
-            give_up(packed, fail(errc::generation_failed, "The executor does not answer"));
-          });
+  auto job = loading_->begin(std::move(order), done);
+  if (!job) decide(job.error());
 }
 
-void adapters_state::shelve(const pending_load& load, packed_ptr packed) {
-  auto version = packed->version();
-  auto room = shelf_.finish_load(version, packed->bytes(), now());
-  auto& kept = *(packed_[version] = std::move(packed));
-  if (!room) {
-    evict(version);
-    fail_load(load, room.error());
-    return fail_version(version, room.error());
-  }
-  evict(*room);
-  if (load.ticket) name_version(load, kept);
-  for (auto& other : take(sharing_, version))
-    name_version(other, kept);
-  serve(version);
-}
-
-/// Everybody who waits for a version that is resident now gets a lease.
-void adapters_state::serve(const adapter_version& version) {
-  for (auto& p : take(waiting_, version))
-    p.deliver(lease(version));
-  changed();
-  retry();
-}
-
-void adapters_state::name_version(const pending_load& load, const packed_adapter& packed) {
-  names_.finish_load(*load.ticket, {packed.version(), load.source, packed.ranks(), packed.bytes()});
-  log_info("adapter {} is ready: version {}, {} bytes", load.name, packed.version().short_hex(),
-           packed.bytes());
-  decide(load.name, {});
-  read_next();
-}
-
-void adapters_state::fail_load(const pending_load& load, const error& why) {
-  if (!last_load_) last_load_ = load_facts{};
-  last_load_->ready = false;
-  if (load.wanted) {
-    shelf_.fail_load(load.wanted->version);
-    return fail_version(load.wanted->version, why);
-  }
-  names_.fail_load(*load.ticket, why);
-  decide(load.name, why);
-  read_next();
-}
-
-/// Everybody who waits for the version hears why it does not come.
-void adapters_state::fail_version(const adapter_version& version, const error& why) {
-  for (auto& other : take(sharing_, version))
-    fail_load(other, why);
-  for (auto& p : take(waiting_, version))
-    p.deliver(make_lease_reply(why));
-  changed();
-  retry();
-}
-
-void adapters_state::decide(const std::string& name, const result<void>& outcome) {
-  publish();
-  startup_->decide(name, outcome);
-}
-
-void adapters_state::evict(const std::vector<adapter_version>& versions) {
-  for (auto& version : versions)
-    evict(version);
-}
-
-void adapters_state::evict(const adapter_version& version) {
-  auto packed = packed_.extract(version);
-  if (!packed.empty()) self_->send(parts_->executor, atom::detach::value, std::move(packed.mapped()));
-}
-
-void adapters_state::free(packed_ptr packed) {
-  self_->send(parts_->loader, atom::destroy::value, std::move(packed));
-}
-
-/// Lists cost something with many adapters, so changes are gathered for a moment.
-void adapters_state::changed() {
-  if (std::exchange(publishing_, true)) return;
-  self_->delayed_send(self_, publish_delay, atom::publish::value);
-}
-
-void adapters_state::publish() {
-  publishing_ = false;
-  auto facts = std::make_shared<adapters_facts>();
-  facts->adapters = list_adapters(names_, shelf_, requests_);
-  facts->leases = shelf_.totals().leases;
-  facts->load = std::exchange(last_load_, std::nullopt);
-  parts_->board->update(facts);
-  self_->send(parts_->telemetry, atom::publish::value, adapters_facts_ptr(facts));
+/// What served in the last life of the process is brought back before anybody asks: pinned ones first, the
+/// others into free room.
+void adapters_state::read_ahead() {
+  auto entries = world_->names.list();
+  for (auto& entry : entries)
+    if (entry.current && entry.pinned && entry.alias_of.empty())
+      world_->shelf.pin(entry.current, [called = entry.name](const result<void>& outcome) {
+        if (!outcome) log_warn("adapter {} is pinned, but: {}", called, outcome.error().text);
+      });
+  for (auto& entry : entries)
+    if (entry.current && !entry.pinned && entry.alias_of.empty()) world_->shelf.prefetch(entry.current);
 }
 
 adapters_actor::behavior_type adapters(adapters_actor::stateful_pointer<adapters_state> self,

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <stop_token>
 #include <vector>
 
 #include "actors/protocol.hpp"
@@ -16,19 +15,25 @@ namespace lorica {
 
 /// What `adapters` is given. `clock` outlives the actor system.
 struct adapters_parts {
-  std::vector<startup_adapter> startup;
+  std::vector<startup_adapter> startup = {};
+  std::vector<catalogue_record> kept = {};  ///< the catalogue as of the last life of the process
   bool skip_bad = false;
   std::uint64_t budget_bytes = 0;
+  eviction_policy eviction = eviction_policy::gdsf;
+  dynamic_options dynamic = {};
+  std::chrono::milliseconds wait{60'000};  ///< a request waits so long for its adapter to be loaded
+  std::size_t max_names = 100'000;
   std::int64_t wall_clock = 0;  ///< seconds since the epoch when the actor starts
-  loader_actor loader;
-  executor_actor executor;
-  telemetry_actor telemetry;
-  std::shared_ptr<status_board> board;
+  std::vector<loader_actor> loaders = {};
+  executor_actor executor = {};
+  store_actor store = {};  ///< null: nothing is kept
+  hub_actor hub = {};      ///< null: nothing is downloaded
+  telemetry_actor telemetry = {};
+  std::shared_ptr<status_board> board = {};
   const clock_source& clock;
-  std::stop_token stop;  ///< ends loads
   /// Called once, from any thread: every start-up adapter is decided, or the first bad one that is not
   /// skipped.
-  std::function<void(result<void>)> decided;
+  std::function<void(result<void>)> decided = {};
 };
 
 /// Starts the actor, which starts loading the start-up adapters.

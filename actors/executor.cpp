@@ -19,7 +19,7 @@ class executor_state {
   executor_actor::behavior_type start(executor& engine, loader_actor loader);
 
  private:
-  void detach(packed_ptr& adapter);
+  caf::result<std::uint64_t> detach(packed_ptr& adapter);
 
   executor_actor::pointer self_;
   executor* engine_ = nullptr;
@@ -39,13 +39,13 @@ executor_actor::behavior_type executor_state::start(executor& engine, loader_act
       [this](atom::attach, const packed_ptr& adapter) -> outcome_ptr {
         return std::make_shared<const result<void>>(attempt(name, [&] { return engine_->attach(adapter); }));
       },
-      [this](atom::detach, packed_ptr& adapter) { detach(adapter); }};
+      [this](atom::detach, packed_ptr& adapter) { return detach(adapter); }};
 }
 
-void executor_state::detach(packed_ptr& adapter) {
+caf::result<std::uint64_t> executor_state::detach(packed_ptr& adapter) {
   engine_->detach(*adapter);
   // Moved out of the message: the last reference must not end on this thread.
-  self_->send(loader_, atom::destroy::value, std::move(adapter));
+  return self_->delegate(loader_, atom::destroy::value, std::move(adapter));
 }
 
 executor_actor::behavior_type executor_worker(executor_actor::stateful_pointer<executor_state> self,

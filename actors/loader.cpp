@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "actors/adapter_contents.hpp"
 #include "actors/attempt.hpp"
 #include "actors/harden.hpp"
 #include "actors/payloads.hpp"
@@ -46,18 +47,35 @@ loader_actor::behavior_type loader_state::start(loader_parts parts, placement wh
   return {[this](atom::load, const load_job_ptr& job) -> load_reply {
             return std::make_shared<const result<packed_load>>(attempt(name, [&] { return load(*job); }));
           },
-          [](atom::destroy, packed_ptr& adapter) { adapter.reset(); }};
+          [this](atom::scan) -> scan_reply {
+            return std::make_shared<const result<root_index>>(attempt(name, [&] { return parts_->scan(); }));
+          },
+          [](atom::destroy, packed_ptr& adapter) -> std::uint64_t {
+            auto bytes = adapter->bytes();
+            adapter.reset();
+            return bytes;
+          }};
 }
 
 result<packed_load> loader_state::load(const load_job& job) const {
+  if (job.stop.stop_requested()) return fail(errc::cancelled, "The load was cancelled", "cancelled");
   auto began = parts_->clock.now();
-  auto read = parts_->read(job.path, job.stop);
+  if (job.progress) job.progress->enter(load_progress::stage::reading);
+  auto read = parts_->read(job.origin, job.stop);
   if (!read) return std::move(read).error();
   for (auto& warning : read->warnings)
     log_warn("adapter {}: {}", job.name, warning);
-  auto packed = parts_->packer.pack(read->weights, job.stop);
-  if (!packed) return std::move(packed).error();
-  return packed_load{std::move(*packed), parts_->clock.now() - began};
+  auto contents = describe_contents(*read, parts_->packer.packed_bytes(read->weights));
+  packed_load out;
+  out.contents = std::make_shared<const adapter_contents>(std::move(contents));
+  if (job.pack) {
+    if (job.progress) job.progress->enter(load_progress::stage::packing, out.contents->bytes);
+    auto packed = parts_->packer.pack(read->weights, job.stop);
+    if (!packed) return std::move(packed).error();
+    out.packed = *std::move(packed);
+  }
+  out.duration = parts_->clock.now() - began;
+  return out;
 }
 
 loader_actor::behavior_type loader(loader_actor::stateful_pointer<loader_state> self, loader_parts parts,

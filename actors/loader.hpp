@@ -16,9 +16,10 @@ struct loader_parts {
   const adapter_packer& packer;
   const clock_source& clock;
   adapter_source read;
+  std::function<result<root_index>()> scan;
 };
 
-/// Reads, checks and packs adapter directories, one after the other, at the lowest priority of the process.
+/// Reads, checks and packs adapters, one after the other, at the lowest priority of the process.
 loader_actor spawn_loader(caf::actor_system& system, loader_parts parts, placement where);
 
 }  // namespace lorica

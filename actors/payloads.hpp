@@ -9,8 +9,14 @@
 #include <variant>
 #include <vector>
 
+#include "actors/adapter_command.hpp"
+#include "actors/load_progress.hpp"
 #include "actors/protocol.hpp"
+#include "adapters/adapter_origin.hpp"
 #include "adapters/catalogue.hpp"
+#include "adapters/catalogue_store.hpp"
+#include "adapters/root_index.hpp"
+#include "core/adapter_service.hpp"
 #include "core/clock.hpp"
 #include "core/generation.hpp"
 #include "core/status_snapshot.hpp"
@@ -24,7 +30,8 @@ using time_point = clock_source::time_point;
 struct adapter_reference {
   std::string name;  ///< as asked for
   version_reference_ptr meaning;
-  std::string tier;  ///< where the version was found
+  std::string tier;                  ///< where the version was found
+  std::shared_ptr<const void> stay;  ///< the request counts as a user of the name while it holds this
 };
 
 /// A prompt on its way to ids.
@@ -89,16 +96,37 @@ struct token_chunk {
   time_point at;        ///< when the step ended
 };
 
-/// A directory to read and pack.
+/// An adapter to read, and to pack unless only its contents are asked for.
 struct load_job {
-  std::string name;
-  std::string path;
+  std::string name;  ///< for the log
+  adapter_origin origin;
+  bool pack = true;
   std::stop_token stop;
+  std::shared_ptr<load_progress> progress;  ///< may be null
 };
 
 struct packed_load {
   mutable packed_ptr packed;  ///< taken by the one receiver, so that no message holds the last reference
   std::chrono::nanoseconds duration{0};
+  std::shared_ptr<const adapter_contents> contents;
+};
+
+/// A repository to download.
+struct fetch_job {
+  std::string id;  ///< `org/name`
+  std::string revision;
+  std::stop_token stop;
+  std::shared_ptr<load_progress> progress;  ///< may be null
+};
+
+/// What a download came to.
+struct fetched {
+  std::string commit;
+};
+
+/// Catalogue entries as they are to be kept.
+struct catalogue_changes {
+  std::vector<catalogue_change> changes;
 };
 
 /// One step, for the histograms.
@@ -131,6 +159,10 @@ struct adapters_facts {
   std::optional<load_facts> load;
   std::vector<adapter_status> adapters;
   std::uint64_t leases = 0;
+  std::uint64_t resident = 0;  ///< versions in memory
+  std::uint64_t resident_bytes = 0;
+  std::uint64_t budget_bytes = 0;
+  std::uint64_t evictions = 0;
 };
 
 /// A request at its end.

@@ -14,11 +14,15 @@
 namespace lorica {
 
 // Payloads: immutable, shared, of this process only; defined in payloads.hpp.
+struct adapter_command;
 struct adapter_reference;
 struct adapters_facts;
 struct batch;
+struct catalogue_changes;
 struct encoded_prompt;
 struct encode_job;
+struct fetch_job;
+struct fetched;
 struct load_job;
 struct packed_load;
 struct request_facts;
@@ -29,11 +33,16 @@ struct submission;
 struct token_chunk;
 struct version_reference;
 class packed_adapter;
+class root_index;
 
+using adapter_command_ptr = std::shared_ptr<const adapter_command>;
 using adapters_facts_ptr = std::shared_ptr<const adapters_facts>;
 using batch_ptr = std::shared_ptr<const batch>;
+using catalogue_changes_ptr = std::shared_ptr<const catalogue_changes>;
 using encode_job_ptr = std::shared_ptr<const encode_job>;
 using encode_reply = std::shared_ptr<const result<encoded_prompt>>;
+using fetch_job_ptr = std::shared_ptr<const fetch_job>;
+using fetch_reply = std::shared_ptr<const result<fetched>>;
 using error_ptr = std::shared_ptr<const error>;
 using lease_reply = std::shared_ptr<const result<std::shared_ptr<const packed_adapter>>>;
 using load_job_ptr = std::shared_ptr<const load_job>;
@@ -43,6 +52,7 @@ using packed_ptr = std::shared_ptr<const packed_adapter>;
 using request_facts_ptr = std::shared_ptr<const request_facts>;
 using resolve_reply = std::shared_ptr<const result<adapter_reference>>;
 using scheduler_facts_ptr = std::shared_ptr<const scheduler_facts>;
+using scan_reply = std::shared_ptr<const result<root_index>>;
 using span_job_ptr = std::shared_ptr<const span_job>;
 using step_reply = std::shared_ptr<const result<step_output>>;
 using submission_ptr = std::shared_ptr<const submission>;
@@ -64,21 +74,26 @@ namespace atom {
 using acquire = caf::atom_constant<caf::atom("acquire")>;
 using attach = caf::atom_constant<caf::atom("attach")>;
 using cancel = caf::atom_constant<caf::atom("cancel")>;
+using command = caf::atom_constant<caf::atom("command")>;
 using destroy = caf::atom_constant<caf::atom("destroy")>;
 using detach = caf::atom_constant<caf::atom("detach")>;
 using encode = caf::atom_constant<caf::atom("encode")>;
 using execute = caf::atom_constant<caf::atom("execute")>;
 using expire = caf::atom_constant<caf::atom("expire")>;
 using failed = caf::atom_constant<caf::atom("failed")>;
+using fetch = caf::atom_constant<caf::atom("fetch")>;
 using finish = caf::atom_constant<caf::atom("finish")>;
+using leave = caf::atom_constant<caf::atom("leave")>;
 using load = caf::atom_constant<caf::atom("load")>;
 using pause = caf::atom_constant<caf::atom("pause")>;
 using publish = caf::atom_constant<caf::atom("publish")>;
 using release = caf::atom_constant<caf::atom("release")>;
 using resolve = caf::atom_constant<caf::atom("resolve")>;
 using resume = caf::atom_constant<caf::atom("resume")>;
+using scan = caf::atom_constant<caf::atom("scan")>;
 using spans = caf::atom_constant<caf::atom("spans")>;
 using step = caf::atom_constant<caf::atom("step")>;
+using store = caf::atom_constant<caf::atom("store")>;
 using submit = caf::atom_constant<caf::atom("submit")>;
 using tokens = caf::atom_constant<caf::atom("tokens")>;
 using watch = caf::atom_constant<caf::atom("watch")>;
@@ -119,12 +134,21 @@ using scheduler_actor = caf::typed_actor<
 
 /// ADAPTERS: which names exist and which versions are resident. Never waits for a load.
 using adapters_actor = caf::typed_actor<
-    // What a name means now; the answer holds for the whole request.
+    // What a name means now; the answer holds for the whole request. It comes at once for a name that
+    // serves; a name that is being loaded, is paused, or may be found by its name, is waited for.
     caf::replies_to<atom::resolve, std::string>::with<resolve_reply>,
+    // A request that named an adapter is over: sent by the destructor of its stay.
+    caf::reacts_to<atom::leave, std::uint64_t>,
+    // An operator wants something; the command's callback gets the answer.
+    caf::reacts_to<atom::command, adapter_command_ptr>,
     // Make a version usable in steps; calls for one version share one load.
     caf::replies_to<atom::acquire, version_reference_ptr>::with<lease_reply>,
     // A lease ended: sent by its destructor.
     caf::reacts_to<atom::release, adapter_version>,
+    // The server ends: loads are called off.
+    caf::reacts_to<atom::cancel>,
+    // To itself: a request waited long enough for a name, or an unload for its requests.
+    caf::reacts_to<atom::expire, std::uint64_t>,
     // To itself: publish what changed since the last time.
     caf::reacts_to<atom::publish>>;
 
@@ -132,8 +156,22 @@ using adapters_actor = caf::typed_actor<
 using loader_actor = caf::typed_actor<
     // A directory to a packed adapter.
     caf::replies_to<atom::load, load_job_ptr>::with<load_reply>,
-    // Drop what should be the last reference: giving the memory back takes time.
-    caf::reacts_to<atom::destroy, packed_ptr>>;
+    // What lies under the allowed roots now.
+    caf::replies_to<atom::scan>::with<scan_reply>,
+    // Drop what should be the last reference: giving the memory back takes time. The answer is its bytes.
+    caf::replies_to<atom::destroy, packed_ptr>::with<std::uint64_t>>;
+
+/// STORE: the catalogue on disk.
+using store_actor = caf::typed_actor<
+    // All of these changes or none; the answer comes when they are durable.
+    caf::replies_to<atom::store, catalogue_changes_ptr>::with<outcome_ptr>>;
+
+/// HUB: downloads repositories into the Hugging Face cache; many at once, none waits for another.
+using hub_actor = caf::typed_actor<
+    // A repository at a revision to a directory of the cache and the commit it is.
+    caf::replies_to<atom::fetch, fetch_job_ptr>::with<fetch_reply>,
+    // To itself: transfers go on.
+    caf::reacts_to<atom::step>>;
 
 /// EXECUTOR: owns the calls into the engine, on the thread that computes.
 using executor_actor = caf::typed_actor<
@@ -141,8 +179,8 @@ using executor_actor = caf::typed_actor<
     caf::replies_to<atom::execute, batch_ptr>::with<step_reply>,
     // Make an adapter usable in later steps.
     caf::replies_to<atom::attach, packed_ptr>::with<outcome_ptr>,
-    // No later step names it; it goes on to the loader to be freed.
-    caf::reacts_to<atom::detach, packed_ptr>>;
+    // No later step names it; it goes on to the loader to be freed, whose answer this is.
+    caf::replies_to<atom::detach, packed_ptr>::with<std::uint64_t>>;
 
 /// TELEMETRY: turns facts into metrics. (The status is read from status_board, without a mailbox.)
 using telemetry_actor = caf::typed_actor<

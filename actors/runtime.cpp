@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "actors/adapter_gateway.hpp"
 #include "actors/adapters.hpp"
 #include "actors/executor.hpp"
 #include "actors/gateway.hpp"
@@ -14,6 +15,7 @@
 #include "actors/payloads.hpp"
 #include "actors/readiness.hpp"
 #include "actors/scheduler.hpp"
+#include "actors/store.hpp"
 #include "actors/supervisor.hpp"
 #include "actors/system_config.hpp"
 #include "actors/telemetry.hpp"
@@ -33,6 +35,7 @@ class actor_runtime final : public runtime {
 
   generation_service& generations() override { return *gateway_; }
   tokenize_service& tokens() override { return *gateway_; }
+  adapter_service& adapters() override { return *operators_; }
   status_service& status() override { return *board_; }
   const runtime_limits& limits() const noexcept override { return limits_; }
   result<void> wait_until_ready() override { return ready_->wait(); }
@@ -51,20 +54,22 @@ class actor_runtime final : public runtime {
   runtime_options options_;
   runtime_parts parts_;
   runtime_limits limits_;
-  std::stop_source stop_;
   std::shared_ptr<readiness> ready_ = std::make_shared<readiness>();
   std::shared_ptr<session_roster> roster_ = std::make_shared<session_roster>();
   std::shared_ptr<status_board> board_;
   system_config config_;
   caf::actor_system system_;
   telemetry_actor telemetry_;
-  loader_actor loader_;
+  std::vector<loader_actor> loaders_;
+  store_actor store_;
+  hub_actor hub_;
   executor_actor executor_;
   adapters_actor adapters_;
   scheduler_actor scheduler_;
   std::vector<tokenizer_actor> tokenizers_;
   supervisor_actor supervisor_;
   std::unique_ptr<gateway> gateway_;
+  std::unique_ptr<adapter_gateway> operators_;
 };
 
 actor_runtime::actor_runtime(runtime_options options, runtime_parts parts, runtime_limits limits)
@@ -81,8 +86,11 @@ actor_runtime::actor_runtime(runtime_options options, runtime_parts parts, runti
 void actor_runtime::spawn_actors() {
   auto& engine = *parts_.engine;
   telemetry_ = spawn_telemetry(system_, parts_.counters);
-  loader_ = spawn_loader(system_, {engine.packer(), parts_.clock, parts_.read}, placement::own_thread);
-  executor_ = spawn_executor(system_, engine, loader_, placement::own_thread);
+  // Two, so that what a request waits for is never behind what an operator asked for.
+  for (int i = 0; i < 2; ++i)
+    loaders_.push_back(spawn_loader(system_, {engine.packer(), parts_.clock, parts_.read, parts_.scan},
+                                    placement::own_thread));
+  executor_ = spawn_executor(system_, engine, loaders_.front(), placement::own_thread);
   spawn_adapters_actor();
   scheduler_ = spawn_scheduler(system_, {plan(), adapters_, executor_, telemetry_, board_, parts_.clock},
                                placement::own_thread);
@@ -96,9 +104,12 @@ void actor_runtime::spawn_adapters_actor() {
     if (outcome) board->say_ready();
     ready->decide(std::move(outcome));
   };
+  if (parts_.store) store_ = spawn_store(system_, std::move(parts_.store), placement::own_thread);
   adapters_ = spawn_adapters(
-      system_, {options_.adapters, options_.skip_bad_adapters, options_.adapter_bytes, wall_clock, loader_,
-                executor_, telemetry_, board_, parts_.clock, stop_.get_token(), std::move(decided)});
+      system_,
+      {options_.adapters, std::move(parts_.kept), options_.skip_bad_adapters, options_.adapter_bytes,
+       options_.eviction, options_.dynamic, options_.adapter_wait, options_.max_adapter_names, wall_clock,
+       loaders_, executor_, store_, hub_, telemetry_, board_, parts_.clock, std::move(decided)});
 }
 
 planner_options actor_runtime::plan() const {
@@ -121,11 +132,12 @@ planner_options actor_runtime::plan() const {
 void actor_runtime::open_gateway() {
   auto& inter_token = parts_.counters.make_histogram("lorica_inter_token_seconds",
                                                      "Between two chunks of one request.", short_times());
-  auto world = std::make_shared<const session_world>(
-      session_world{options_.model_id, limits_.max_input_tokens, limits_.max_total_tokens,
-                    options_.max_duration, parts_.vocabulary, tokenizer_pool(tokenizers_), adapters_,
-                    scheduler_, telemetry_, parts_.clock, inter_token});
+  auto world = std::make_shared<const session_world>(session_world{
+      options_.model_id, limits_.max_input_tokens, limits_.max_total_tokens, options_.max_duration,
+      options_.adapter_wait, parts_.vocabulary, tokenizer_pool(tokenizers_), adapters_, scheduler_,
+      telemetry_, parts_.clock, inter_token});
   gateway_ = std::make_unique<gateway>(system_, std::move(world), roster_);
+  operators_ = std::make_unique<adapter_gateway>(adapters_);
 }
 
 void actor_runtime::supervise() {
@@ -145,14 +157,17 @@ void actor_runtime::supervise() {
   watch(scheduler_, "scheduler");
   watch(executor_, "executor");
   watch(adapters_, "adapters");
-  watch(loader_, "loader");
+  for (auto& loader : loaders_)
+    watch(loader, "loader");
+  if (store_) watch(store_, "store");
+  if (hub_) watch(hub_, "hub");
   watch(telemetry_, "telemetry");
   for (auto& worker : tokenizers_)
     watch(worker, "tokenizer");
 }
 
 void actor_runtime::interrupt() {
-  stop_.request_stop();
+  caf::anon_send(adapters_, atom::cancel::value);
   ready_->decide(fail(errc::cancelled, "Interrupted"));
 }
 
@@ -172,7 +187,10 @@ std::vector<caf::strong_actor_ptr> actor_runtime::permanent() const {
   add(scheduler_);
   add(executor_);
   add(adapters_);
-  add(loader_);
+  if (hub_) add(hub_);
+  for (auto& loader : loaders_)
+    add(loader);
+  if (store_) add(store_);
   for (auto& worker : tokenizers_)
     add(worker);
   add(telemetry_);
@@ -195,13 +213,6 @@ actor_runtime::~actor_runtime() {
 result<std::unique_ptr<runtime>> start_runtime(runtime_options options, runtime_parts parts) {
   auto limits = decide_limits(options, parts.engine->limits(), parts.model);
   if (!limits) return std::move(limits).error();
-  if (!parts.read)
-    parts.read = [model = parts.model, rank = options.max_adapter_rank](const std::string& directory,
-                                                                        std::stop_token stop) {
-      reader_limits reading;
-      reading.max_rank = rank;
-      return read_adapter(directory, model, reading, std::move(stop));
-    };
   std::unique_ptr<runtime> out =
       std::make_unique<actor_runtime>(std::move(options), std::move(parts), *limits);
   return out;

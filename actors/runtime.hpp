@@ -9,7 +9,12 @@
 #include <string>
 #include <vector>
 
+#include "adapters/adapter_origin.hpp"
+#include "adapters/catalogue_store.hpp"
 #include "adapters/reader.hpp"
+#include "adapters/residency.hpp"
+#include "adapters/root_index.hpp"
+#include "core/adapter_service.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/generation_service.hpp"
@@ -22,11 +27,25 @@
 
 namespace lorica {
 
-/// An adapter to load before the server says ready. `path` is a local directory.
+/// An adapter to load before the server says ready.
 struct startup_adapter {
   std::string name;
-  std::string path;
-  std::optional<error> missing = {};  ///< why there is no directory; the load then fails with it
+  std::string source;  ///< as the operator wrote it
+  adapter_origin origin = {};
+  std::optional<error> missing = {};  ///< why there is nothing to read; the load then fails with it
+};
+
+/// What may happen when a request names an adapter that nobody loaded.
+enum class dynamic_mode : std::uint8_t {
+  off,   ///< 404
+  root,  ///< it is loaded if it lies below an allowed root
+  hub,   ///< or on the Hub, in an allowed organisation
+};
+
+struct dynamic_options {
+  dynamic_mode mode = dynamic_mode::off;
+  bool has_roots = false;
+  std::vector<std::string> hub_organisations;
 };
 
 /// What the operator decides. Zero means "what the executor allows" where it says so.
@@ -41,6 +60,10 @@ struct runtime_options {
   std::uint32_t tokenizer_workers = 2;
   std::uint32_t max_adapter_rank = 256;
   std::uint64_t adapter_bytes = std::uint64_t{1} << 32;  ///< resident packed adapters
+  eviction_policy eviction = eviction_policy::gdsf;
+  dynamic_options dynamic;
+  std::size_t max_adapter_names = 100'000;
+  std::chrono::milliseconds adapter_wait{60'000};  ///< a request waits so long for its adapter to be loaded
   std::vector<startup_adapter> adapters;
   bool skip_bad_adapters = false;             ///< go on without start-up adapters that are refused
   std::chrono::milliseconds max_duration{0};  ///< of one request, from its start; 0: none
@@ -49,9 +72,9 @@ struct runtime_options {
   std::function<void(const std::string& why)> on_fatal;
 };
 
-/// Reads and checks an adapter directory as `read_adapter` does; called on the loader's thread.
+/// Reads and checks an adapter as `read_adapter` does; called on the loaders' threads.
 using adapter_source =
-    std::function<result<loaded_adapter>(const std::string& directory, std::stop_token stop)>;
+    std::function<result<loaded_adapter>(const adapter_origin& origin, std::stop_token stop)>;
 
 /// What the runtime is made of. `counters` and `clock` outlive it.
 struct runtime_parts {
@@ -60,7 +83,10 @@ struct runtime_parts {
   model_config model;
   metrics& counters;
   const clock_source& clock;
-  adapter_source read = {};  ///< empty: `read_adapter` with the model and the limits of the options
+  adapter_source read;
+  std::function<result<root_index>()> scan = {};  ///< what lies below the allowed roots; empty: nothing does
+  std::unique_ptr<catalogue_store> store = {};    ///< null: nothing survives a restart
+  std::vector<catalogue_record> kept = {};        ///< what the store held at start
 };
 
 /// The limits in force, once zeros are replaced.
@@ -76,7 +102,7 @@ struct runtime_limits {
 result<runtime_limits> decide_limits(const runtime_options& options, const executor_limits& engine,
                                      const model_config& model);
 
-/// All actors of the process behind three services. Owned by the program; the destructor ends every running
+/// All actors of the process behind their services. Owned by the program; the destructor ends every running
 /// request with an error, then the actors in the order of their dependencies, and returns when all are gone.
 /// Nobody may call a service or a handle any more while it runs: stop and join the threads that do before.
 class runtime {
@@ -85,6 +111,7 @@ class runtime {
 
   virtual generation_service& generations() = 0;
   virtual tokenize_service& tokens() = 0;
+  virtual adapter_service& adapters() = 0;
   virtual status_service& status() = 0;
   virtual const runtime_limits& limits() const noexcept = 0;
 

@@ -15,7 +15,7 @@
 namespace lorica {
 namespace {
 
-constexpr auto resolve_limit = std::chrono::seconds(10);
+constexpr auto resolve_slack = std::chrono::seconds(10);
 constexpr auto encode_limit = std::chrono::seconds(60);
 
 class session_state {
@@ -86,7 +86,9 @@ session_actor::behavior_type session_state::start(std::shared_ptr<const session_
 }
 
 void session_state::resolve() {
-  self_->request(world_->adapters, resolve_limit, atom::resolve::value, task_.request.adapter)
+  self_
+      ->request(world_->adapters, world_->adapter_wait + resolve_slack, atom::resolve::value,
+                task_.request.adapter)
       .then(
           [this](const resolve_reply& reply) {
             if (!*reply) return fail_with(reply->error());

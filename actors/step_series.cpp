@@ -12,11 +12,14 @@ step_series::step_series(metrics& m)
       leases_(m.make_gauge("lorica_adapter_leases", "Sequences that hold an adapter.")),
       resident_(m.make_gauge("lorica_adapters_resident", "Adapters in memory.")),
       resident_bytes_(m.make_gauge("lorica_adapter_bytes", "Bytes of the adapters in memory.")),
+      budget_bytes_(m.make_gauge("lorica_adapter_budget_bytes", "Bytes that adapters in memory may take.")),
+      registered_(m.make_gauge("lorica_adapters_registered", "Adapters that have a name.")),
       tgi_queue_(m.make_gauge("tgi_queue_size", "As lorica_requests_waiting.")),
       tgi_batch_(m.make_gauge("tgi_batch_current_size", "As lorica_requests_running.")),
       steps_(m.make_counter("lorica_steps_total", "Steps the executor computed.")),
       failures_(m.make_counter("lorica_step_failures_total", "Steps that failed.")),
       preemptions_(m.make_counter("lorica_preemptions_total", "Sequences put back for want of KV blocks.")),
+      evictions_(m.make_counter("lorica_adapter_evictions_total", "Adapters that left memory for others.")),
       loads_(
           m.make_counter("lorica_adapter_loads_total", "Adapter loads by outcome.", {{"outcome", "ready"}})),
       failed_loads_(
@@ -47,14 +50,12 @@ void step_series::count(const scheduler_facts& facts) {
 }
 
 void step_series::count(const adapters_facts& facts) {
-  double bytes = 0, resident = 0;
-  for (auto& adapter : facts.adapters) {
-    bytes += static_cast<double>(adapter.bytes);
-    if (adapter.bytes > 0) ++resident;
-  }
   leases_.set(static_cast<double>(facts.leases));
-  resident_.set(resident);
-  resident_bytes_.set(bytes);
+  resident_.set(static_cast<double>(facts.resident));
+  resident_bytes_.set(static_cast<double>(facts.resident_bytes));
+  budget_bytes_.set(static_cast<double>(facts.budget_bytes));
+  registered_.set(static_cast<double>(facts.adapters.size()));
+  evictions_.add(static_cast<double>(facts.evictions - std::exchange(seen_evictions_, facts.evictions)));
   if (!facts.load) return;
   auto& outcome = facts.load->ready ? loads_ : failed_loads_;
   outcome.add();

@@ -1,5 +1,6 @@
 #include "adapters/catalogue.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "adapters/names.hpp"
@@ -38,11 +39,12 @@ bool catalogue::make_room() {
 }
 
 void catalogue::point(slot& s, std::shared_ptr<const version_reference> next) {
-  if (next) ++uses_[next->version];
   if (s.entry.current) {
     auto old = uses_.find(s.entry.current->version);
-    if (--old->second == 0) uses_.erase(old);
+    old->second.erase(s.entry.name);
+    if (old->second.empty()) uses_.erase(old);
   }
+  if (next) uses_[next->version].insert(s.entry.name);
   s.entry.current = std::move(next);
 }
 
@@ -53,8 +55,9 @@ result<catalogue::slot*> catalogue::slot_for(std::string_view name, std::int64_t
   if (found == slots_.end() && !make_room())
     return fail(errc::out_of_memory, "the catalogue is full: " + std::to_string(max_entries_) + " names");
   auto& s = slots_[std::string(name)];
-  unloaded_.erase(s.unloaded);
+  bool revoked = unloaded_.erase(s.unloaded) > 0;
   s = slot{};
+  s.revoked = revoked;
   s.entry.name = name;
   s.entry.created = now;
   return &s;
@@ -101,10 +104,14 @@ result<void> catalogue::restore(catalogue_entry entry) {
   s.entry = std::move(entry);
   s.entry.reloading = false;
   point(s, s.entry.state == adapter_state::unloaded ? nullptr : std::move(current));
-  if (s.entry.state != adapter_state::unloaded) return {};
+  if (s.entry.state == adapter_state::unloaded) set_unloaded(s);
+  return {};
+}
+
+void catalogue::set_unloaded(slot& s) {
+  s.entry.state = adapter_state::unloaded;
   s.unloaded = ++last_number_;
   unloaded_.emplace(s.unloaded, s.entry.name);
-  return {};
 }
 
 void catalogue::forget(std::string_view name) {
@@ -139,24 +146,24 @@ result<void> catalogue::set_paused(std::string_view name, bool paused) {
 }
 
 std::vector<std::string> catalogue::fail_version(const adapter_version& version, const error& why) {
-  std::vector<std::string> out;
-  for (auto& [name, s] : slots_) {
-    if (!s.entry.current || s.entry.current->version != version) continue;
+  auto meant = uses_.find(version);
+  if (meant == uses_.end()) return {};
+  std::vector<std::string> out(meant->second.begin(), meant->second.end());
+  for (auto& name : out) {
+    auto& s = slots_.find(name)->second;
     point(s, nullptr);
     s.entry.failure = why;
     s.entry.state = s.load != 0 ? adapter_state::loading : adapter_state::failed;
     s.entry.reloading = false;
-    out.push_back(name);
   }
   return out;
 }
 
 std::size_t catalogue::pins(const adapter_version& version) const {
-  std::size_t out = 0;
-  if (!uses_.contains(version)) return out;
-  for (auto& [name, s] : slots_)
-    if (s.entry.pinned && s.entry.current && s.entry.current->version == version) ++out;
-  return out;
+  auto meant = uses_.find(version);
+  if (meant == uses_.end()) return 0;
+  return static_cast<std::size_t>(std::ranges::count_if(
+      meant->second, [this](auto& name) { return slots_.find(name)->second.entry.pinned; }));
 }
 
 bool catalogue::finish_load(const load_ticket& ticket, version_reference reference) {
@@ -167,6 +174,7 @@ bool catalogue::finish_load(const load_ticket& ticket, version_reference referen
   s->entry.dynamic = ticket.dynamic;
   s->entry.state = adapter_state::ready;
   s->entry.failure.reset();
+  s->revoked = false;
   point(*s, std::make_shared<const version_reference>(std::move(reference)));
   return true;
 }
@@ -177,7 +185,9 @@ bool catalogue::fail_load(const load_ticket& ticket, error why) {
   s->load = 0;
   s->entry.reloading = false;
   s->entry.failure = std::move(why);
-  if (!s->entry.current) s->entry.state = adapter_state::failed;
+  if (s->entry.current) return true;
+  s->entry.state = adapter_state::failed;
+  if (s->revoked) set_unloaded(*s);
   return true;
 }
 
@@ -206,9 +216,7 @@ result<std::shared_ptr<const version_reference>> catalogue::unload(std::string_v
   s.load = 0;
   s.entry.reloading = false;
   s.entry.pinned = s.entry.paused = s.entry.dynamic = false;
-  s.entry.state = adapter_state::unloaded;
-  s.unloaded = ++last_number_;
-  unloaded_.emplace(s.unloaded, s.entry.name);
+  set_unloaded(s);
   return was;
 }
 
@@ -254,18 +262,20 @@ std::vector<catalogue_entry> catalogue::list() const {
 }
 
 std::vector<catalogue_version> catalogue::versions() const {
-  std::map<adapter_version, std::vector<std::string>> names;
-  for (const auto& [name, s] : slots_)
-    if (s.entry.current) names[s.entry.current->version].push_back(name);
   std::vector<catalogue_version> out;
-  out.reserve(names.size());
-  for (auto& [version, of] : names)
-    out.push_back({version, std::move(of)});
+  out.reserve(uses_.size());
+  for (auto& [version, of] : uses_)
+    out.push_back({version, {of.begin(), of.end()}});
   return out;
 }
 
 bool catalogue::names_version(const adapter_version& version) const {
   return uses_.contains(version);
+}
+
+std::string catalogue::name_of(const adapter_version& version) const {
+  auto meant = uses_.find(version);
+  return meant == uses_.end() ? std::string() : *meant->second.begin();
 }
 
 }  // namespace lorica

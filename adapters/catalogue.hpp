@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -105,7 +106,8 @@ class catalogue {
   /// The load succeeded: the name now means `reference`. False when the ticket is void.
   bool finish_load(const load_ticket& ticket, version_reference reference);
 
-  /// The load failed: a name without a version becomes `failed`, others keep serving. False when void.
+  /// The load failed: a name without a version becomes `failed`, or `unloaded` if it was that before; others
+  /// keep serving. False when void.
   bool fail_load(const load_ticket& ticket, error why);
 
   /// Makes `alias` another word for `target`, following its reloads; an alias can be pointed elsewhere. Fails
@@ -132,23 +134,30 @@ class catalogue {
   /// True when a name points to `version`: it should not be forgotten.
   bool names_version(const adapter_version& version) const;
 
+  /// One of the names that point to `version`, for people; empty when there is none.
+  std::string name_of(const adapter_version& version) const;
+
+  std::size_t size() const noexcept { return slots_.size(); }
+
  private:
   struct slot {
     catalogue_entry entry;
     std::uint64_t load = 0;      ///< number of the running load; 0: none
     std::uint64_t unloaded = 0;  ///< order of unloading; 0: not unloaded
+    bool revoked = false;        ///< was unloaded when its running load began
   };
 
   slot* awaited(const load_ticket& ticket);
   slot* own_slot(std::string_view name);
+  void set_unloaded(slot& s);
   bool make_room();
   result<slot*> slot_for(std::string_view name, std::int64_t now);
   void point(slot& s, std::shared_ptr<const version_reference> next);
   catalogue_entry shown(const catalogue_entry& entry) const;
 
   std::map<std::string, slot, std::less<>> slots_;
-  std::map<std::uint64_t, std::string> unloaded_;  ///< oldest first
-  std::map<adapter_version, std::size_t> uses_;    ///< names per version; unloaded names mean none
+  std::map<std::uint64_t, std::string> unloaded_;          ///< oldest first
+  std::map<adapter_version, std::set<std::string>> uses_;  ///< names per version; unloaded ones mean none
   std::size_t max_entries_;
   std::uint64_t last_number_ = 0;
 };

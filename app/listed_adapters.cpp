@@ -26,10 +26,15 @@ result<std::vector<startup_adapter>> find_adapters(std::vector<named_source> lis
       why.text.insert(0, "adapter " + adapter.name + ": ");
       return why;
     }
+    auto source = adapter.revision.empty() ? adapter.path : adapter.path + "@" + adapter.revision;
+    startup_adapter found;
+    found.name = std::move(adapter.name);
+    found.source = std::move(source);
     if (directory)
-      out.push_back({std::move(adapter.name), *std::move(directory)});
+      found.origin = {adapter_origin::kind::path, *std::move(directory)};
     else
-      out.push_back({std::move(adapter.name), std::move(adapter.path), std::move(directory).error()});
+      found.missing = std::move(directory).error();
+    out.push_back(std::move(found));
   }
   return out;
 }

@@ -211,8 +211,13 @@ result<stop_reason> run(const serve_settings& s, parts p, std::vector<startup_ad
     log_error("a part of the server died: {}", why);
     end_with(reason, stop_reason::fatal);
   };
-  auto actors =
-      start_runtime(std::move(options), {std::move(p.engine), p.vocabulary, p.model, counters, clock});
+  reader_limits reading;
+  reading.max_rank = options.max_adapter_rank;
+  auto read = [model = p.model, reading](const adapter_origin& origin, std::stop_token stop) {
+    return read_adapter(origin.text, model, reading, std::move(stop));
+  };
+  auto actors = start_runtime(std::move(options), {std::move(p.engine), p.vocabulary, p.model, counters, clock,
+                                                   std::move(read)});
   if (!actors) return std::move(actors).error();
   runtime& living = **actors;
 

@@ -8,6 +8,7 @@
 #include "actors/payloads.hpp"
 #include "actors/telemetry.hpp"
 #include "tests/actors/fake_executor.hpp"
+#include "tests/actors/fake_world.hpp"
 #include "tests/actors/virtual_system.hpp"
 #include "tests/catch.hpp"
 
@@ -37,21 +38,25 @@ struct shelf {
   telemetry_actor telemetry = spawn_telemetry(world.system(), counters);
   loader_actor loader = spawn_loader(
       world.system(),
-      {engine.packer(), world.clock, [this](const auto& path, auto stop) { return read(path, stop); }},
+      {engine.packer(), world.clock,
+       [this](const adapter_origin& origin, auto stop) { return read(origin.text, stop); },
+       {}},
       placement::shared_threads);
   executor_actor executor = spawn_executor(world.system(), engine, loader, placement::shared_threads);
-  adapters_actor adapters =
-      spawn_adapters(world.system(), {{{"a", "a"}, {"b", "b"}, {"c", "c"}},
-                                      false,
-                                      250,
-                                      1000,
-                                      loader,
-                                      executor,
-                                      telemetry,
-                                      board,
-                                      world.clock,
-                                      {},
-                                      [this](result<void> outcome) { decided = std::move(outcome); }});
+  adapters_actor adapters = spawn_adapters(world.system(), parts());
+
+  adapters_parts parts() {
+    adapters_parts out{.clock = world.clock};
+    out.startup = adapter_list{{"a", "a"}, {"b", "b"}, {"c", "c"}};
+    out.budget_bytes = 250;
+    out.wall_clock = 1000;
+    out.loaders = {loader};
+    out.executor = executor;
+    out.telemetry = telemetry;
+    out.board = board;
+    out.decided = [this](result<void> outcome) { decided = std::move(outcome); };
+    return out;
+  }
 
   shelf() { world.run(); }
   ~shelf() {
@@ -89,6 +94,13 @@ struct shelf {
     };
     world.system().spawn(ask, what);
     return out;
+  }
+
+  adapter_status status_of(const std::string& name) {
+    auto now = status();
+    for (auto& adapter : now->adapters)
+      if (adapter.name == name) return adapter;
+    return {};
   }
 
   /// The one that had to leave.
@@ -162,13 +174,15 @@ TEST_CASE("a version that has no room waits until a lease ends") {
 TEST_CASE("files that changed under a version are refused instead of served") {
   shelf s;
   auto name = s.absent();
-  auto gone = s.meaning(name);
   s.swapped = name;
+  auto gone = s.meaning(name);  // its request has it read ahead already
+  CHECK(s.status_of(name).state == "failed");
+  CHECK(s.status_of(name).failure == "source_changed");
   auto w = s.acquire(gone);
   s.world.run();
   REQUIRE(w->refused.has_value());
   CHECK(w->refused->code == errc::bad_adapter);
-  CHECK(w->refused->reason == "content_changed");
+  CHECK(w->refused->reason == "source_changed");
   s.swapped.clear();
   auto again = s.acquire(gone);
   s.world.run();

@@ -231,14 +231,16 @@ TEST_CASE("an interrupt ends the wait for adapters and the load itself") {
   CHECK(outcome.error().code == errc::cancelled);
 }
 
-TEST_CASE("a load that takes long delays nobody") {
-  fake_world world(adapter_list{{"sql", "sql"}, {"slow", "hang"}});
+TEST_CASE("a load that takes long delays nobody, and who names it waits only so long") {
+  fake_world world(adapter_list{{"sql", "sql"}, {"slow", "hang"}},
+                   [](runtime_options& o) { o.adapter_wait = std::chrono::milliseconds(50); });
   auto base = world.start(fake_world::ask("x")).first;
   REQUIRE(base->wait());
   CHECK(base->is_done());
   auto early = world.start(fake_world::ask("x", "slow")).first;
   REQUIRE(early->wait());
-  CHECK(early->why()->code == errc::unavailable);
+  CHECK(early->why()->code == errc::timeout);
+  CHECK(early->why()->reason == "load_timeout");
   CHECK_FALSE(world.status()->ready);
 }
 

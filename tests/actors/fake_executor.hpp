@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "adapters/adapter_origin.hpp"
 #include "adapters/reader.hpp"
 #include "engine/executor.hpp"
 
@@ -31,6 +32,11 @@ expected expect(const std::string& adapter, const std::string& prompt, std::uint
 
 /// Reads the "directory" `name:bytes`; `bad` is refused, `gone` is not there, `hang…` waits for `stop`.
 result<loaded_adapter> read_fake(const std::string& directory, std::stop_token stop);
+
+/// The same as the runtime wants it: whatever kind of place is named.
+inline result<loaded_adapter> read_origin(const adapter_origin& origin, std::stop_token stop) {
+  return read_fake(origin.text, std::move(stop));
+}
 
 /// Computes `next_token` for every row, checks the batch's contract, and can be held or made to fail.
 class fake_executor final : public executor, private adapter_packer {

@@ -35,7 +35,31 @@ inline bool eventually(const std::function<bool()>& condition) {
   return condition();
 }
 
-using adapter_list = std::vector<startup_adapter>;
+/// Adapters to load at start, as name, fake directory and what keeps it from being read.
+struct listed {
+  std::string name;
+  std::string directory;
+  std::optional<error> missing = {};
+};
+
+class adapter_list {
+ public:
+  adapter_list(std::initializer_list<listed> all) {
+    for (auto& one : all)
+      add(one);
+  }
+  void add(const listed& one) {
+    auto& added = all_.emplace_back();
+    added.name = one.name;
+    added.source = one.directory;
+    added.origin = {adapter_origin::kind::path, one.directory};
+    added.missing = one.missing;
+  }
+  operator std::vector<startup_adapter>() const { return all_; }
+
+ private:
+  std::vector<startup_adapter> all_;
+};
 
 /// The whole runtime over fakes: eight slots, 64 blocks of 4 tokens, adapters named `sql`, `chat`, … of 100
 /// bytes.
@@ -53,7 +77,7 @@ struct fake_world {
     model.max_positions = 128;
     model.eos = {fake_tokenizer::eos_id};
     auto started = start_runtime(std::move(options), {std::move(owned), std::make_shared<fake_tokenizer>(),
-                                                      model, counters, clock, read_fake});
+                                                      model, counters, clock, read_origin});
     REQUIRE(started.has_value());
     live = std::move(*started);
   }

@@ -193,19 +193,20 @@ TEST_CASE("two names of one content share one copy") {
 }
 
 TEST_CASE("adapters beyond the budget come and go, and every request gets its own") {
-  std::vector<startup_adapter> adapters;
-  for (auto name : {"a", "b", "c", "d", "e"})
-    adapters.push_back({name, name});
+  const std::vector<std::string> adapters{"a", "b", "c", "d", "e"};
+  adapter_list all{};
+  for (auto& name : adapters)
+    all.add({name, name});
   {
-    fake_world world(adapters, [](runtime_options& o) { o.adapter_bytes = 250; });
+    fake_world world(all, [](runtime_options& o) { o.adapter_bytes = 250; });
     REQUIRE(world.live->wait_until_ready().has_value());
     std::vector<std::shared_ptr<collecting_sink>> sinks;
     for (int i = 0; i < 40; ++i)
-      sinks.push_back(world.start(fake_world::ask(numbered("p", i), adapters[i % 5].name, 12)).first);
+      sinks.push_back(world.start(fake_world::ask(numbered("p", i), adapters[i % 5], 12)).first);
     for (int i = 0; i < 40; ++i) {
       REQUIRE(sinks[i]->wait());
       INFO(i << (sinks[i]->why() ? sinks[i]->why()->text : ""));
-      CHECK(sinks[i]->at(0).text == expect(adapters[i % 5].name, numbered("p", i), 12).text);
+      CHECK(sinks[i]->at(0).text == expect(adapters[i % 5], numbered("p", i), 12).text);
     }
     CHECK(world.engine->broken == 0);
     CHECK(world.at_rest());

@@ -50,7 +50,7 @@ struct desk {
   std::shared_ptr<status_board> board = std::make_shared<status_board>(counters, roster);
   telemetry_actor telemetry = spawn_telemetry(world.system(), counters);
   loader_actor loader =
-      spawn_loader(world.system(), {engine.packer(), world.clock, read_fake}, placement::shared_threads);
+      spawn_loader(world.system(), {engine.packer(), world.clock, read_origin, {}}, placement::shared_threads);
   executor_actor executor = spawn_executor(world.system(), engine, loader, placement::shared_threads);
   session_actor session = world.system().spawn(
       [](session_actor::pointer, desk* f) {
@@ -69,9 +69,11 @@ struct desk {
             [why](atom::acquire, const version_reference_ptr&) -> lease_reply {
               return std::make_shared<const result<packed_ptr>>(why);
             },
-            [](atom::release, const adapter_version&) {}, [](atom::publish) {}};
+            [](atom::release, const adapter_version&) {}, [](atom::leave, std::uint64_t) {},
+            [](atom::command, const adapter_command_ptr&) {}, [](atom::cancel) {},
+            [](atom::expire, std::uint64_t) {}, [](atom::publish) {}};
       },
-      fail(errc::bad_adapter, "it changed", "content_changed"));
+      fail(errc::bad_adapter, "it changed", "source_changed"));
   scheduler_actor scheduler = spawn_scheduler(
       world.system(), {plan_of(engine.limits()), adapters, executor, telemetry, board, world.clock},
       placement::shared_threads);
@@ -125,11 +127,11 @@ TEST_CASE("a version that cannot be had ends its requests with the reason") {
   s.first = 5;
   s.prompt = {'x'};
   s.max_new_tokens = 3;
-  s.adapter = adapter_reference{"sql", std::make_shared<version_reference>(), "disk"};
+  s.adapter = adapter_reference{"sql", std::make_shared<version_reference>(), "disk", nullptr};
   f.submit(std::move(s));
   f.world.run();
   REQUIRE(f.errors.size() == 1);
-  CHECK(f.errors[0]->reason == "content_changed");
+  CHECK(f.errors[0]->reason == "source_changed");
   CHECK(f.engine.steps == 0);
 }
 

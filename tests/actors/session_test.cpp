@@ -36,7 +36,9 @@ struct stage {
               return s->unanswered.emplace_back(self->make_response_promise<resolve_reply>());
             },
             [](atom::acquire, const version_reference_ptr&) -> lease_reply { return nullptr; },
-            [](atom::release, const adapter_version&) {}, [](atom::publish) {}};
+            [](atom::release, const adapter_version&) {}, [](atom::leave, std::uint64_t) {},
+            [](atom::command, const adapter_command_ptr&) {}, [](atom::cancel) {},
+            [](atom::expire, std::uint64_t) {}, [](atom::publish) {}};
       },
       this);
   scheduler_actor scheduler = world.system().spawn(
@@ -84,7 +86,7 @@ struct stage {
         tokenizer_answers ? spawn_tokenizer(world.system(), vocabulary, placement::shared_threads) : silent;
     auto& gaps = counters.make_histogram("gaps", "", {1});
     auto shared = std::make_shared<const session_world>(
-        session_world{"base", 50, 100, max_duration, vocabulary, tokenizer_pool({worker}), adapters,
+        session_world{"base", 50, 100, max_duration, 60s, vocabulary, tokenizer_pool({worker}), adapters,
                       scheduler, telemetry, world.clock, gaps});
     auto place = roster->enter();
     auto id = place->id();
@@ -117,8 +119,9 @@ TEST_CASE("a session gives up on adapters that do not answer") {
   auto request = ask("x");
   request.adapter = "sql";
   s.start(request);
+  s.world.pass(61s);  // as long as a load may take
   CHECK_FALSE(s.sink->why().has_value());
-  s.world.pass(11s);
+  s.world.pass(10s);
   REQUIRE(s.sink->why().has_value());
   CHECK(s.sink->why()->code == errc::unavailable);
   CHECK(s.submitted.empty());

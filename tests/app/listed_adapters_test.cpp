@@ -19,7 +19,7 @@ TEST_CASE("an adapter that is nowhere stops the start by name, or keeps its erro
   REQUIRE(lenient);
   REQUIRE(lenient->size() == 2);
   CHECK_FALSE((*lenient)[0].missing);
-  CHECK((*lenient)[0].path == scratch.path().string());
+  CHECK((*lenient)[0].origin.text == scratch.path().string());
   REQUIRE((*lenient)[1].missing);
   CHECK((*lenient)[1].missing->reason == "hub_not_found");
 }
