@@ -11,19 +11,6 @@
 namespace lorica {
 namespace {
 
-constexpr std::size_t longest_part = 128;
-
-// Own tests instead of <cctype>: a locale must not change what a name is.
-constexpr bool letter_or_digit(char c) noexcept {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-bool good_part(std::string_view part) noexcept {
-  if (part.empty() || part.size() > longest_part || !letter_or_digit(part.front())) return false;
-  return std::all_of(part.begin(), part.end(),
-                     [](char c) { return letter_or_digit(c) || c == '.' || c == '_' || c == '-'; });
-}
-
 std::string_view trimmed(std::string_view text) noexcept {
   auto first = text.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) return {};
@@ -67,20 +54,6 @@ result<named_source> parse_entry(std::string_view entry) {
 }
 
 }  // namespace
-
-result<void> check_adapter_name(std::string_view name) {
-  auto slash = name.find('/');
-  bool good = slash == std::string_view::npos
-                  ? good_part(name)
-                  : good_part(name.substr(0, slash)) && good_part(name.substr(slash + 1));
-  if (good) return {};
-  return fail(
-      errc::invalid,
-      "adapter name '" + shown(name) +
-          "' is not valid: letters, digits, '.', '_' and '-', at most 128, beginning with a letter or "
-          "digit, with at most one 'org/' before",
-      "invalid_name");
-}
 
 result<std::vector<named_source>> parse_adapter_list(std::string_view text) {
   std::vector<named_source> out;

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/adapter_name.hpp"
 #include "core/error.hpp"
 
 namespace lorica {
@@ -15,10 +16,6 @@ struct named_source {
   std::string revision;      ///< of a repository; empty: not said
   bool only_on_hub = false;  ///< `path` is no local directory, whatever lies there
 };
-
-/// A name is `[A-Za-z0-9][A-Za-z0-9._-]{0,127}`, with at most one `org/` of the same form before it. It never
-/// becomes a path. Fails with `errc::invalid`, reason `invalid_name`.
-result<void> check_adapter_name(std::string_view name);
 
 /// Reads `--lora-adapters`: `name=path`, `name=org/name[@revision]` or `org/name[@revision]` (whose name is
 /// the id), separated by commas; blanks around an entry are cut, an empty text is an empty list. Looks at no
