@@ -251,6 +251,10 @@ result<void> check_together(const serve_settings& s) {
     return fail(errc::bad_config, "--max-batch-total-tokens: '" + std::to_string(*s.max_batch_total_tokens) +
                                       "' is not allowed; expected at least --max-total-tokens (" +
                                       std::to_string(*s.max_total_tokens) + ")");
+  if (!s.api_key.empty() && s.api_key == s.admin_api_key)
+    return fail(
+        errc::bad_config,
+        "--admin-api-key: the same key as --api-key is not allowed; every client could change adapters");
   return {};
 }
 
@@ -285,6 +289,7 @@ result<serve_settings> merge_settings(const flag_values& flags, const environmen
   s.max_client_batch_size = *v.count("max-client-batch-size");
   s.validation_workers = *v.count("validation-workers");
   s.api_key = v.text("api-key");
+  s.admin_api_key = v.text("admin-api-key");
   s.payload_limit = static_cast<std::uint64_t>(v.number("payload-limit"));
   s.cors_allow_origin = v.list("cors-allow-origin");
   s.graceful_termination_timeout = *v.count("graceful-termination-timeout");

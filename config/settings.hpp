@@ -41,6 +41,7 @@ struct serve_settings {
   std::uint32_t max_client_batch_size = 0;
   std::uint32_t validation_workers = 0;
   std::string api_key;
+  std::string admin_api_key;
   std::uint64_t payload_limit = 0;
   std::vector<std::string> cors_allow_origin;
   std::uint32_t graceful_termination_timeout = 0;  ///< seconds

@@ -151,6 +151,12 @@ constexpr setting table[] = {
      .environment = "API_KEY",
      .text = "Key that clients send as a bearer token. Prefer the environment: flags show in process lists.",
      .secret = true},
+    {.flag = "admin-api-key",
+     .environment = "ADMIN_API_KEY",
+     .text = "Bearer token for routes that change adapters; it opens all others too. Without it these routes "
+             "answer "
+             "only to callers on this machine.",
+     .secret = true},
     {.flag = "payload-limit",
      .environment = "PAYLOAD_LIMIT",
      .kind = bytes,

@@ -58,6 +58,7 @@ std::map<std::string, std::string> outcome(const serve_settings& s) {
           {"max-client-batch-size", std::to_string(s.max_client_batch_size)},
           {"validation-workers", std::to_string(s.validation_workers)},
           {"api-key", s.api_key},
+          {"admin-api-key", s.admin_api_key},
           {"payload-limit", std::to_string(s.payload_limit)},
           {"cors-allow-origin", joined(s.cors_allow_origin)},
           {"graceful-termination-timeout", std::to_string(s.graceful_termination_timeout)},

@@ -73,6 +73,18 @@ TEST_CASE("a missing model is named") {
   CHECK_THAT(s.error().text, Catch::Contains("--model-id"));
 }
 
+TEST_CASE("the key of the administration is its own") {
+  auto apart = merge_settings({{"model-id", "m"}, {"api-key", "one"}}, env({{"ADMIN_API_KEY", "two"}}));
+  REQUIRE(apart);
+  CHECK(apart->admin_api_key == "two");
+  CHECK(merge_settings({{"model-id", "m"}}, env({}))->admin_api_key.empty());
+  auto same =
+      merge_settings({{"model-id", "m"}, {"api-key", "hunter2"}, {"admin-api-key", "hunter2"}}, env({}));
+  REQUIRE_FALSE(same);
+  CHECK(same.error().code == errc::bad_config);
+  CHECK_THAT(same.error().text, Catch::StartsWith("--admin-api-key: ") && !Catch::Contains("hunter2"));
+}
+
 TEST_CASE("an error from the environment names the variable") {
   auto s = merge_settings({{"model-id", "m"}}, env({{"MAX_BATCH_SIZE", "0"}}));
   REQUIRE_FALSE(s);
