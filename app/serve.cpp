@@ -225,6 +225,7 @@ result<stop_reason> run(const serve_settings& s, parts p, std::vector<startup_ad
   front.host = s.hostname;
   front.port = s.port;
   front.api_key = s.api_key;
+  front.admin_api_key = s.admin_api_key;
   front.cors_allow_origin = s.cors_allow_origin;
   front.payload_limit = s.payload_limit;
   server http(front, {living.generations(), living.tokens(), living.status(), counters, info});

@@ -133,8 +133,11 @@ enum class adapter_action : std::uint8_t {
 struct adapter_change {
   std::string name;
   std::string action;  ///< `load`, `update`, `unload`, `keep`
-  std::string job;     ///< id; empty with `keep`
+  std::string job;     ///< id; empty with `keep` and when only compared
 };
+
+/// Whether a declared set is made true, or only compared with what is.
+enum class declare_mode : std::uint8_t { apply, compare };
 
 /// Something that happened to an adapter.
 struct adapter_event {
@@ -186,8 +189,10 @@ class adapter_service {
   virtual void list_jobs(answer<std::vector<adapter_job>> done) = 0;
 
   /// Makes `wanted` the whole set: what is missing or has another source is loaded, what is not in it is
-  /// unloaded (drain). The answer is what will be done; the work goes on.
-  virtual void declare(std::vector<adapter_load> wanted, answer<std::vector<adapter_change>> done) = 0;
+  /// unloaded (drain). The answer is what will be done; the work goes on. `compare` has no effect and its
+  /// changes name no jobs.
+  virtual void declare(std::vector<adapter_load> wanted, declare_mode mode,
+                       answer<std::vector<adapter_change>> done) = 0;
 
   /// From now on `tell` hears every event, from any thread, in order; it must not block. Null when too many
   /// watch.

@@ -10,7 +10,7 @@
 
 namespace lorica {
 
-/// Knows the one key of the API as a hash and compares in time that does not depend on what was sent.
+/// Knows one key as a hash and compares in time that does not depend on what was sent.
 /// Immutable.
 class auth {
  public:
@@ -19,6 +19,9 @@ class auth {
 
   /// True when the request carries the key as `Authorization: Bearer <key>`, or none is needed.
   bool allows(const http_request& request) const;
+
+  /// False when the key is empty.
+  bool is_set() const noexcept { return digest_.has_value(); }
 
  private:
   std::optional<std::array<std::uint8_t, 32>> digest_;

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
+#include "core/shown.hpp"
 #include "net/http_error.hpp"
 
 namespace lorica {
@@ -37,6 +39,19 @@ std::optional<std::vector<std::string>> strings_of(const value::array& list) {
 
 const value* field_reader::raw(std::string_view name) const {
   return source_ ? source_->find(name) : nullptr;
+}
+
+void field_reader::only(std::initializer_list<std::string_view> known) {
+  auto members = source_ ? source_->as_object() : nullptr;
+  if (!members) return;
+  for (auto& [name, ignored] : *members) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    auto named = shown(name);
+    return demand(false, named,
+                  known.size() == 0 ? quoted(named) + " is not a field of this body, which has none"
+                                    : fmt::format("`{}` is not a field of this body; it has `{}`", named,
+                                                  fmt::join(known, "`, `")));
+  }
 }
 
 void field_reader::demand(bool fits, std::string_view name, std::string text) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,6 +34,9 @@ class field_reader {
 
   /// The field as it is; null when absent.
   const value* raw(std::string_view name) const;
+
+  /// Refuses the first field, null or not, that is not among `known`.
+  void only(std::initializer_list<std::string_view> known);
 
   /// Refuses a field unless `fits`, with a text after TGI's prefix.
   void demand(bool fits, std::string_view name, std::string text);

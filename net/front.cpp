@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "net/adapter_api.hpp"
 #include "net/http_error.hpp"
 #include "net/info_api.hpp"
 #include "net/openai_api.hpp"
 #include "net/request_id.hpp"
 #include "net/tgi_api.hpp"
+#include "net/vllm_api.hpp"
 
 namespace lorica {
 namespace {
@@ -22,32 +24,32 @@ std::optional<error> media_refusal(const http_request& head) {
   return std::nullopt;
 }
 
-bool generates(route_id id) noexcept {
-  return id == route_id::root_generate || id == route_id::generate || id == route_id::generate_stream ||
-         id == route_id::completions;
+/// Routes that start something, which a server that ends does not take any more.
+bool begins_work(const route& r) noexcept {
+  return r.id == route_id::root_generate || r.id == route_id::generate || r.id == route_id::generate_stream ||
+         r.id == route_id::completions || r.id == route_id::adapter_events || r.access == route_access::admin;
 }
 
 }  // namespace
 
-front::front(api_context& context, std::string_view api_key, std::vector<std::string> cors_allow_origin)
-    : context_(context), auth_(api_key), origins_(std::move(cors_allow_origin)) {}
+front::front(api_context& context, rights who, std::vector<std::string> cors_allow_origin)
+    : context_(context), rights_(std::move(who)), origins_(std::move(cors_allow_origin)) {}
 
 std::optional<http_reply> front::check_head(const http_request& head) {
   auto style = style_of(head.path());
   if (head.method == "OPTIONS") return options(head);
   auto found = find_route(head.method, head.path());
-  bool open = found && found->where->access == route_access::open;
-  if (!open && !auth_.allows(head))
-    return error_reply(style, fail(errc::unauthorized, "The API key is missing or wrong"));
+  if (auto refusal = rights_.refusal(head, found ? found->where->access : route_access::key))
+    return error_reply(style, *refusal);
   if (!found) {
     auto out = error_reply(style, found.error());
     if (found.error().code == errc::wrong_method)
       out.fields.push_back({"Allow", allowed_methods(head.path())});
     return out;
   }
-  if (generates(found->where->id) && closing())
+  if (begins_work(*found->where) && closing())
     return error_reply(style, fail(errc::unavailable, "The server is shutting down"));
-  if (found->where->method != "POST") return std::nullopt;
+  if (found->where->method != "POST" && found->where->method != "PUT") return std::nullopt;
   if (auto refusal = media_refusal(head)) return error_reply(style, *refusal);
   return std::nullopt;
 }
@@ -55,7 +57,8 @@ std::optional<http_reply> front::check_head(const http_request& head) {
 http_reply front::options(const http_request& head) const {
   http_reply out;
   out.status = 204;
-  auto allowed = head.target == "*" ? std::string("GET, HEAD, POST, OPTIONS") : allowed_methods(head.path());
+  auto allowed = head.target == "*" ? std::string("GET, HEAD, PUT, POST, DELETE, OPTIONS")
+                                    : allowed_methods(head.path());
   if (allowed.empty())
     return error_reply(style_of(head.path()), fail(errc::unknown_route, "There is no such path"));
   out.fields.push_back({"Allow", allowed});
@@ -65,6 +68,10 @@ http_reply front::options(const http_request& head) const {
   out.fields.push_back({"Access-Control-Allow-Headers", "authorization, content-type, x-request-id"});
   out.fields.push_back({"Access-Control-Max-Age", "600"});
   return out;
+}
+
+audience front::reader_of(const http_request& request) const {
+  return rights_.administrates(request) ? audience::administration : audience::client;
 }
 
 bool front::allows_origin(std::string_view origin) const {
@@ -88,8 +95,11 @@ void front::handle(const http_request& request, std::shared_ptr<reply_channel> c
     case route_id::tokenize: return answer_tokenize(context_, request, std::move(channel));
     case route_id::info: return channel->reply(show_info(context_));
     case route_id::metrics: return channel->reply(show_metrics(context_));
-    case route_id::models: return channel->reply(list_models(context_));
-    case route_id::model: return channel->reply(show_model(context_, found->name));
+    case route_id::models: return channel->reply(list_models(context_, reader_of(request)));
+    case route_id::model: return channel->reply(show_model(context_, found->name, reader_of(request)));
+    case route_id::vllm_load: return answer_vllm_load(context_, request, std::move(channel));
+    case route_id::vllm_unload: return answer_vllm_unload(context_, request, std::move(channel));
+    default: return answer_adapters(context_, request, *found, reader_of(request), std::move(channel));
   }
 }
 
@@ -107,13 +117,13 @@ std::vector<http_field> front::common_fields(const http_request& request) {
   if (!origin || !allows_origin(*origin)) return out;
   out.push_back({"Access-Control-Allow-Origin", *origin});
   out.push_back({"Access-Control-Expose-Headers",
-                 "x-request-id, x-model-id, x-adapter-id, x-adapter-version, x-adapter-tier"});
+                 "x-request-id, x-model-id, x-adapter-id, x-adapter-version, x-adapter-tier, location"});
   return out;
 }
 
 void front::ended(const http_request& request, int status, std::chrono::nanoseconds duration) {
   auto found = find_route(request.method, request.path());
-  context_.series.count(found ? found->where->label : "other", status, duration);
+  context_.series.count(found ? found->where->path : "other", status, duration);
 }
 
 std::string front::new_id() {

@@ -1,22 +1,22 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "net/adapter_reply.hpp"
 #include "net/api_context.hpp"
-#include "net/auth.hpp"
 #include "net/request_handler.hpp"
+#include "net/rights.hpp"
 #include "net/router.hpp"
 
 namespace lorica {
 
-/// Finds who answers a request: key, route, method and media type are checked on the header, then the route's
-/// function gets the whole. Thread-safe; holds no request.
+/// Finds who answers a request: rights, route, method and media type are checked on the header, then the
+/// route's function gets the whole. Thread-safe; holds no request.
 class front final : public request_handler {
  public:
   /// `context` outlives it.
-  front(api_context& context, std::string_view api_key, std::vector<std::string> cors_allow_origin);
+  front(api_context& context, rights who, std::vector<std::string> cors_allow_origin);
 
   std::optional<http_reply> check_head(const http_request& head) override;
   void handle(const http_request& request, std::shared_ptr<reply_channel> channel) override;
@@ -29,10 +29,11 @@ class front final : public request_handler {
 
  private:
   http_reply options(const http_request& head) const;
+  audience reader_of(const http_request& request) const;
   bool allows_origin(std::string_view origin) const;
 
   api_context& context_;
-  auth auth_;
+  rights rights_;
   std::vector<std::string> origins_;
 };
 

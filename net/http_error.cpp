@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "core/json.hpp"
 
@@ -58,16 +59,11 @@ std::string text_of(const error_row& row, const error& why) {
   return std::string(generation_prefix) + text;
 }
 
-std::string body_of(api_style style, const error_row& row, const error& why, int status) {
+std::string openai_body(std::string_view type, const error_row& row, const error& why, int status) {
   json_writer w;
-  if (style == api_style::native) {
-    w.begin_object().key("error").string(text_of(row, why)).key("error_type").string(row.native_type);
-    w.end_object();
-    return w.take();
-  }
   w.begin_object().key("error").begin_object();
   w.key("message").string(why.text.empty() ? "The server gives no reason" : why.text);
-  w.key("type").string(row.openai_type).key("param");
+  w.key("type").string(type).key("param");
   if (why.param.empty())
     w.null();
   else
@@ -77,10 +73,28 @@ std::string body_of(api_style style, const error_row& row, const error& why, int
   return w.take();
 }
 
+std::string body_of(api_style style, const error_row& row, const error& why, int status) {
+  if (style == api_style::openai) return openai_body(row.openai_type, row, why, status);
+  json_writer w;
+  w.begin_object().key("error").string(text_of(row, why)).key("error_type").string(row.native_type);
+  return w.end_object().take();
+}
+
+http_reply with_fields(int status, std::string body) {
+  auto out = json_reply(status, std::move(body));
+  if (status == 429 || status == 503) out.fields.push_back({"Retry-After", "1"});
+  if (status == 401) out.fields.push_back({"WWW-Authenticate", "Bearer"});
+  // A popular client repeats a 503 at once and without end; a new connection slows it down.
+  out.close = status == 503;
+  return out;
+}
+
 }  // namespace
 
 int status_of(api_style style, const error& why) noexcept {
   auto& row = row_of(why.code);
+  // The request was right and so was the adapter, until its files changed on the disk.
+  if (why.code == errc::bad_adapter && why.reason == "source_changed") return row.native_status;
   return style == api_style::native ? row.native_status : row.openai_status;
 }
 
@@ -93,12 +107,12 @@ http_reply error_reply(api_style style, const error& why) {
 }
 
 http_reply error_reply(api_style style, const error& why, int status) {
-  auto out = json_reply(status, body_of(style, row_of(why.code), why, status));
-  if (status == 429 || status == 503) out.fields.push_back({"Retry-After", "1"});
-  if (status == 401) out.fields.push_back({"WWW-Authenticate", "Bearer"});
-  // A popular client repeats a 503 at once and without end; a new connection slows it down.
-  out.close = status == 503;
-  return out;
+  return with_fields(status, body_of(style, row_of(why.code), why, status));
+}
+
+http_reply typed_error_reply(std::string_view type, const error& why) {
+  auto status = status_of(api_style::openai, why);
+  return with_fields(status, openai_body(type, row_of(why.code), why, status));
 }
 
 error invalid_field(std::string text, std::string param) {

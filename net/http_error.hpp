@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "core/error.hpp"
 #include "net/http_message.hpp"
@@ -23,6 +24,9 @@ http_reply error_reply(api_style style, const error& why);
 
 /// As above under a status of the protocol's own (414, 417, 501) that no `errc` stands for.
 http_reply error_reply(api_style style, const error& why, int status);
+
+/// An OpenAI error object whose `type` is another word than that of the table.
+http_reply typed_error_reply(std::string_view type, const error& why);
 
 /// A refusal of a field, with TGI's prefix: status 422 on native routes, 400 on OpenAI's.
 error invalid_field(std::string text, std::string param);

@@ -9,11 +9,14 @@ namespace {
 std::string_view reason_phrase(int status) noexcept {
   switch (status) {
     case 200: return "OK";
+    case 202: return "Accepted";
     case 204: return "No Content";
     case 400: return "Bad Request";
     case 401: return "Unauthorized";
+    case 403: return "Forbidden";
     case 404: return "Not Found";
     case 405: return "Method Not Allowed";
+    case 409: return "Conflict";
     case 413: return "Content Too Large";
     case 414: return "URI Too Long";
     case 415: return "Unsupported Media Type";
@@ -53,6 +56,11 @@ std::size_t http_request::count(std::string_view name) const noexcept {
 std::string_view http_request::path() const noexcept {
   auto whole = std::string_view(target);
   return whole.substr(0, whole.find('?'));
+}
+
+std::string_view http_request::query() const noexcept {
+  auto whole = std::string_view(target);
+  return whole.substr(std::min(path().size() + 1, whole.size()));
 }
 
 std::string reply_head(const http_reply& reply, body_framing framing, connection_fate fate) {

@@ -23,7 +23,8 @@ struct http_request {
   bool keep_alive = true;
   bool has_body = false;
   bool chunked = false;
-  std::string id;  ///< `x-request-id`: the client's if it is fit to be shown, else a new one
+  std::string peer;  ///< IP address of the other end of the connection, as text
+  std::string id;    ///< `x-request-id`: the client's if it is fit to be shown, else a new one
 
   /// First value of a field (`name` in lower case); null when absent.
   const std::string* find(std::string_view name) const noexcept;
@@ -33,6 +34,9 @@ struct http_request {
 
   /// The target up to its query.
   std::string_view path() const noexcept;
+
+  /// What follows the `?` of the target, not decoded; empty without one.
+  std::string_view query() const noexcept;
 };
 
 /// One reply as a plain value. The connection adds length, framing and the fields that every reply has.

@@ -57,6 +57,8 @@ void http_session::start() {
     self->socket_.set_option(asio::socket_base::keep_alive(true), ignored);
     self->socket_.non_blocking(true, ignored);
     set_silence_limit(self->socket_.native_handle(), self->world_.options.write_timeout);
+    auto peer = self->socket_.remote_endpoint(ignored);
+    if (!ignored) self->peer_ = peer.address().to_string();
     if (!self->world_.registry.add(self)) return self->close();
     self->next_request();
   });
@@ -92,6 +94,7 @@ void http_session::parse() {
 
 void http_session::on_header() {
   auto& head = parser_.request();
+  head.peer = peer_;
   auto id = head.find("x-request-id");
   head.id = id && is_fit_request_id(*id) ? *id : world_.handler.new_id();
   began_ = clock::now();
@@ -233,7 +236,7 @@ void http_session::take_message(stream_event message) {
 
 void http_session::take_message(stream_end) {
   due_.heartbeat.reset();
-  push({"0\r\n\r\n", 0, after::answer_complete});
+  push({request_.method == "HEAD" ? "" : "0\r\n\r\n", 0, after::answer_complete});
 }
 
 void http_session::take_message(stream_break) {

@@ -101,6 +101,7 @@ class http_session final : public std::enable_shared_from_this<http_session> {
   void close();
 
   socket socket_;
+  std::string peer_;  ///< the other end's IP address
   const world& world_;
   boost::asio::steady_timer timer_;
   std::optional<clock::time_point> armed_;
@@ -113,7 +114,6 @@ class http_session final : public std::enable_shared_from_this<http_session> {
   clock::time_point began_;
   int status_ = 0;  ///< of the answer, once its head is on its way
   bool streaming_ = false;
-  bool head_only_ = false;
   bool close_after_ = false;  ///< the connection ends with this answer
   bool peer_ended_ = false;   ///< the peer sends nothing more
   bool watching_ = false;

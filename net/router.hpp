@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -24,26 +25,44 @@ enum class route_id : std::uint8_t {
   metrics,
   models,
   model,
+  vllm_load,
+  vllm_unload,
+  adapters,
+  declare_adapters,
+  adapter_events,
+  adapter,
+  put_adapter,
+  delete_adapter,
+  pin_adapter,
+  unpin_adapter,
+  pause_adapter,
+  resume_adapter,
+  prefetch_adapter,
+  adapter_jobs,
+  adapter_job,
+  cancel_adapter_job,
 };
 
-/// Who may ask.
-enum class route_access : std::uint8_t { open, key };
+/// Who may ask: everybody, who has the key of the API, or who may change adapters.
+enum class route_access : std::uint8_t { open, key, admin };
 
 /// One line of the table.
 struct route {
   route_id id;
   std::string_view method;
-  std::string_view path;  ///< one that ends in `/` (but is not `/`) takes the rest of the path as a name
+  std::string_view path;  ///< `{…}` stands for a name: all of the path that is not before or behind it
   api_style style;
   route_access access;
-  std::string_view label;  ///< in metrics
 };
 
-/// A route that was found, with the decoded rest of the path.
+/// A route that was found, with the decoded name in its path.
 struct route_match {
   const route* where = nullptr;
   std::string name;
 };
+
+/// All routes. Where two fit a path, the first one answers.
+std::span<const route> all_routes() noexcept;
 
 /// Finds the route of a request; HEAD counts as GET. Otherwise `errc::unknown_route`, `errc::wrong_method`
 /// (see `allowed_methods`) or `errc::malformed` for a target that cannot be read.

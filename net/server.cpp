@@ -16,6 +16,7 @@
 #include "net/http_series.hpp"
 #include "net/listener.hpp"
 #include "net/request_id.hpp"
+#include "net/rights.hpp"
 
 namespace lorica {
 namespace {
@@ -34,9 +35,18 @@ struct server::state {
       : options(std::move(o)),
         series(parts.counters),
         gate(parts.info.max_concurrent_requests, options.max_prompt_bytes),
-        context{parts.generations, parts.tokens, parts.status, std::move(parts.info), gate, series, clock,
-                unix_seconds,      random_bits},
-        routes(context, options.api_key, options.cors_allow_origin),
+        context{parts.generations,
+                parts.tokens,
+                parts.status,
+                parts.adapters,
+                feeds,
+                std::move(parts.info),
+                gate,
+                series,
+                clock,
+                unix_seconds,
+                random_bits},
+        routes(context, rights(options.api_key, options.admin_api_key), options.cors_allow_origin),
         registry([this](std::size_t open) { connections_changed(open); }),
         io(static_cast<int>(std::max(options.io_threads, 1u))),
         world{routes, registry, options},
@@ -64,6 +74,7 @@ struct server::state {
   steady_clock_source clock;
   http_series series;
   admission gate;
+  event_feeds feeds;
   api_context context;
   front routes;
   session_registry registry;
@@ -97,6 +108,7 @@ std::uint16_t server::port() const noexcept {
 }
 void server::drain() noexcept {
   state_->gate.drain();
+  state_->feeds.end_all();
 }
 std::uint64_t server::active_requests() const noexcept {
   return state_->gate.active();

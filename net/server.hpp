@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/adapter_service.hpp"
 #include "core/error.hpp"
 #include "core/generation_service.hpp"
 #include "core/metrics.hpp"
@@ -20,7 +21,8 @@ namespace lorica {
 struct server_options {
   std::string host = "127.0.0.1";              ///< IP address, or a name that resolves to one
   std::uint16_t port = 3000;                   ///< 0: a free one, see `server::port`
-  std::string api_key;                         ///< empty: every route is open
+  std::string api_key;                         ///< empty: every route is open but those of the administration
+  std::string admin_api_key;                   ///< empty: those are for callers on this machine, see `rights`
   std::vector<std::string> cors_allow_origin;  ///< exact origins; empty: no CORS headers at all
   std::uint32_t io_threads = 1;
   std::uint32_t max_connections = 15'000;
@@ -46,6 +48,7 @@ struct server_parts {
   const status_service& status;
   metrics& counters;
   server_info info;
+  adapter_service* adapters = nullptr;  ///< null: routes that need it answer 503
 };
 
 /// The HTTP front: listener, connections and routes on its own io threads. Owned by the program. Sinks that
@@ -68,7 +71,7 @@ class server {
   std::uint16_t port() const noexcept;
 
   /// From now on new generation requests get 503 with `Retry-After` and `Connection: close`, and `/health` is
-  /// 503. Running requests go on. Idempotent, from any thread.
+  /// 503. Running requests go on, streams of adapter events end. Idempotent, from any thread.
   void drain() noexcept;
 
   /// Requests that are being answered, until their last byte is written.

@@ -8,6 +8,13 @@ std::string as_event(std::string_view json) {
   return out.append("data: ").append(json).append("\n\n");
 }
 
+http_reply event_stream_head() {
+  http_reply head;
+  head.content_type = "text/event-stream";
+  head.fields = {{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}};
+  return head;
+}
+
 sse_stream::sse_stream(std::shared_ptr<reply_channel> channel, admission::permit place,
                        std::unique_ptr<event_format> format)
     : channel_(std::move(channel)), place_(std::move(place)), format_(std::move(format)) {}
@@ -17,11 +24,9 @@ sse_stream::~sse_stream() {
 }
 
 void sse_stream::started(generation_started facts) {
-  http_reply head;
-  head.content_type = "text/event-stream";
-  head.fields = format_->fields(facts);
-  head.fields.push_back({"Cache-Control", "no-cache"});
-  head.fields.push_back({"X-Accel-Buffering", "no"});
+  auto head = event_stream_head();
+  auto facts_fields = format_->fields(facts);
+  head.fields.insert(head.fields.begin(), facts_fields.begin(), facts_fields.end());
   begun_ = true;
   channel_->begin_stream(std::move(head));
 }

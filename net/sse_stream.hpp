@@ -40,4 +40,7 @@ class sse_stream final : public response_sink {
 /// `json` as an event: `data: `, the text, a blank line.
 std::string as_event(std::string_view json);
 
+/// Media type and fields of every event stream.
+http_reply event_stream_head();
+
 }  // namespace lorica
