@@ -8,7 +8,6 @@ namespace {
 constexpr auto patience = 10s;
 
 server_options on_free_port(server_options o) {
-  o.host = "127.0.0.1";
   o.port = 0;
   o.io_threads = 2;
   return o;
@@ -131,9 +130,13 @@ void fake_tokens::tokenize(std::string text, bool,
 
 test_server::test_server(fake_generations::script play, server_options options)
     : generations(std::move(play)),
-      front(on_free_port(std::move(options)), {generations, tokens, status, counters, test_info()}) {
+      front(on_free_port(std::move(options)),
+            {generations, tokens, status, counters, test_info(), &adapters}) {
   if (auto started = front.start(); !started) throw std::runtime_error(started.error().text);
 }
+
+test_server::test_server(server_options options)
+    : test_server([](fake_run& run) { run.play({"a"}); }, std::move(options)) {}
 
 double test_server::metric(const std::string& line_start) const {
   auto text = counters.text();

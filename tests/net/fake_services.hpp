@@ -15,6 +15,7 @@
 #include "core/status_snapshot.hpp"
 #include "core/tokenize_service.hpp"
 #include "net/server.hpp"
+#include "tests/net/fake_adapters.hpp"
 
 namespace lorica::testing {
 
@@ -105,9 +106,10 @@ class fake_status final : public status_service {
   status_snapshot now;
 };
 
-/// A server on a free port with fakes behind it.
+/// A server on a free port with fakes behind it. The second one plays no generations.
 struct test_server {
   explicit test_server(fake_generations::script play, server_options options = {});
+  explicit test_server(server_options options = {});
 
   std::uint16_t port() const { return front.port(); }
 
@@ -119,6 +121,7 @@ struct test_server {
   fake_status status;
   fake_tokens tokens;
   fake_generations generations;
+  fake_adapters adapters;
   server front;
 };
 

@@ -20,6 +20,8 @@ TEST_CASE("each error has its status and words in both styles") {
       {errc::unknown_adapter, 404, "validation", 404, "NotFoundError"},
       {errc::bad_adapter, 424, "generation", 400, "BadRequestError"},
       {errc::unauthorized, 401, "authentication", 401, "authentication_error"},
+      {errc::conflict, 409, "validation", 409, "ConflictError"},
+      {errc::forbidden, 403, "authentication", 403, "PermissionDeniedError"},
       {errc::overloaded, 429, "overloaded", 429, "rate_limit_error"},
       {errc::generation_failed, 424, "generation", 500, "InternalServerError"},
       {errc::incomplete, 500, "incomplete_generation", 500, "InternalServerError"},
@@ -70,6 +72,32 @@ TEST_CASE("overload asks for a pause, a missing key names the scheme, 503 closes
   CHECK(key.fields[0].name == "WWW-Authenticate");
   CHECK(key.fields[0].value == "Bearer");
   CHECK(error_reply(api_style::native, fail(errc::unavailable, "no")).close);
+}
+
+TEST_CASE("a source that changed is a failed dependency in both styles, other refusals only natively") {
+  auto changed = fail(errc::bad_adapter, "x changed", "source_changed");
+  CHECK(status_of(api_style::native, changed) == 424);
+  CHECK(status_of(api_style::openai, changed) == 424);
+  CHECK(status_of(api_style::openai, fail(errc::bad_adapter, "x", "bad_config")) == 400);
+  CHECK(status_of(api_style::openai, fail(errc::invalid, "x", "source_changed")) == 400);
+}
+
+TEST_CASE("an error can have another type than the table's") {
+  auto reply = typed_error_reply("InvalidUserInput", fail(errc::invalid, "no", "word", "field"));
+  CHECK(reply.status == 400);
+  CHECK(
+      reply.body ==
+      R"({"error":{"message":"no","type":"InvalidUserInput","param":"field","code":400},"error_type":"word"})");
+}
+
+TEST_CASE("every status that is sent has its phrase") {
+  for (int status : {200, 202, 204, 400, 401, 403, 404, 405, 409, 413, 414,
+                     415, 417, 422, 424, 429, 431, 500, 501, 503, 504}) {
+    http_reply r;
+    r.status = status;
+    CHECK_THAT(reply_head(r, body_framing::length, connection_fate::keep),
+               !Catch::StartsWith("HTTP/1.1 " + std::to_string(status) + " \r"));
+  }
 }
 
 TEST_CASE("a float prints as its own shortest decimal") {

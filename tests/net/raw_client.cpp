@@ -63,6 +63,17 @@ void raw_client::get(std::string_view path, std::string_view field_lines) {
   send(text);
 }
 
+bool raw_client::ask(std::string_view method, std::string_view path, std::string_view body,
+                     std::string_view field_lines) {
+  std::string text(method);
+  text.append(" ").append(path).append(" HTTP/1.1\r\n").append(field_lines);
+  if (field_lines.find("Host:") == field_lines.npos) text += "Host: localhost\r\n";
+  if (!body.empty())
+    text.append("Content-Type: application/json\r\nContent-Length: ").append(std::to_string(body.size())) +=
+        "\r\n";
+  return send(text.append("\r\n").append(body));
+}
+
 bool raw_client::fill() {
   char bytes[16384];
   auto got = ::recv(fd_, bytes, sizeof bytes, 0);
@@ -152,6 +163,13 @@ raw_reply post(std::uint16_t port, std::string_view path, std::string_view body,
   raw_client client(port);
   client.post(path, body, field_lines);
   return client.read();
+}
+
+raw_reply ask(std::uint16_t port, std::string_view method, std::string_view path, std::string_view body,
+              std::string_view field_lines) {
+  raw_client client(port);
+  client.ask(method, path, body, field_lines);
+  return client.read(method);
 }
 
 raw_reply get(std::uint16_t port, std::string_view path, std::string_view field_lines) {

@@ -35,6 +35,10 @@ class raw_client {
   bool post(std::string_view path, std::string_view body, std::string_view field_lines = {});
   void get(std::string_view path, std::string_view field_lines = {});
 
+  /// Any method; `field_lines` may bring another Host. A body that is not empty is JSON.
+  bool ask(std::string_view method, std::string_view path, std::string_view body = {},
+           std::string_view field_lines = {});
+
   /// One reply; `method` HEAD has no body.
   raw_reply read(std::string_view method = "GET");
 
@@ -64,5 +68,7 @@ class raw_client {
 raw_reply post(std::uint16_t port, std::string_view path, std::string_view body,
                std::string_view field_lines = {});
 raw_reply get(std::uint16_t port, std::string_view path, std::string_view field_lines = {});
+raw_reply ask(std::uint16_t port, std::string_view method, std::string_view path, std::string_view body = {},
+              std::string_view field_lines = {});
 
 }  // namespace lorica::testing

@@ -32,6 +32,23 @@ TEST_CASE("a model's name is the rest of the path, decoded once") {
   CHECK(find_route("GET", "/v1/models/a%2").error().code == errc::malformed);
 }
 
+TEST_CASE(
+    "a name in the middle of a path is what the route leaves, and actions are told from names by the "
+    "method") {
+  CHECK(find_route("POST", "/v1/adapters/sql/pin")->where->id == route_id::pin_adapter);
+  CHECK(find_route("POST", "/v1/adapters/sql/pin")->name == "sql");
+  CHECK(find_route("POST", "/v1/adapters/org/sql/unpin")->name == "org/sql");
+  CHECK(find_route("POST", "/v1/adapters/org%2Fsql/unpin")->where->id == route_id::unpin_adapter);
+  CHECK(find_route("GET", "/v1/adapters/org/pin")->name == "org/pin");
+  CHECK(find_route("GET", "/v1/adapters/events")->where->id == route_id::adapter_events);
+  CHECK(find_route("PUT", "/v1/adapters/events")->where->id == route_id::put_adapter);
+  CHECK(find_route("GET", "/v1/adapters/events2")->where->id == route_id::adapter);
+  CHECK(find_route("POST", "/v1/adapters//pin").error().code == errc::wrong_method);
+  CHECK(find_route("POST", "/v1/adapters/pin").error().code == errc::wrong_method);
+  CHECK(find_route("DELETE", "/v1/adapter_jobs/7")->name == "7");
+  CHECK(find_route("GET", "/v1/adapter_jobs/").error().code == errc::unknown_route);
+}
+
 TEST_CASE("the key is needed exactly, under the bearer scheme, once") {
   auto allows = [](std::vector<http_field> fields) {
     http_request r;
