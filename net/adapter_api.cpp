@@ -98,12 +98,12 @@ void declare(api_context& context, const http_request& request, channel_ptr chan
                             }));
 }
 
-void stream_events(api_context& context, const http_request& request, channel_ptr channel) {
+void stream_events(api_context& context, const http_request& request, audience reader, channel_ptr channel) {
   if (request.method == "HEAD") {
     channel->begin_stream(event_stream_head());
     return channel->end_stream();
   }
-  auto feed = std::make_shared<event_feed>(channel);
+  auto feed = std::make_shared<event_feed>(channel, reader);
   auto too_many = fail(errc::overloaded, "Too many clients read the events; at most " +
                                              std::to_string(event_feeds::limit) + " can");
   if (!context.feeds.add(feed)) return channel->reply(refused(too_many));
@@ -157,7 +157,7 @@ void answer_adapters(api_context& context, const http_request& request, const ro
   auto job_by = [reader](auto& job) { return job_reply(200, job, reader); };
   switch (id) {
     case route_id::declare_adapters: return declare(context, request, std::move(channel));
-    case route_id::adapter_events: return stream_events(context, request, std::move(channel));
+    case route_id::adapter_events: return stream_events(context, request, reader, std::move(channel));
     case route_id::put_adapter: return put(context, request, found.name, reader, std::move(channel));
     case route_id::delete_adapter: return remove(context, request, found.name, reader, std::move(channel));
     case route_id::adapter_jobs:

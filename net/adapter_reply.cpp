@@ -1,11 +1,17 @@
 #include "net/adapter_reply.hpp"
 
+#include <algorithm>
+
 #include "core/json.hpp"
 #include "core/shown.hpp"
 #include "net/reply_fields.hpp"
 
 namespace lorica {
 namespace {
+
+bool is_word(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
+}
 
 void write_version(json_writer& w, const adapter_version& version) {
   w.key("version");
@@ -190,12 +196,13 @@ http_reply changes_reply(const std::vector<adapter_change>& changes, bool dry_ru
 }
 
 // Words of others are cut: an event is never as large as the bound of a stream.
-std::string event_json(const adapter_event& event) {
+std::string event_json(const adapter_event& event, audience reader) {
+  bool open = reader == audience::administration || is_word(event.because);
   json_writer w;
   w.begin_object().key("number").unsigned_integer(event.number).key("at").integer(event.at);
   w.key("kind").string(event.kind).key("name").string(event.name.substr(0, 257));
   write_version(w, event.version);
-  write_text_or_null(w, "because", shown(event.because));
+  write_text_or_null(w, "because", open ? shown(event.because) : "");
   return w.end_object().take();
 }
 

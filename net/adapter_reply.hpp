@@ -32,8 +32,9 @@ http_reply job_list_reply(const std::vector<adapter_job>& jobs, audience reader)
 /// The answer to a declared set.
 http_reply changes_reply(const std::vector<adapter_change>& changes, bool dry_run);
 
-/// One event of the stream, and the one in place of events that a slow reader lost.
-std::string event_json(const adapter_event& event);
+/// One event of the stream, and the one in place of events that a slow reader lost. A sentence about an
+/// event is for the administration; a word is for everybody.
+std::string event_json(const adapter_event& event, audience reader);
 std::string missed_json(std::uint64_t count);
 
 }  // namespace lorica

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "net/adapter_reply.hpp"
 #include "net/sse_stream.hpp"
 
 namespace lorica {
@@ -29,7 +28,7 @@ void event_feed::begin() {
 }
 
 void event_feed::tell(const adapter_event& event) {
-  auto json = event_json(event);
+  auto json = event_json(event, reader_);
   std::lock_guard hold(changing_);
   if (ended_) return;
   if (begun_) return send(json);

@@ -9,6 +9,7 @@
 
 #include "core/adapter_service.hpp"
 #include "core/generation_service.hpp"
+#include "net/adapter_reply.hpp"
 #include "net/reply_channel.hpp"
 
 namespace lorica {
@@ -18,7 +19,8 @@ namespace lorica {
 /// it hears when the client has left or reads again.
 class event_feed final : public generation_handle {
  public:
-  explicit event_feed(std::shared_ptr<reply_channel> channel) : channel_(std::move(channel)) {}
+  event_feed(std::shared_ptr<reply_channel> channel, audience reader)
+      : channel_(std::move(channel)), reader_(reader) {}
 
   /// Keeps the subscription until the feed ends.
   void hold(std::shared_ptr<adapter_watch> watch);
@@ -45,6 +47,7 @@ class event_feed final : public generation_handle {
   std::shared_ptr<adapter_watch> finish();
 
   std::shared_ptr<reply_channel> channel_;
+  const audience reader_;
   mutable std::mutex changing_;  // guards what follows: the teller, the strand and the end meet here
   std::shared_ptr<adapter_watch> watch_;
   std::vector<std::string> early_;  ///< told before `begin`

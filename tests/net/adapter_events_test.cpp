@@ -77,6 +77,29 @@ TEST_CASE("events arrive in order, one in a write, from the subscription on") {
   CHECK(s.wait_quiet());
 }
 
+TEST_CASE("a word about an event is for everybody, a sentence for the administration") {
+  auto event = numbered(1);
+  for (auto word : {"", "rank_too_large"}) {
+    event.because = word;
+    CHECK(event_json(event, audience::client) == event_json(event, audience::administration));
+  }
+  event.because = "adapters/sql is gone";
+  CHECK_THAT(event_json(event, audience::administration), Catch::Contains(event.because));
+  CHECK_THAT(event_json(event, audience::client), Catch::Contains("\"because\":null"));
+  server_options o;
+  o.admin_api_key = "chief";
+  test_server s(o);
+  s.adapters.first_event = event;
+  for (auto [key, told] : {std::pair("", false), std::pair("Authorization: Bearer chief\r\n", true)}) {
+    raw_client client(s.port());
+    client.ask("GET", events, {}, key);
+    CHECK(client.read_head().status == 200);
+    CHECK((client.read_chunk().find("gone") != std::string::npos) == told);
+    client.reset();
+  }
+  CHECK(s.wait_quiet());
+}
+
 TEST_CASE("a watch ends with its client, however it leaves, and with a silent one by the comment") {
   server_options o;
   o.heartbeat = 20ms;
@@ -178,7 +201,7 @@ TEST_CASE("a slow reader loses events, is told how many, and hears the next ones
   std::vector<reply_message> out;
   constexpr std::size_t bound = 1000;
   auto way = std::make_shared<exchange>([&](reply_message m) { out.push_back(std::move(m)); }, bound);
-  auto feed = std::make_shared<event_feed>(way);
+  auto feed = std::make_shared<event_feed>(way, audience::client);
   way->attach(feed);
   feed->begin();
   std::uint64_t number = 0;
@@ -205,7 +228,7 @@ TEST_CASE("a slow reader loses events, is told how many, and hears the next ones
 TEST_CASE("what is told before the head waits for it, up to a bound") {
   std::vector<reply_message> out;
   auto way = std::make_shared<exchange>([&](reply_message m) { out.push_back(std::move(m)); }, 1 << 20);
-  auto feed = std::make_shared<event_feed>(way);
+  auto feed = std::make_shared<event_feed>(way, audience::client);
   for (std::uint64_t n = 1; n <= 70; ++n)
     feed->tell(numbered(n));
   CHECK(out.empty());
