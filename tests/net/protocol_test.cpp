@@ -227,6 +227,12 @@ TEST_CASE("connections above the limit wait until one ends") {
 }
 
 TEST_CASE("without descriptors a connection is dropped, and afterwards all is well") {
+#ifdef __SANITIZE_ADDRESS__
+  // Its check of types probes memory through a pipe, and calls an object bad when there is no descriptor for
+  // one.
+  WARN("skipped: the sanitizer needs descriptors of its own");
+  return;
+#endif
   test_server s(one_token);
   rlimit before{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
