@@ -1,6 +1,5 @@
 #include "net/event_feed.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include "net/sse_stream.hpp"
@@ -57,11 +56,6 @@ void event_feed::end() {
   if (begun_) channel_->end_stream();
 }
 
-bool event_feed::ended() const {
-  std::lock_guard hold(changing_);
-  return ended_;
-}
-
 void event_feed::cancel() noexcept {
   auto watch = finish();
 }
@@ -79,10 +73,7 @@ std::shared_ptr<adapter_watch> event_feed::finish() {
 
 bool event_feeds::add(const std::shared_ptr<event_feed>& feed) {
   std::lock_guard hold(changing_);
-  std::erase_if(all_, [](auto& known) {
-    auto alive = known.lock();
-    return !alive || alive->ended();
-  });
+  std::erase_if(all_, [](auto& known) { return known.expired(); });
   if (closed_ || all_.size() >= limit) return false;
   all_.push_back(feed);
   return true;

@@ -34,9 +34,6 @@ class event_feed final : public generation_handle {
   /// The clean end of the stream.
   void end();
 
-  /// True once nothing is told any more.
-  bool ended() const;
-
   void cancel() noexcept override;
   void resume() noexcept override;
 
@@ -48,7 +45,7 @@ class event_feed final : public generation_handle {
 
   std::shared_ptr<reply_channel> channel_;
   const audience reader_;
-  mutable std::mutex changing_;  // guards what follows: the teller, the strand and the end meet here
+  std::mutex changing_;  // guards what follows: the teller, the strand and the end meet here
   std::shared_ptr<adapter_watch> watch_;
   std::vector<std::string> early_;  ///< told before `begin`
   std::uint64_t missed_ = 0;

@@ -58,11 +58,12 @@ bool exchange::saturated() const noexcept {
 }
 
 void exchange::written(std::size_t bytes) {
-  auto waiting = unsent_ -= bytes;
+  unsent_ -= bytes;
   std::shared_ptr<generation_handle> running;
   {
     std::lock_guard hold(changing_);
-    if (!full_ || waiting > output_limit_ / 2) return;
+    // Looked at anew: while this waited for the lock the stream may have become full again.
+    if (!full_ || unsent_ > output_limit_ / 2) return;
     full_ = false;
     running = running_;
   }

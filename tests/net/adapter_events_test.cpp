@@ -1,4 +1,10 @@
 // The stream of events: order, slow readers, clients that leave.
+#include <atomic>
+#include <deque>
+#include <mutex>
+#include <sstream>
+#include <thread>
+
 #include "core/json.hpp"
 #include "net/event_feed.hpp"
 #include "net/exchange.hpp"
@@ -223,6 +229,47 @@ TEST_CASE("a slow reader loses events, is told how many, and hears the next ones
   feed->end();
   feed->tell(numbered(++number));
   CHECK(std::holds_alternative<stream_end>(out.back()));
+}
+
+TEST_CASE("however teller and reader meet, no lost event stays untold") {
+  constexpr std::uint64_t count = 2000;
+  for (int round = 0; round < 300; ++round) {
+    std::mutex changing;
+    std::deque<reply_message> waiting;
+    auto way = std::make_shared<exchange>(
+        [&](reply_message m) {
+          std::lock_guard hold(changing);
+          waiting.push_back(std::move(m));
+        },
+        500);
+    auto feed = std::make_shared<event_feed>(way, audience::client);
+    way->attach(feed);
+    feed->begin();
+    std::atomic<bool> all_told{false};
+    std::thread teller([&] {
+      for (std::uint64_t n = 1; n <= count; ++n)
+        feed->tell(numbered(n));
+      all_told = true;
+    });
+    std::vector<reply_message> read;
+    while (true) {
+      bool last = all_told;
+      std::unique_lock hold(changing);
+      if (waiting.empty() && last) break;
+      if (waiting.empty()) continue;
+      read.push_back(std::move(waiting.front()));
+      waiting.pop_front();
+      hold.unlock();
+      if (auto size = size_of(read.back())) way->written(size);
+    }
+    teller.join();
+    std::uint64_t heard = 0;
+    std::istringstream words(told(read));
+    for (std::string word; words >> word;)
+      heard += word[0] == 'm' ? std::stoull(word.substr(1)) : 1;
+    REQUIRE(heard == count);
+    feed->cancel();
+  }
 }
 
 TEST_CASE("what is told before the head waits for it, up to a bound") {
