@@ -287,6 +287,24 @@ TEST_CASE("what is told before the head waits for it, up to a bound") {
   CHECK(out.size() == 66);
 }
 
+TEST_CASE("feeds are counted while they live, and after the end none is taken") {
+  auto way = std::make_shared<exchange>([](reply_message) {}, 1000);
+  event_feeds all;
+  std::vector<std::shared_ptr<event_feed>> some(event_feeds::limit);
+  for (auto& feed : some) {
+    feed = std::make_shared<event_feed>(way, audience::client);
+    CHECK(all.add(feed));
+  }
+  auto next = std::make_shared<event_feed>(way, audience::client);
+  CHECK_FALSE(all.add(next));
+  some.pop_back();
+  CHECK(all.add(next));
+  all.end_all();
+  some.clear();
+  next.reset();
+  CHECK_FALSE(all.add(std::make_shared<event_feed>(way, audience::client)));
+}
+
 TEST_CASE("over a socket, a reader that stops loses events and the server nothing") {
   server_options o;
   o.output_limit = 4096;
