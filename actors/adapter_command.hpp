@@ -54,6 +54,7 @@ struct adapter_command {
   };
   struct declare {
     std::vector<adapter_load> wanted;
+    declare_mode mode;
     adapter_service::answer<std::vector<adapter_change>> done;
   };
   struct watch {

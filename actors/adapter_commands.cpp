@@ -212,13 +212,17 @@ void adapter_commands::run(adapter_command::declare c) {
       return c.done(
           fail(errc::invalid, fmt::format("adapter '{}' is wanted twice", name), "invalid_name", "adapters"));
   }
+  const bool compare = c.mode == declare_mode::compare;
   std::vector<adapter_change> out;
   auto note = [&](const std::string& name, std::string action, const result<adapter_job>& job) {
     out.push_back({name, job ? std::move(action) : "refused", job ? job->id : std::string()});
   };
   for (auto& entry : world_.names.list()) {
     bool counts = entry.alias_of.empty() && !entry.dynamic && entry.state != adapter_state::unloaded;
-    if (counts && !wanted.contains(entry.name))
+    if (!counts || wanted.contains(entry.name)) continue;
+    if (compare)
+      out.push_back({entry.name, "unload", {}});
+    else
       note(entry.name, "unload", unload({entry.name, unload_mode::drain, 0}, answer_when::accepted, {}));
   }
   for (auto& [name, order] : wanted) {
@@ -231,7 +235,10 @@ void adapter_commands::run(adapter_command::declare c) {
       out.push_back({name, "keep", {}});
       continue;
     }
-    note(name, there ? "update" : "load", loading_.begin(std::move(order), {}));
+    if (compare)
+      out.push_back({name, there ? "update" : "load", {}});
+    else
+      note(name, there ? "update" : "load", loading_.begin(std::move(order), {}));
   }
   c.done(std::move(out));
 }

@@ -78,8 +78,9 @@ void adapter_gateway::list_jobs(answer<std::vector<adapter_job>> done) {
   send(adapter_command::list_jobs{std::move(done)});
 }
 
-void adapter_gateway::declare(std::vector<adapter_load> wanted, answer<std::vector<adapter_change>> done) {
-  send(adapter_command::declare{std::move(wanted), std::move(done)});
+void adapter_gateway::declare(std::vector<adapter_load> wanted, declare_mode mode,
+                              answer<std::vector<adapter_change>> done) {
+  send(adapter_command::declare{std::move(wanted), mode, std::move(done)});
 }
 
 std::shared_ptr<adapter_watch> adapter_gateway::watch(std::function<void(const adapter_event&)> tell) {

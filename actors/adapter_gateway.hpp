@@ -26,7 +26,8 @@ class adapter_gateway final : public adapter_service {
   void show_job(std::string id, answer<adapter_job> done) override;
   void cancel_job(std::string id, answer<adapter_job> done) override;
   void list_jobs(answer<std::vector<adapter_job>> done) override;
-  void declare(std::vector<adapter_load> wanted, answer<std::vector<adapter_change>> done) override;
+  void declare(std::vector<adapter_load> wanted, declare_mode mode,
+               answer<std::vector<adapter_change>> done) override;
   std::shared_ptr<adapter_watch> watch(std::function<void(const adapter_event&)> tell) override;
 
  private:

@@ -44,6 +44,10 @@ class adapter_directory {
   /// `path` itself is a pickle by its name; `unreadable_file` otherwise.
   static result<adapter_directory> open(const std::string& path);
 
+  /// Opens `path` below the directory `root`: nothing that is opened through it, links included, leads out of
+  /// the root; what would is `errc::bad_adapter`, `path_not_allowed`. `root` is not taken over.
+  static result<adapter_directory> open_below(int root, const std::string& path);
+
   adapter_directory(adapter_directory&& other) noexcept;
   adapter_directory& operator=(adapter_directory&&) = delete;
   ~adapter_directory();
@@ -58,6 +62,8 @@ class adapter_directory {
  private:
   explicit adapter_directory(int descriptor) noexcept : descriptor_(descriptor) {}
   int descriptor_;
+  int root_ = -1;      ///< -1: links are followed wherever they lead
+  std::string below_;  ///< path of the directory below the root
 };
 
 /// True for the endings of files that execute code when they are read: `.bin`, `.pt`, `.pth`, `.pkl`.

@@ -120,9 +120,14 @@ result<loaded_adapter> read_adapter(const std::string& directory, const model_co
   if (stop.stop_requested()) return cancelled();
   auto place = adapter_directory::open(directory);
   if (!place) return place.error();
-  auto manifest = read_manifest(*place, limits.max_config_bytes);
+  return read_adapter(*std::move(place), base, limits, std::move(stop));
+}
+
+result<loaded_adapter> read_adapter(adapter_directory place, const model_config& base,
+                                    const reader_limits& limits, std::stop_token stop) {
+  auto manifest = read_manifest(place, limits.max_config_bytes);
   if (!manifest) return manifest.error();
-  auto file = open_weights(*place, limits.max_file_bytes);
+  auto file = open_weights(place, limits.max_file_bytes);
   if (!file) return file.error();
   if (stop.stop_requested()) return cancelled();
   auto header = read_header(*file, limits.max_header_bytes);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "adapters/adapter_directory.hpp"
 #include "adapters/coverage.hpp"
 #include "core/error.hpp"
 #include "engine/adapter_weights.hpp"
@@ -38,6 +39,10 @@ struct loaded_adapter {
 /// - `errc::io`, reason `unreadable_file`: the operating system could not read it;
 /// - `errc::cancelled`: `stop` was requested.
 result<loaded_adapter> read_adapter(const std::string& directory, const model_config& base,
+                                    const reader_limits& limits, std::stop_token stop);
+
+/// The same of a directory that is open already.
+result<loaded_adapter> read_adapter(adapter_directory directory, const model_config& base,
                                     const reader_limits& limits, std::stop_token stop);
 
 }  // namespace lorica

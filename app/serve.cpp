@@ -1,18 +1,18 @@
 #include "app/serve.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <optional>
 #include <stop_token>
 
 #include "actors/runtime.hpp"
+#include "adapters/adapter_roots.hpp"
+#include "adapters/catalogue_store.hpp"
 #include "adapters/names.hpp"
+#include "adapters/source_directory.hpp"
 #include "app/listed_adapters.hpp"
 #include "app/memory_budget.hpp"
 #include "app/model_source.hpp"
@@ -24,6 +24,7 @@
 #include "core/server_info.hpp"
 #include "cpu/executor.hpp"
 #include "model/families.hpp"
+#include "model/model_digest.hpp"
 #include "model/weights.hpp"
 #include "net/server.hpp"
 #include "text/tokenizer.hpp"
@@ -40,16 +41,6 @@ enum class stop_reason : int { none, signal, fatal };
 int report(const error& e) {
   log_error("{}{}", e.text, e.reason.empty() ? "" : " (" + e.reason + ")");
   return e.code == errc::bad_config ? bad_settings : failed;
-}
-
-/// The directory for state: made if missing, and writable.
-result<void> prepare_data_directory(const std::string& path) {
-  if (path.empty()) return {};
-  std::error_code code;
-  std::filesystem::create_directories(path, code);
-  if (code || ::access(path.c_str(), W_OK | X_OK) != 0)
-    return fail(errc::bad_config, "--data-dir: the directory cannot be made or written");
-  return {};
 }
 
 /// Everything between settings and a listening server, in the order in which it depends on each other.
@@ -164,7 +155,45 @@ runtime_options actor_options(const serve_settings& s, const server_info& info,
   out.tokenizer_workers = s.validation_workers;
   out.adapters = std::move(adapters);
   out.skip_bad_adapters = s.skip_bad_adapters;
+  out.adapter_bytes = s.adapter_host_memory;
+  out.eviction = s.evict_least_recent ? eviction_policy::lru : eviction_policy::gdsf;
+  out.dynamic = {s.dynamic_adapters ? dynamic_mode::root : dynamic_mode::off, !s.adapter_roots.empty(), {}};
+  out.adapter_wait = std::chrono::seconds(s.adapter_wait);
   return out;
+}
+
+/// Reads adapters from wherever an origin says.
+adapter_source reader_of(const model_config& model, std::uint32_t max_rank,
+                         std::shared_ptr<const adapter_roots> roots, hub_cache cache) {
+  reader_limits limits;
+  limits.max_rank = max_rank;
+  return [model, limits, roots = std::move(roots), cache = std::move(cache)](
+             const adapter_origin& origin, std::stop_token stop) -> result<loaded_adapter> {
+    if (origin.where == adapter_origin::kind::path)
+      return read_adapter(origin.text, model, limits, std::move(stop));
+    if (origin.where == adapter_origin::kind::root) {
+      auto directory = roots->open_directory(origin.text);
+      if (!directory) return std::move(directory).error();
+      return read_adapter(*std::move(directory), model, limits, std::move(stop));
+    }
+    auto at = origin.text.find('@');
+    auto directory =
+        source_directory({{}, origin.text.substr(0, at), origin.text.substr(at + 1), true}, cache);
+    if (!directory) return std::move(directory).error();
+    return read_adapter(*directory, model, limits, std::move(stop));
+  };
+}
+
+/// The catalogue of this base, as the last life of the process left it.
+result<void> open_catalogue(const serve_settings& s, const model_weights& weights, runtime_parts& out) {
+  if (s.data_dir.empty()) return {};
+  auto store = catalogue_store::open(s.data_dir, model_digest(weights));
+  if (!store) return std::move(store).error();
+  auto kept = store->load();
+  if (!kept) return std::move(kept).error();
+  out.kept = *std::move(kept);
+  out.store = std::make_unique<catalogue_store>(*std::move(store));
+  return {};
 }
 
 /// Prints where the server is and a request to try; standard output, so that scripts can wait for it.
@@ -200,7 +229,8 @@ void end_with(std::atomic<stop_reason>& reason, stop_reason why) {
 
 /// From loaded parts to the end of the process. The order of the locals is the order of taking apart,
 /// reversed.
-result<stop_reason> run(const serve_settings& s, parts p, std::vector<startup_adapter> adapters) {
+result<stop_reason> run(const serve_settings& s, parts p, std::vector<startup_adapter> adapters,
+                        std::shared_ptr<const adapter_roots> roots) {
   std::atomic<stop_reason> reason{stop_reason::none};
   metrics counters;
   steady_clock_source clock;
@@ -211,13 +241,12 @@ result<stop_reason> run(const serve_settings& s, parts p, std::vector<startup_ad
     log_error("a part of the server died: {}", why);
     end_with(reason, stop_reason::fatal);
   };
-  reader_limits reading;
-  reading.max_rank = options.max_adapter_rank;
-  auto read = [model = p.model, reading](const adapter_origin& origin, std::stop_token stop) {
-    return read_adapter(origin.text, model, reading, std::move(stop));
-  };
-  auto actors = start_runtime(std::move(options), {std::move(p.engine), p.vocabulary, p.model, counters, clock,
-                                                   std::move(read)});
+  auto read = reader_of(p.model, options.max_adapter_rank, roots, cache_of(s));
+  auto scan = [roots] { return roots->scan(); };
+  runtime_parts living_parts{std::move(p.engine), p.vocabulary,   p.model, counters, clock,
+                             std::move(read),     std::move(scan)};
+  if (auto ok = open_catalogue(s, *p.weights, living_parts); !ok) return ok.error();
+  auto actors = start_runtime(std::move(options), std::move(living_parts));
   if (!actors) return std::move(actors).error();
   runtime& living = **actors;
 
@@ -228,7 +257,8 @@ result<stop_reason> run(const serve_settings& s, parts p, std::vector<startup_ad
   front.admin_api_key = s.admin_api_key;
   front.cors_allow_origin = s.cors_allow_origin;
   front.payload_limit = s.payload_limit;
-  server http(front, {living.generations(), living.tokens(), living.status(), counters, info});
+  server http(front,
+              {living.generations(), living.tokens(), living.status(), counters, info, &living.adapters()});
   if (auto ok = http.start(); !ok) return fail(errc::io, ok.error().text);
   std::stop_source hurry;
   stop_listener signals([&](int count) {
@@ -263,7 +293,8 @@ int serve(const serve_settings& s) {
     log_warn("{}", warning);
   auto listed = parse_adapter_list(s.lora_adapters);
   if (!listed) return report(listed.error());
-  if (auto ok = prepare_data_directory(s.data_dir); !ok) return report(ok.error());
+  auto roots = adapter_roots::open(s.adapter_roots);
+  if (!roots) return report(roots.error());
   auto cache = cache_of(s);
   auto source = find_model(s.model_id, s.revision, cache);
   if (!source) return report(source.error());
@@ -271,7 +302,8 @@ int serve(const serve_settings& s) {
   if (!adapters) return report(adapters.error());
   auto loaded = load(s, *source);
   if (!loaded) return report(loaded.error());
-  auto end = run(s, *std::move(loaded), *std::move(adapters));
+  auto end = run(s, *std::move(loaded), *std::move(adapters),
+                 std::make_shared<const adapter_roots>(*std::move(roots)));
   if (!end) return report(end.error());
   return *end == stop_reason::signal ? 0 : failed;
 }

@@ -272,6 +272,11 @@ result<serve_settings> merge_settings(const flag_values& flags, const environmen
   s.served_model_names = v.list("served-model-name");
   s.lora_adapters = v.text("lora-adapters");
   s.skip_bad_adapters = v.number("skip-bad-adapters") != 0;
+  s.adapter_roots = v.list("adapter-root");
+  s.dynamic_adapters = v.text("dynamic-adapters") == "root";
+  s.adapter_host_memory = static_cast<std::uint64_t>(v.number("adapter-host-memory"));
+  s.evict_least_recent = v.text("adapter-eviction") == "lru";
+  s.adapter_wait = *v.count("adapter-wait");
   s.hostname = v.text("hostname") == "localhost" ? "127.0.0.1" : v.text("hostname");
   s.port = static_cast<std::uint16_t>(v.number("port"));
   s.dtype = to_dtype(v.text("dtype"));

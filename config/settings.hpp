@@ -25,6 +25,11 @@ struct serve_settings {
   std::vector<std::string> served_model_names;
   std::string lora_adapters;
   bool skip_bad_adapters = false;
+  std::vector<std::string> adapter_roots;
+  bool dynamic_adapters = false;  ///< found below the roots by their names
+  std::uint64_t adapter_host_memory = 0;
+  bool evict_least_recent = false;  ///< by last use only
+  std::uint32_t adapter_wait = 0;   ///< seconds
   std::string hostname;
   std::uint16_t port = 0;
   compute_dtype dtype = compute_dtype::automatic;

@@ -49,8 +49,8 @@ struct desk {
   std::shared_ptr<session_roster> roster = std::make_shared<session_roster>();
   std::shared_ptr<status_board> board = std::make_shared<status_board>(counters, roster);
   telemetry_actor telemetry = spawn_telemetry(world.system(), counters);
-  loader_actor loader =
-      spawn_loader(world.system(), {engine.packer(), world.clock, read_origin, {}}, placement::shared_threads);
+  loader_actor loader = spawn_loader(world.system(), {engine.packer(), world.clock, read_origin, {}},
+                                     placement::shared_threads);
   executor_actor executor = spawn_executor(world.system(), engine, loader, placement::shared_threads);
   session_actor session = world.system().spawn(
       [](session_actor::pointer, desk* f) {
@@ -69,9 +69,12 @@ struct desk {
             [why](atom::acquire, const version_reference_ptr&) -> lease_reply {
               return std::make_shared<const result<packed_ptr>>(why);
             },
-            [](atom::release, const adapter_version&) {}, [](atom::leave, std::uint64_t) {},
-            [](atom::command, const adapter_command_ptr&) {}, [](atom::cancel) {},
-            [](atom::expire, std::uint64_t) {}, [](atom::publish) {}};
+            [](atom::release, const adapter_version&) {},
+            [](atom::leave, std::uint64_t) {},
+            [](atom::command, const adapter_command_ptr&) {},
+            [](atom::cancel) {},
+            [](atom::expire, std::uint64_t) {},
+            [](atom::publish) {}};
       },
       fail(errc::bad_adapter, "it changed", "source_changed"));
   scheduler_actor scheduler = spawn_scheduler(

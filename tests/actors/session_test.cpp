@@ -36,9 +36,12 @@ struct stage {
               return s->unanswered.emplace_back(self->make_response_promise<resolve_reply>());
             },
             [](atom::acquire, const version_reference_ptr&) -> lease_reply { return nullptr; },
-            [](atom::release, const adapter_version&) {}, [](atom::leave, std::uint64_t) {},
-            [](atom::command, const adapter_command_ptr&) {}, [](atom::cancel) {},
-            [](atom::expire, std::uint64_t) {}, [](atom::publish) {}};
+            [](atom::release, const adapter_version&) {},
+            [](atom::leave, std::uint64_t) {},
+            [](atom::command, const adapter_command_ptr&) {},
+            [](atom::cancel) {},
+            [](atom::expire, std::uint64_t) {},
+            [](atom::publish) {}};
       },
       this);
   scheduler_actor scheduler = world.system().spawn(
