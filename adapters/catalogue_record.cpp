@@ -69,8 +69,10 @@ std::optional<adapter_state> parse_kept_state(std::string_view word) {
 
 std::string written_ranks(const std::vector<std::uint32_t>& ranks) {
   std::string out;
-  for (auto rank : ranks)
-    out.append(out.empty() ? "" : ",").append(std::to_string(rank));
+  for (auto rank : ranks) {
+    if (!out.empty()) out += ',';
+    out += std::to_string(rank);
+  }
   return out;
 }
 

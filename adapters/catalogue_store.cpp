@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::int64_t format = 1;                // PRAGMA user_version
 constexpr std::int64_t application = 0x4c6f7243;  // PRAGMA application_id: "LorC"
+constexpr off_t shortest_file = 512;
 constexpr int busy_milliseconds = 5000;
 
 constexpr const char* schema =
@@ -52,13 +53,10 @@ error system_failed(int code) {
     case EACCES:
     case EPERM:
     case EROFS: return unusable("may not be written by this process");
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
+    default:
       return fail(errc::io,
-                  "the adapter catalogue cannot be written: the disk, a quota or a limit of this "
-                  "process is reached; make room");
-    default: return fail(errc::io, "the adapter catalogue cannot be read or written: the disk fails");
+                  "the adapter catalogue cannot be read or written: the disk fails, is full, or a quota or a "
+                  "limit of this process is reached");
   }
 }
 
@@ -66,15 +64,16 @@ error database_failed(sqlite3* database, int code) {
   switch (code & 0xff) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB: return damaged();
-    case SQLITE_FULL: return system_failed(ENOSPC);
+    case SQLITE_FULL:
+      return fail(errc::io, "the adapter catalogue cannot be written: the disk is full; make room");
     case SQLITE_READONLY:
     case SQLITE_PERM: return system_failed(EACCES);
     case SQLITE_NOMEM: return fail(errc::out_of_memory, "the adapter catalogue needs more memory");
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return fail(errc::io, "the adapter catalogue is locked by another program; end it and try again");
-    case SQLITE_CANTOPEN:
-    case SQLITE_IOERR: return system_failed(sqlite3_system_errno(database));
+    case SQLITE_CANTOPEN: return system_failed(sqlite3_system_errno(database));
+    case SQLITE_IOERR: return system_failed(EIO);
     // A statement that does not fit the tables, a value of another kind: not what was made here.
     default: return damaged();
   }
@@ -113,6 +112,18 @@ result<descriptor> hold_lock(const std::string& path) {
   if (errno == EWOULDBLOCK)
     return unusable("is in use by another process; end that one, or give each its own directory");
   return system_failed(errno);
+}
+
+/// Makes an empty catalogue when there is none. Closes it before SQLite opens it: closing any descriptor of
+/// it later would drop SQLite's locks.
+result<void> make_file(const std::string& path) {
+  auto file = open_private(path);
+  if (!file) return file.error();
+  struct stat facts {};
+  if (::fstat(file->number(), &facts) != 0) return system_failed(errno);
+  // SQLite would take a file shorter than its header for an empty one.
+  if (facts.st_size > 0 && facts.st_size < shortest_file) return damaged();
+  return {};
 }
 
 /// A prepared statement: bind, then step.
@@ -328,8 +339,7 @@ result<catalogue_store> catalogue_store::open(const std::string& data_dir,
   auto lock = hold_lock(data_dir + "/catalogue.lock");
   if (!lock) return lock.error();
   const auto path = data_dir + "/catalogue.sqlite3";
-  // Closed before SQLite opens the file: closing any descriptor of it would drop SQLite's locks.
-  if (auto made = open_private(path); !made) return made.error();
+  if (auto sound = make_file(path); !sound) return sound.error();
   sqlite3* raw = nullptr;
   int code = sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
   auto out = std::unique_ptr<database>(
