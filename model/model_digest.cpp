@@ -1,0 +1,130 @@
+#include "model/model_digest.hpp"
+
+#include <bit>
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+#include "core/sha256.hpp"
+
+namespace lorica {
+namespace {
+
+constexpr std::size_t end_bytes = 4096;
+constexpr std::size_t place_bytes = 256;
+constexpr std::size_t parts = 8;
+constexpr std::size_t whole_bytes = 16384;
+static_assert(whole_bytes / parts >= place_bytes && whole_bytes >= 2 * end_bytes);
+
+/// Feeds fields to the hash; every number as 64 bits, little endian.
+class fingerprint {
+ public:
+  void number(std::uint64_t n) {
+    std::array<std::byte, 8> bytes{};
+    for (auto& byte : bytes) {
+      byte = static_cast<std::byte>(n & 0xff);
+      n >>= 8;
+    }
+    hash_.update(bytes);
+  }
+  void number(double n) { number(std::bit_cast<std::uint64_t>(n)); }
+  void text(std::string_view t) {
+    number(std::uint64_t{t.size()});
+    hash_.update(t);
+  }
+  template <class... T>
+  void numbers(const T&... n) {
+    (number(static_cast<std::uint64_t>(n)), ...);
+  }
+
+  void list(const std::vector<float>& numbers) {
+    number(std::uint64_t{numbers.size()});
+    for (auto n : numbers)
+      number(double{n});
+  }
+
+  void tensor(std::string_view name, const tensor_view& t) {
+    text(name);
+    text(to_string(t.type));
+    numbers(t.rows, t.cols, t.permuted_heads, t.bytes.size());
+    if (t.bytes.size() <= whole_bytes) return hash_.update(t.bytes);
+    hash_.update(t.bytes.first(end_bytes));
+    for (std::size_t part = 1; part < parts; ++part)
+      hash_.update(t.bytes.subspan(t.bytes.size() / parts * part, place_bytes));
+    hash_.update(t.bytes.last(end_bytes));
+  }
+
+  std::array<std::uint8_t, 32> finish() { return hash_.finish(); }
+
+  void begin() { hash_.update("lorica model 1\n"); }
+
+ private:
+  sha256 hash_;
+};
+
+// The bindings name every field: a new one does not compile until it is decided whether it counts.
+void add_rope(fingerprint& out, const rope_config& rope) {
+  auto& [theta, kind, factor, low_freq, high_freq, original_positions, beta_fast, beta_slow, truncate,
+         attention_factor, short_factor, long_factor, divisors] = rope;
+  for (auto n : {theta, factor, low_freq, high_freq, beta_fast, beta_slow, attention_factor})
+    out.number(n);
+  out.numbers(kind, original_positions, truncate);
+  for (auto* factors : {&short_factor, &long_factor, &divisors})
+    out.list(*factors);
+}
+
+void add_config(fingerprint& out, const model_config& config) {
+  auto& [arch, name, layers, hidden, heads, kv_heads, head_dim, rotary_dim, ffn, vocab, positions, epsilon,
+         embedding_scale, attention_scale, attention_softcap, logit_softcap, activation, tied, qkv_bias,
+         o_bias, mlp_bias, qk_norm, branch_norms, fused, windows, rope, eos] = config;
+  out.numbers(arch, layers, hidden, heads, kv_heads, head_dim, rotary_dim, ffn, vocab, positions, activation,
+              tied, qkv_bias, o_bias, mlp_bias, qk_norm, branch_norms, fused, windows.size());
+  for (auto n : {epsilon, embedding_scale, attention_scale, attention_softcap, logit_softcap})
+    out.number(double{n});
+  for (auto window : windows)
+    out.numbers(window);
+  add_rope(out, rope);
+}
+
+void add_layer(fingerprint& out, const layer_weights& layer) {
+  auto& [attn_norm, q, k, v, o, ffn_norm, gate, up, down, q_bias, k_bias, v_bias, o_bias, gate_bias, up_bias,
+         down_bias, q_norm, k_norm, after_attention, after_ffn] = layer;
+  const std::pair<std::string_view, const tensor_view*> tensors[] = {{"attn_norm", &attn_norm},
+                                                                     {"q", &q},
+                                                                     {"k", &k},
+                                                                     {"v", &v},
+                                                                     {"o", &o},
+                                                                     {"ffn_norm", &ffn_norm},
+                                                                     {"gate", &gate},
+                                                                     {"up", &up},
+                                                                     {"down", &down},
+                                                                     {"q_bias", &q_bias},
+                                                                     {"k_bias", &k_bias},
+                                                                     {"v_bias", &v_bias},
+                                                                     {"o_bias", &o_bias},
+                                                                     {"gate_bias", &gate_bias},
+                                                                     {"up_bias", &up_bias},
+                                                                     {"down_bias", &down_bias},
+                                                                     {"q_norm", &q_norm},
+                                                                     {"k_norm", &k_norm},
+                                                                     {"after_ffn", &after_ffn},
+                                                                     {"after_attention", &after_attention}};
+  for (auto& [name, tensor] : tensors)
+    out.tensor(name, *tensor);
+}
+
+}  // namespace
+
+std::array<std::uint8_t, 32> model_digest(const model_weights& model) {
+  fingerprint out;
+  out.begin();
+  add_config(out, model.config());
+  out.tensor("embedding", model.embedding());
+  out.tensor("head", model.head());
+  out.tensor("final_norm", model.final_norm());
+  for (auto& layer : model.layers())
+    add_layer(out, layer);
+  return out.finish();
+}
+
+}  // namespace lorica
