@@ -5,25 +5,17 @@
 namespace lorica {
 
 bool session_registry::add(const std::shared_ptr<http_session>& session) {
-  std::size_t now = 0;
-  {
-    std::lock_guard hold(changing_);
-    if (closed_) return false;
-    open_.emplace(session.get(), session);
-    now = open_.size();
-  }
-  changed_(now);
+  std::lock_guard hold(changing_);
+  if (closed_) return false;
+  open_.emplace(session.get(), session);
+  changed_(open_.size());
   return true;
 }
 
 void session_registry::remove(http_session* session) {
-  std::size_t now = 0;
-  {
-    std::lock_guard hold(changing_);
-    if (open_.erase(session) == 0) return;
-    now = open_.size();
-  }
-  changed_(now);
+  std::lock_guard hold(changing_);
+  // Under the lock: told out of order, an old count would stay the last one.
+  if (open_.erase(session) > 0) changed_(open_.size());
 }
 
 std::size_t session_registry::count() const {

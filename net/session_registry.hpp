@@ -14,7 +14,7 @@ class http_session;
 /// The open connections: how many there are, and all of them at the end. Thread-safe; owned by the server.
 class session_registry {
  public:
-  /// `changed` hears the count after each change, from any io thread.
+  /// `changed` hears the count after each change, in order, from any io thread; it must not call back.
   explicit session_registry(std::function<void(std::size_t)> changed) : changed_(std::move(changed)) {}
 
   /// False once `close_all` was called: the connection must end at once.
