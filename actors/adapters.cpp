@@ -34,13 +34,15 @@ class adapters_state {
   adapters_actor::behavior_type start(adapters_parts parts);
 
  private:
+  enum class found_after : std::uint8_t { once, wait };
   using reply = std::optional<result<adapter_reference>>;
 
   caf::result<resolve_reply> resolve(const std::string& asked);
-  reply answer(const std::string& asked, const caf::actor_addr& session);
+  reply answer(const std::string& asked, const caf::actor_addr& session, found_after how = found_after::once);
   reply find(const std::string& asked);
   adapter_reference enter(const std::string& asked, const std::string& target,
-                          const version_reference_ptr& meaning, const caf::actor_addr& session);
+                          const version_reference_ptr& meaning, const caf::actor_addr& session,
+                          found_after how);
   void go_on(const std::string& target);
   void go_on(std::vector<adapter_waiters::waiter> waiters);
   void scan();
@@ -76,6 +78,7 @@ adapters_actor::behavior_type adapters_state::start(adapters_parts parts) {
   commands_.emplace(*world_, *loading_, *unloading_, settled);
   finding_.emplace(parts_->dynamic);
   restore(std::move(parts_->kept));
+  world_->publish();
   startup_.emplace(parts_->startup.size(), parts_->skip_bad, parts_->decided);
   for (auto& adapter : parts_->startup)
     load_at_start(adapter);
@@ -103,12 +106,13 @@ caf::result<resolve_reply> adapters_state::resolve(const std::string& asked) {
 }
 
 /// What a request hears at once; nothing when it has to wait.
-adapters_state::reply adapters_state::answer(const std::string& asked, const caf::actor_addr& session) {
+adapters_state::reply adapters_state::answer(const std::string& asked, const caf::actor_addr& session,
+                                             found_after how) {
   auto entry = world_->names.find(asked);
   auto meaning = world_->names.resolve(asked);
   if (entry && entry->paused && meaning) return std::nullopt;
   auto target = entry && !entry->alias_of.empty() ? entry->alias_of : asked;
-  if (meaning) return result(enter(asked, target, *meaning, session));
+  if (meaning) return result(enter(asked, target, *meaning, session, how));
   if (meaning.error().code == errc::unavailable) return std::nullopt;  // being loaded
   bool unloaded = entry && entry->state == adapter_state::unloaded;
   if (unloaded) return result<adapter_reference>(does_not_exist(asked));
@@ -140,10 +144,11 @@ adapters_state::reply adapters_state::find(const std::string& asked) {
 }
 
 adapter_reference adapters_state::enter(const std::string& asked, const std::string& target,
-                                        const version_reference_ptr& meaning,
-                                        const caf::actor_addr& session) {
+                                        const version_reference_ptr& meaning, const caf::actor_addr& session,
+                                        found_after how) {
   auto& version = meaning->version;
-  bool resident = world_->shelf.books().resident(version);
+  // Who waited for the load did not find the adapter in memory.
+  bool resident = how == found_after::once && world_->shelf.books().resident(version);
   auto& counts = world_->counts[target];
   ++counts.requests;
   counts.hits += resident ? 1 : 0;
@@ -161,7 +166,7 @@ void adapters_state::go_on(const std::string& target) {
 
 void adapters_state::go_on(std::vector<adapter_waiters::waiter> waiters) {
   for (auto& w : waiters) {
-    if (auto now = answer(w.asked, w.session)) {
+    if (auto now = answer(w.asked, w.session, found_after::wait)) {
       w.answer.deliver(adapter_waiters::make_reply(*std::move(now)));
       continue;
     }
