@@ -91,7 +91,7 @@ void adapter_unloading::left(std::uint64_t stay) {
 }
 
 /// Ends the job when nobody uses the name any more and its end is durable.
-void adapter_unloading::settle(const std::string& job) {
+void adapter_unloading::settle(std::string job) {
   auto found = works_.find(job);
   auto& w = found->second;
   if (!w.kept || !w.stays.empty()) return;

@@ -38,7 +38,7 @@ class adapter_unloading {
   };
 
   void abort(work& w);
-  void settle(const std::string& job);
+  void settle(std::string job);
   adapter_jobs::entry& job_of(const work& w) { return *world_.jobs.running(w.job); }
 
   adapter_world& world_;

@@ -56,7 +56,7 @@ constexpr setting table[] = {
     {.flag = "adapter-host-memory",
      .environment = "LORICA_ADAPTER_HOST_MEMORY",
      .kind = bytes,
-     .fallback = "4G",
+     .fallback = "4294967296",
      .text = "Bytes for adapters in memory, with K, M or G after the number; others are read again when they "
              "are asked for.",
      .least = 1 << 20,

@@ -41,6 +41,11 @@ std::map<std::string, std::string> outcome(const serve_settings& s) {
           {"huggingface-hub-cache", s.huggingface_hub_cache},
           {"served-model-name", joined(s.served_model_names)},
           {"lora-adapters", s.lora_adapters},
+          {"adapter-root", joined(s.adapter_roots)},
+          {"dynamic-adapters", s.dynamic_adapters ? "root" : "off"},
+          {"adapter-host-memory", std::to_string(s.adapter_host_memory)},
+          {"adapter-eviction", s.evict_least_recent ? "lru" : "gdsf"},
+          {"adapter-wait", std::to_string(s.adapter_wait)},
           {"skip-bad-adapters", s.skip_bad_adapters ? "true" : "false"},
           {"hostname", s.hostname},
           {"port", std::to_string(s.port)},
@@ -75,6 +80,8 @@ std::pair<std::string, std::string> two_values(const setting& row) {
     case setting_kind::bytes: return {std::to_string(row.least + 3), std::to_string(row.least + 5)};
     case setting_kind::flag: return {"true", "false"};
     case setting_kind::choice:
+      if (row.flag == "dynamic-adapters") return {"off", "root"};
+      if (row.flag == "adapter-eviction") return {"lru", "gdsf"};
       return row.flag == "dtype" ? std::pair("float32", "bfloat16") : std::pair("debug", "error");
     case setting_kind::list: return {"a,b", "c"};
     default: return {"one", "two"};

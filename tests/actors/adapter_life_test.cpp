@@ -1,0 +1,416 @@
+#include <caf/event_based_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include "actors/adapter_gateway.hpp"
+#include "actors/adapters.hpp"
+#include "actors/executor.hpp"
+#include "actors/loader.hpp"
+#include "actors/payloads.hpp"
+#include "actors/telemetry.hpp"
+#include "tests/actors/fake_executor.hpp"
+#include "tests/actors/virtual_system.hpp"
+#include "tests/catch.hpp"
+
+using namespace lorica;
+using namespace lorica::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// What a catalogue on disk holds, across the lives of a server.
+struct fake_books {
+  std::map<std::string, catalogue_record> rows;
+  bool broken = false;
+};
+
+/// One request: what it heard, and that it is still there.
+struct visitor {
+  std::optional<result<adapter_reference>> heard;
+  std::optional<error> ended;
+};
+
+/// The adapters over fakes and a store that remembers; sources are names of fake directories.
+struct house {
+  explicit house(fake_books& b, std::uint64_t budget = 1000) : books(b) {
+    adapters_parts p{.clock = world.clock};
+    for (auto& [name, row] : books.rows)
+      p.kept.push_back(row);
+    p.budget_bytes = budget;
+    p.dynamic = {dynamic_mode::root, true, {}};
+    p.wall_clock = 1000;
+    p.loaders = {loader};
+    p.executor = executor;
+    p.store = store;
+    p.telemetry = telemetry;
+    p.board = board;
+    p.decided = [](const result<void>&) {};
+    adapters = spawn_adapters(world.system(), std::move(p));
+    gate.emplace(adapters);
+    world.run();
+  }
+  ~house() {
+    visitors.clear();
+    gate.reset();
+    world.pass(120s);
+    world.end({adapters, executor, loader, store, telemetry});
+  }
+
+  /// Names a directory, which `moved` may make hold something else.
+  result<loaded_adapter> read(const std::string& directory, std::stop_token stop) {
+    ++reads;
+    auto other = moved.find(directory);
+    return read_fake(other == moved.end() ? directory : other->second, stop);
+  }
+
+  result<adapter_job> load(const std::string& name, const std::string& source,
+                           std::function<void(adapter_load&)> change = {}) {
+    adapter_load what;
+    what.name = name;
+    what.source = source;
+    if (change) change(what);
+    std::optional<result<adapter_job>> out;
+    gate->load(what, answer_when::ended, [&](result<adapter_job> job) { out = std::move(job); });
+    world.run();
+    REQUIRE(out.has_value());
+    INFO((*out ? std::string("loaded") : out->error().text));
+    return *out;
+  }
+
+  result<adapter_job> unload(const std::string& name, unload_mode mode = unload_mode::drain,
+                             answer_when when = answer_when::ended) {
+    std::optional<result<adapter_job>> out;
+    auto kept = std::make_shared<std::optional<result<adapter_job>>>();
+    gate->unload({name, mode, 5}, when, [kept](result<adapter_job> job) { *kept = std::move(job); });
+    world.run();
+    last_unload = kept;
+    return kept->value_or(fail(errc::unavailable, "still running"));
+  }
+
+  /// A request names an adapter; it holds what it got until it is let go.
+  std::shared_ptr<visitor> ask(const std::string& name) {
+    auto out = std::make_shared<visitor>();
+    auto session = world.system().spawn(
+        [](session_actor::stateful_pointer<int> self, adapters_actor to, std::string asked,
+           std::shared_ptr<visitor> v) {
+          self->request(to, caf::infinite, atom::resolve::value, asked).then([v](const resolve_reply& reply) {
+            v->heard = *reply;
+          });
+          return session_actor::behavior_type{[](atom::tokens, const token_chunk_ptr&) {},
+                                              [v](atom::failed, const error_ptr& why) {
+                                                v->ended = *why;
+                                                v->heard.reset();
+                                              },
+                                              [](atom::cancel) {}, [](atom::resume) {}, [](atom::expire) {}};
+        },
+        adapters, name, out);
+    sessions.push_back(session);
+    visitors.push_back(out);
+    world.run();
+    return out;
+  }
+
+  adapter_status status(const std::string& name) {
+    world.pass(100ms);
+    auto now = board->snapshot();
+    for (auto& a : now->adapters)
+      if (a.name == name) return a;
+    return {};
+  }
+
+  std::uint64_t resident() {
+    std::uint64_t out = 0;
+    world.pass(100ms);
+    auto now = board->snapshot();
+    for (auto& a : now->adapters)
+      out += a.bytes > 0 ? 1 : 0;
+    return out;
+  }
+
+  fake_books& books;
+  int reads = 0;
+  std::map<std::string, std::string> moved;
+  std::map<std::string, std::string, std::less<>> below_roots;
+  std::shared_ptr<std::optional<result<adapter_job>>> last_unload;
+
+  fake_executor engine{executor_limits{}};
+  metrics counters;
+  virtual_system world;
+  std::shared_ptr<session_roster> roster = std::make_shared<session_roster>();
+  std::shared_ptr<status_board> board = std::make_shared<status_board>(counters, roster);
+  telemetry_actor telemetry = spawn_telemetry(world.system(), counters);
+  loader_actor loader =
+      spawn_loader(world.system(),
+                   {engine.packer(), world.clock,
+                    [this](const adapter_origin& origin, auto stop) { return read(origin.text, stop); },
+                    [this]() -> result<root_index> { return root_index(below_roots); }},
+                   placement::shared_threads);
+  executor_actor executor = spawn_executor(world.system(), engine, loader, placement::shared_threads);
+  store_actor store = world.system().spawn(
+      [](store_actor::stateful_pointer<int>, house* h) {
+        return store_actor::behavior_type{[h](atom::store, const catalogue_changes_ptr& all) -> outcome_ptr {
+          if (h->books.broken)
+            return std::make_shared<const result<void>>(fail(errc::io, "full", "storage_unavailable"));
+          for (auto& c : all->changes) {
+            h->books.rows.erase(c.name);
+            if (c.record) h->books.rows.emplace(c.name, *c.record);
+          }
+          return std::make_shared<const result<void>>();
+        }};
+      },
+      this);
+  adapters_actor adapters;
+  std::optional<adapter_gateway> gate;
+  std::vector<session_actor> sessions;
+  std::vector<std::shared_ptr<visitor>> visitors;
+};
+
+}  // namespace
+
+TEST_CASE("a loaded name serves, an unloaded one is unknown at once, and its bytes go back") {
+  fake_books books;
+  house h(books);
+  auto job = h.load("sql", "a");
+  REQUIRE(job);
+  CHECK(job->changed);
+  CHECK(*job->version == version_of("a"));
+  auto request = h.ask("sql");
+  REQUIRE(request->heard.has_value());
+  CHECK((**request->heard).meaning->version == version_of("a"));
+  CHECK(h.status("sql").users == 1);
+
+  CHECK_FALSE(h.unload("sql").has_value());  // the request still runs
+  CHECK(h.ask("sql")->heard->error().code == errc::unknown_adapter);
+  CHECK(fake_executor::alive == 1);
+  request->heard.reset();
+  h.world.run();
+  REQUIRE(h.last_unload->has_value());
+  REQUIRE((*h.last_unload)->has_value());
+  CHECK((**h.last_unload)->requests_finished == 1);
+  CHECK((**h.last_unload)->requests_ended == 0);
+  CHECK((**h.last_unload)->bytes_freed == 100);
+  CHECK(fake_executor::alive == 0);
+  auto again = h.unload("sql");
+  REQUIRE(again);
+  CHECK_FALSE(again->changed);
+  CHECK(h.unload("never").error().code == errc::unknown_adapter);
+}
+
+TEST_CASE("abort ends the requests of a name, a deadline after its time; others go on") {
+  fake_books books;
+  house h(books);
+  REQUIRE(h.load("sql", "a"));
+  REQUIRE(h.load("chat", "b"));
+  auto first = h.ask("sql");
+  auto other = h.ask("chat");
+  auto job = h.unload("sql", unload_mode::abort);
+  REQUIRE(job);
+  CHECK(job->requests_ended == 1);
+  REQUIRE(first->ended.has_value());
+  CHECK(first->ended->reason == "adapter_unloaded");
+  CHECK_FALSE(other->ended.has_value());
+
+  CHECK_FALSE(h.unload("chat", unload_mode::deadline).has_value());
+  h.world.pass(4s);
+  CHECK_FALSE(other->ended.has_value());
+  h.world.pass(2s);
+  CHECK(other->ended.has_value());
+  CHECK(h.last_unload->has_value());
+  CHECK(fake_executor::alive == 0);
+}
+
+TEST_CASE("new content is a new version; running requests keep theirs, equal content changes nothing") {
+  fake_books books;
+  house h(books);
+  REQUIRE(h.load("sql", "a"));
+  auto old = h.ask("sql");
+  auto same = h.load("sql", "a");
+  REQUIRE(same);
+  CHECK_FALSE(same->changed);
+  auto refused = h.load("sql", "a", [](adapter_load& l) { l.policy = load_policy::refuse; });
+  CHECK(refused.error().reason == "already_loaded");
+  auto next = h.load("sql", "b");
+  REQUIRE(next);
+  CHECK(next->changed);
+  CHECK((**old->heard).meaning->version == version_of("a"));
+  CHECK((**h.ask("sql")->heard).meaning->version == version_of("b"));
+  CHECK(fake_executor::alive == 2);
+  old->heard.reset();
+  h.world.run();
+  CHECK(fake_executor::alive == 1);
+  auto wrong = h.load("sql", "c", [](adapter_load& l) { l.expected_version = version_of("a").hex(); });
+  CHECK(wrong.error().reason == "version_mismatch");
+  CHECK(h.load("sql", "c", [](adapter_load& l) { l.expected_version = version_of("b").short_hex(); }));
+}
+
+TEST_CASE("the same content under two names lies in memory once and leaves with the second") {
+  fake_books books;
+  house h(books);
+  REQUIRE(h.load("one", "a"));
+  REQUIRE(h.load("two", "a"));
+  CHECK(fake_executor::alive == 1);
+  auto first = h.unload("one");
+  REQUIRE(first);
+  CHECK(first->bytes_freed == 0);
+  CHECK(fake_executor::alive == 1);
+  CHECK(h.unload("two")->bytes_freed == 100);
+  CHECK(fake_executor::alive == 0);
+}
+
+TEST_CASE("a load that fails changes nothing for a name that serves, and is told with its reason") {
+  fake_books books;
+  house h(books);
+  REQUIRE(h.load("sql", "a"));
+  auto bad = h.load("sql", "bad");
+  CHECK(bad.error().reason == "rank_too_large");
+  CHECK((**h.ask("sql")->heard).meaning->version == version_of("a"));
+  CHECK(h.status("sql").failure == "rank_too_large");
+  CHECK(books.rows.at("sql").source == "a");
+  CHECK(h.load("new", "bad").error().reason == "rank_too_large");
+  CHECK_FALSE(books.rows.contains("new"));
+}
+
+TEST_CASE("the next life of the server has exactly what was acknowledged") {
+  fake_books books;
+  {
+    house h(books);
+    REQUIRE(h.load("sql", "a"));
+    REQUIRE(h.load("chat", "b", [](adapter_load& l) { l.pin = true; }));
+    REQUIRE(h.load("gone", "c"));
+    REQUIRE(h.unload("gone"));
+    std::optional<result<adapter_status>> alias;
+    h.gate->set_alias("best", "chat", [&](auto r) { alias = std::move(r); });
+    h.world.run();
+    REQUIRE(alias->has_value());
+  }
+  house h(books);
+  CHECK(h.status("sql").state == "ready");
+  CHECK(h.status("sql").tier == "device");  // read ahead before anybody asked
+  CHECK(h.status("chat").pinned);
+  CHECK((**h.ask("best")->heard).meaning->version == version_of("b"));
+  h.below_roots = {{"gone", "c"}};
+  CHECK(h.ask("gone")->heard->error().code == errc::unknown_adapter);
+  REQUIRE(h.load("gone", "c"));
+  CHECK(h.ask("gone")->heard->has_value());
+}
+
+TEST_CASE("what cannot be written down is not acknowledged, and a load of it does not serve") {
+  fake_books books;
+  house h(books);
+  REQUIRE(h.load("sql", "a"));
+  books.broken = true;
+  CHECK(h.load("chat", "b").error().reason == "storage_unavailable");
+  CHECK(h.load("sql", "b").error().reason == "storage_unavailable");
+  CHECK((**h.ask("sql")->heard).meaning->version == version_of("a"));
+  CHECK(fake_executor::alive == 1);
+  CHECK(h.unload("sql", unload_mode::drain, answer_when::accepted).error().reason == "storage_unavailable");
+  CHECK(h.ask("sql")->heard->error().code == errc::unknown_adapter);  // revoked all the same
+}
+
+TEST_CASE("a name below a root is loaded by the first request, written down by nobody") {
+  fake_books books;
+  house h(books);
+  h.below_roots = {{"found", "a"}, {"odd", "bad"}};
+  auto first = h.ask("found");
+  REQUIRE(first->heard.has_value());
+  REQUIRE(first->heard->has_value());
+  CHECK((**first->heard).tier == "disk");
+  CHECK((**h.ask("found")->heard).tier == "device");
+  CHECK(h.status("found").dynamic);
+  CHECK(books.rows.empty());
+  CHECK(h.ask("odd")->heard->error().reason == "rank_too_large");
+  CHECK(h.ask("nowhere")->heard->error().code == errc::unknown_adapter);
+  h.below_roots["nowhere"] = "b";
+  CHECK_FALSE(h.ask("nowhere")->heard->has_value());  // the last look is too young
+  h.world.pass(6s);
+  CHECK(h.ask("nowhere")->heard->has_value());
+  auto registered = h.load("found", "a", [](adapter_load& l) { l.policy = load_policy::refuse; });
+  CHECK(registered);
+  CHECK_FALSE(h.status("found").dynamic);
+  CHECK(books.rows.contains("found"));
+}
+
+TEST_CASE("a paused name lets requests wait until it is resumed, or for so long") {
+  fake_books books;
+  house h(books);
+  REQUIRE(h.load("sql", "a"));
+  auto act = [&](adapter_action what) {
+    std::optional<result<adapter_status>> out;
+    h.gate->act("sql", what, [&](auto r) { out = std::move(r); });
+    h.world.run();
+    REQUIRE(out->has_value());
+    return **out;
+  };
+  CHECK(act(adapter_action::pause).paused);
+  auto waits = h.ask("sql");
+  CHECK_FALSE(waits->heard.has_value());
+  CHECK_FALSE(act(adapter_action::resume).paused);
+  REQUIRE(waits->heard.has_value());
+  CHECK(waits->heard->has_value());
+  act(adapter_action::pause);
+  auto late = h.ask("sql");
+  h.world.pass(61s);
+  REQUIRE(late->heard.has_value());
+  CHECK(late->heard->error().reason == "adapter_paused");
+}
+
+TEST_CASE("a pinned version stays while others come and go; without room for it there is no pin") {
+  fake_books books;
+  house h(books, 250);
+  REQUIRE(h.load("kept", "k", [](adapter_load& l) { l.pin = true; }));
+  for (auto name : {"a", "b", "c", "d"})
+    REQUIRE(h.load(name, name));
+  CHECK(h.resident() == 2);
+  CHECK(h.status("kept").tier == "device");
+  REQUIRE(h.load("kept2", "k2", [](adapter_load& l) { l.pin = true; }));
+  CHECK(h.load("kept3", "k3", [](adapter_load& l) { l.pin = true; }).error().reason == "memory_in_use");
+  CHECK_FALSE(books.rows.contains("kept3"));
+  CHECK(h.load("big", "big:300").error().reason == "too_large");
+}
+
+TEST_CASE("many loads of one name and source are one load") {
+  fake_books books;
+  house h(books);
+  int done = 0;
+  for (int i = 0; i < 10; ++i) {
+    adapter_load what;
+    what.name = "sql";
+    what.source = "a";
+    h.gate->load(what, answer_when::ended, [&](const result<adapter_job>& job) { done += job ? 1 : 0; });
+  }
+  h.world.run();
+  CHECK(done == 10);
+  CHECK(h.reads == 1);
+}
+
+TEST_CASE("a declared set is compared as a whole, then made true") {
+  fake_books books;
+  house h(books);
+  REQUIRE(h.load("keep", "a"));
+  REQUIRE(h.load("change", "b"));
+  REQUIRE(h.load("leave", "c"));
+  std::vector<adapter_load> wanted;
+  for (auto& [name, source] :
+       std::map<std::string, std::string>{{"keep", "a"}, {"change", "d"}, {"fresh", "e"}}) {
+    auto& one = wanted.emplace_back();
+    one.name = name;
+    one.source = source;
+  }
+  std::map<std::string, std::string> told;
+  auto tell = [&](const result<std::vector<adapter_change>>& changes) {
+    REQUIRE(changes.has_value());
+    for (auto& c : *changes)
+      told[c.name] = c.action;
+  };
+  const std::map<std::string, std::string> diff{
+      {"keep", "keep"}, {"change", "update"}, {"fresh", "load"}, {"leave", "unload"}};
+  h.gate->declare(wanted, declare_mode::compare, tell);
+  h.world.run();
+  CHECK(told == diff);
+  CHECK((**h.ask("leave")->heard).meaning->version == version_of("c"));
+  h.gate->declare(wanted, declare_mode::apply, tell);
+  h.world.run();
+  CHECK(told == diff);
+  CHECK((**h.ask("change")->heard).meaning->version == version_of("d"));
+  CHECK(h.ask("fresh")->heard->has_value());
+  CHECK_FALSE(h.ask("leave")->heard->has_value());
+}
