@@ -1,0 +1,131 @@
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <map>
+#include <random>
+#include <thread>
+
+#include "core/json.hpp"
+#include "tests/catch.hpp"
+#include "tests/files/scratch_directory.hpp"
+#include "tests/system/http_client.hpp"
+#include "tests/system/server_process.hpp"
+
+using namespace lorica;
+using namespace lorica::testing;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string tiny_model = LORICA_TEST_DATA "/golden/models/llama-tied-gqa";
+const std::string adapters_of_model = LORICA_TEST_DATA "/golden/adapters/llama-tied-gqa";
+
+/// A server whose adapters lie below one root, with a catalogue that outlives it.
+std::vector<std::string> arguments(const scratch_directory& scratch) {
+  return {
+      "--model-id", tiny_model,       "--dtype",         "float32",    "--threads",
+      "1",          "--adapter-root", adapters_of_model, "--data-dir", (scratch.path() / "data").string()};
+}
+
+std::vector<std::string> sources() {
+  std::vector<std::string> out;
+  for (auto& entry : fs::directory_iterator(adapters_of_model))
+    out.push_back(entry.path().filename().string());
+  std::sort(out.begin(), out.end());
+  REQUIRE(out.size() > 3);
+  return out;
+}
+
+/// What a name answers: text and version, or the status.
+std::string answer(const server_process& server, const std::string& name) {
+  auto body = R"({"inputs":"abc","parameters":{"max_new_tokens":4,"adapter_id":")" + name + "\"}}";
+  auto reply = exchange(server.port(), "POST", "/generate", body);
+  if (reply.status != 200) return std::to_string(reply.status);
+  return reply.headers["x-adapter-version"] + " " + reply.body;
+}
+
+int load(const server_process& server, const std::string& name, const std::string& source) {
+  return exchange(server.port(), "PUT", "/v1/adapters/" + name + "?wait=true",
+                  R"({"source":")" + source + "\"}")
+      .status;
+}
+
+}  // namespace
+
+TEST_CASE("vLLM's routes load and unload while the server runs, and the next request sees it") {
+  scratch_directory scratch;
+  server_process server(arguments(scratch));
+  auto source = sources().front();
+  auto body = R"({"lora_name":"one","lora_path":")" + source + "\"}";
+  auto loaded = exchange(server.port(), "POST", "/v1/load_lora_adapter", body);
+  CHECK(loaded.status == 200);
+  CHECK(loaded.body == "Success: LoRA adapter 'one' added successfully.");
+  CHECK(exchange(server.port(), "POST", "/v1/load_lora_adapter", body).status == 400);
+  CHECK(answer(server, "one") == answer(server, source));  // the same content, found by its own name
+  auto gone = exchange(server.port(), "POST", "/v1/unload_lora_adapter", R"({"lora_name":"one"})");
+  CHECK(gone.status == 200);
+  CHECK(gone.body == "Success: LoRA adapter 'one' removed successfully.");
+  CHECK(answer(server, "one") == "404");
+  CHECK(exchange(server.port(), "POST", "/v1/load_lora_adapter",
+                 R"({"lora_name":"one","lora_path":"../models"})")
+            .status == 400);
+  CHECK(server.stop().empty());
+}
+
+TEST_CASE("killed at any moment, the server comes back with exactly the acknowledged catalogue") {
+  scratch_directory scratch;
+  std::mt19937 random(20261124);
+  auto all = sources();
+  std::map<std::string, std::string> expected;  // name -> answer; absent: unloaded
+  std::map<std::string, std::string> truth;     // source -> answer
+  for (int life = 0; life < 6; ++life) {
+    server_process server(arguments(scratch));
+    for (auto& source : all)
+      truth[source] = answer(server, source);
+    for (auto& [name, wanted] : expected)
+      CHECK(answer(server, name) == wanted);
+    for (auto name : {"a", "b", "c", "d"})
+      if (!expected.contains(name)) CHECK(answer(server, name) == "404");
+    for (auto changes = random() % 6; changes > 0; --changes) {
+      std::string name(1, static_cast<char>('a' + random() % 4));
+      if (random() % 4 == 0) {
+        auto status = exchange(server.port(), "DELETE", "/v1/adapters/" + name + "?wait=true").status;
+        CHECK((status == 200 || (status == 404 && !expected.contains(name))));
+        expected.erase(name);
+        continue;
+      }
+      auto& source = all[random() % all.size()];
+      REQUIRE(load(server, name, source) == 200);
+      expected[name] = truth.at(source);
+    }
+    server.signal(SIGKILL);
+    server.wait();
+  }
+}
+
+TEST_CASE("loads that are refused disturb neither a stream nor what serves") {
+  scratch_directory scratch;
+  server_process server(arguments(scratch));
+  auto all = sources();
+  REQUIRE(load(server, "steady", all.front()) == 200);
+  auto before = answer(server, "steady");
+  std::string alone, beside;
+  auto stream = [&](std::string& text) {
+    http_connection client(server.port());
+    client.request(
+        "POST", "/generate_stream",
+        R"({"inputs":"abc","parameters":{"max_new_tokens":60,"ignore_eos_token":false,"adapter_id":"steady"}})");
+    return client.read([&](std::string_view data) {
+      text.append(data);
+      return true;
+    });
+  };
+  stream(alone);
+  std::thread reader([&] { stream(beside); });
+  for (int i = 0; i < 50; ++i)
+    CHECK(load(server, "steady", i % 2 == 0 ? "no/where" : "../models") >= 400);
+  reader.join();
+  CHECK(alone == beside);
+  CHECK(answer(server, "steady") == before);
+  CHECK(server.stop().empty());
+}
