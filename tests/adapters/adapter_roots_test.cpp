@@ -4,8 +4,8 @@
 #include <fstream>
 
 #include "adapters/adapter_origin.hpp"
+#include "tests/adapters/adapter_fixture.hpp"
 #include "tests/catch.hpp"
-#include "tests/files/scratch_directory.hpp"
 
 using namespace lorica;
 namespace fs = std::filesystem;
