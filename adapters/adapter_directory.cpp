@@ -26,6 +26,17 @@ error missing(std::string text) {
   return fail(errc::unknown_adapter, std::move(text), std::string(refusal::missing_file));
 }
 
+bool same_file(int a, int b) noexcept {
+  struct stat first {};
+  struct stat second {};
+  return ::fstat(a, &first) == 0 && ::fstat(b, &second) == 0 && first.st_dev == second.st_dev &&
+         first.st_ino == second.st_ino;
+}
+
+error changed(const std::string& name) {
+  return refused(refusal::source_changed, name + " changed while it was read; load it again");
+}
+
 // The system's reasons in our words; its own texts may hold paths.
 error open_failed(const std::string& what, int code) {
   switch (code) {
@@ -37,6 +48,10 @@ error open_failed(const std::string& what, int code) {
     case ENXIO:
     case ENODEV: return unreadable(what, "is not a regular file");
     case ENAMETOOLONG: return unreadable(what, "has too long a path");
+    case EXDEV:
+      return refused(refusal::path_not_allowed,
+                     what + " is a link that leads out of the adapter root or is not relative");
+    case EAGAIN: return changed(what);
     default: return fail(errc::io, what + " could not be opened", std::string(refusal::unreadable_file));
   }
 }
@@ -74,10 +89,6 @@ int open_beneath(int root, const std::string& path, int flags) {
 
 bool same_time(const timespec& a, const timespec& b) noexcept {
   return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-}
-
-error changed(const std::string& name) {
-  return refused(refusal::source_changed, name + " changed while it was read; load it again");
 }
 
 }  // namespace
@@ -151,23 +162,41 @@ result<adapter_directory> adapter_directory::open_below(int root, const std::str
 
 adapter_directory::adapter_directory(adapter_directory&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)),
-      root_(std::exchange(other.root_, -1)),
-      below_(std::move(other.below_)) {}
+      root_(std::move(other.root_)),
+      path_(std::move(other.path_)) {}
 
 adapter_directory::~adapter_directory() {
   if (descriptor_ >= 0) ::close(descriptor_);
   if (root_ >= 0) ::close(root_);
 }
 
+result<int> adapter_directory::open_file(const std::string& name) const {
+  if (!root_) {
+    int descriptor = ::openat(descriptor_, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (descriptor < 0) return open_failed(name, errno);
+    return descriptor;
+  }
+  int opened = root_->open_beneath(descriptor_, name, 0);
+  if (opened >= 0) return opened;
+  if (opened != -EXDEV) return open_failed(name, -opened);
+  // A link out of the directory may stay beneath the root, as in the Hugging Face cache. It must be resolved
+  // from there, and the way there must still lead to this directory.
+  opened = root_->open_beneath(path_ + "/" + name, 0);
+  if (opened < 0) return open_failed(name, -opened);
+  int again = root_->open_beneath(path_, O_DIRECTORY);
+  bool same = again >= 0 && same_file(again, descriptor_);
+  if (again >= 0) ::close(again);
+  if (same) return opened;
+  ::close(opened);
+  return changed(name);
+}
+
 result<adapter_file> adapter_directory::file(const std::string& name) const {
-  constexpr int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-  int descriptor = root_ < 0 ? ::openat(descriptor_, name.c_str(), flags)
-                             : open_beneath(root_, below_ + "/" + name, flags);
-  if (descriptor < 0 && root_ >= 0 && errno == EXDEV) return leads_out(name);
-  if (descriptor < 0) return open_failed(name, errno);
+  auto opened = open_file(name);
+  if (!opened) return opened.error();
   struct stat facts {};
-  int failed = ::fstat(descriptor, &facts);
-  adapter_file out(descriptor, static_cast<std::uint64_t>(facts.st_size), facts.st_mtim, name);
+  int failed = ::fstat(*opened, &facts);
+  adapter_file out(*opened, static_cast<std::uint64_t>(facts.st_size), facts.st_mtim, name);
   if (failed != 0) return open_failed(name, EIO);
   if (!S_ISREG(facts.st_mode)) return unreadable(name, "is not a regular file");
   return out;

@@ -3,9 +3,12 @@
 #include <sys/types.h>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
+#include "adapters/root_directory.hpp"
 #include "core/error.hpp"
 
 namespace lorica {
@@ -37,7 +40,8 @@ class adapter_file {
 };
 
 /// The directory of an adapter, held open so that both files come from the same one. Texts of errors name the
-/// files, never the directory.
+/// files, never the directory. One that was opened beneath a root (`adapter_roots`) opens its files beneath
+/// that root too.
 class adapter_directory {
  public:
   /// `errc::unknown_adapter`, `missing_file` when it is not there or no directory; `pickle_refused` when
@@ -53,17 +57,24 @@ class adapter_directory {
   ~adapter_directory();
 
   /// Opens a file for reading without ever waiting: pipes, devices and directories are `unreadable_file`.
-  /// Links are followed (download caches consist of them).
+  /// Links are followed (download caches consist of them); beneath a root only as far as it reaches, what
+  /// leads out is `path_not_allowed`.
   result<adapter_file> file(const std::string& name) const;
 
   /// True when there is something of that name.
   bool holds(const std::string& name) const noexcept;
 
  private:
-  explicit adapter_directory(int descriptor) noexcept : descriptor_(descriptor) {}
+  friend class adapter_roots;
+  explicit adapter_directory(int descriptor, std::shared_ptr<const root_directory> root = nullptr,
+                             std::string path = {}) noexcept
+      : descriptor_(descriptor), root_(std::move(root)), path_(std::move(path)) {}
+
+  result<int> open_file(const std::string& name) const;
+
   int descriptor_;
-  int root_ = -1;      ///< -1: links are followed wherever they lead
-  std::string below_;  ///< path of the directory below the root
+  std::shared_ptr<const root_directory> root_;  ///< null: the operator gave the directory
+  std::string path_;                            ///< beneath the root
 };
 
 /// True for the endings of files that execute code when they are read: `.bin`, `.pt`, `.pth`, `.pkl`.

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <utility>
 
-#include "adapters/adapter_directory.hpp"
 #include "adapters/base_name.hpp"
 #include "adapters/digest.hpp"
 #include "adapters/manifest.hpp"
@@ -120,14 +119,15 @@ result<loaded_adapter> read_adapter(const std::string& directory, const model_co
   if (stop.stop_requested()) return cancelled();
   auto place = adapter_directory::open(directory);
   if (!place) return place.error();
-  return read_adapter(*std::move(place), base, limits, std::move(stop));
+  return read_adapter(*place, base, limits, std::move(stop));
 }
 
-result<loaded_adapter> read_adapter(adapter_directory place, const model_config& base,
+result<loaded_adapter> read_adapter(const adapter_directory& directory, const model_config& base,
                                     const reader_limits& limits, std::stop_token stop) {
-  auto manifest = read_manifest(place, limits.max_config_bytes);
+  if (stop.stop_requested()) return cancelled();
+  auto manifest = read_manifest(directory, limits.max_config_bytes);
   if (!manifest) return manifest.error();
-  auto file = open_weights(place, limits.max_file_bytes);
+  auto file = open_weights(directory, limits.max_file_bytes);
   if (!file) return file.error();
   if (stop.stop_requested()) return cancelled();
   auto header = read_header(*file, limits.max_header_bytes);

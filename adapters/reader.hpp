@@ -41,8 +41,8 @@ struct loaded_adapter {
 result<loaded_adapter> read_adapter(const std::string& directory, const model_config& base,
                                     const reader_limits& limits, std::stop_token stop);
 
-/// The same of a directory that is open already.
-result<loaded_adapter> read_adapter(adapter_directory directory, const model_config& base,
+/// The same from a directory that is open.
+result<loaded_adapter> read_adapter(const adapter_directory& directory, const model_config& base,
                                     const reader_limits& limits, std::stop_token stop);
 
 }  // namespace lorica
