@@ -5,11 +5,6 @@
 #include "files/hub_cache.hpp"
 
 namespace lorica {
-namespace {
-
-constexpr auto between_scans = std::chrono::seconds(5);
-
-}  // namespace
 
 bool adapter_finding::on_hub(std::string_view name) const {
   if (options_.mode != dynamic_mode::hub || !is_repository_id(name)) return false;
@@ -20,23 +15,25 @@ bool adapter_finding::on_hub(std::string_view name) const {
 }
 
 adapter_finding::answer adapter_finding::find(const std::string& name, time_point now) {
+  using enum adapter_origin::kind;
   if (options_.mode == dynamic_mode::off) return {};
   if (index_)
     if (auto place = index_->find(name))
-      return {verdict::found, adapter_origin{adapter_origin::kind::root, *place}};
-  if (scanning_) return {verdict::wait, {}};
-  if (options_.has_roots && (!last_scan_ || now - *last_scan_ >= between_scans)) {
-    scanning_ = true;
-    return {verdict::scan, {}};
+      return {verdict::found, adapter_origin{found, std::to_string(place->root) + ":" + place->path}};
+  if (!options_.has_roots && !on_hub(name)) return {};
+  switch (rescans_.missed(name, now)) {
+    case missed_name::rescan: return {verdict::scan, {}};
+    case missed_name::wait: return {verdict::wait, {}};
+    case missed_name::unknown: return {};
+    case missed_name::elsewhere: break;
   }
-  if (on_hub(name)) return {verdict::found, adapter_origin{adapter_origin::kind::hub, name + "@main"}};
-  return {};
+  if (!on_hub(name)) return {};
+  return {verdict::found, adapter_origin{hub, name + "@main"}};
 }
 
 void adapter_finding::scanned(std::shared_ptr<const root_index> index, time_point now) {
   if (index) index_ = std::move(index);
-  last_scan_ = now;
-  scanning_ = false;
+  rescans_.finish(now);
 }
 
 }  // namespace lorica

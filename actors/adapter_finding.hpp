@@ -9,6 +9,7 @@
 
 #include "actors/runtime.hpp"
 #include "adapters/adapter_origin.hpp"
+#include "adapters/rescan_policy.hpp"
 #include "adapters/root_index.hpp"
 #include "core/clock.hpp"
 
@@ -44,8 +45,7 @@ class adapter_finding {
 
   dynamic_options options_;
   std::shared_ptr<const root_index> index_;
-  std::optional<time_point> last_scan_;
-  bool scanning_ = false;
+  rescan_policy rescans_;
 };
 
 }  // namespace lorica

@@ -69,6 +69,7 @@ result<void> adapter_loading::start(const work_ptr& w) {
   auto ticket = w->what.dynamic ? world_.names.begin_dynamic_load(what.name, what.source, world_.seconds())
                                 : world_.names.begin_load(what.name, what.source, policy, world_.seconds());
   if (!ticket) return ticket.error();
+  world_.forget_dropped();
   w->ticket = *std::move(ticket);
   running_[what.name] = w;
   return {};
@@ -121,7 +122,8 @@ void adapter_loading::put(const work_ptr& w, version_reference reference, packed
 }
 
 void adapter_loading::store(const work_ptr& w, version_reference reference) {
-  if (w->what.dynamic) return commit(w, std::move(reference));
+  // Unloaded since: that is written down already, and must stay the last word.
+  if (w->stopped || w->what.dynamic) return commit(w, std::move(reference));
   auto entry = world_.names.find(w->what.what.name);
   catalogue_record record = record_of(*entry);
   record.state = adapter_state::ready;
@@ -183,7 +185,7 @@ void adapter_loading::give_up(const work_ptr& w, error why) {
   auto mine = world_.names.fail_load(w->ticket, why);
   // What was never there leaves no trace when its load is called off.
   if (mine && cancelled && !was_there && world_.names.find(name)->state == adapter_state::failed)
-    world_.names.forget(name);
+    world_.forget(name);
   if (!cancelled)
     log_warn("adapter {}: {}{}", name, why.text, why.reason.empty() ? "" : " (" + why.reason + ")");
   world_.emit(cancelled ? "cancelled" : "refused", name, {}, why.reason);

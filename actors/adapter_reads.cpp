@@ -54,11 +54,15 @@ void adapter_reads::sweep() {
     finish(what, cancelled());
 }
 
-/// Requests take any loader; the others leave the last free one to them, if there are several.
+/// Requests take any loader. The others leave the last free one to them, if there are several, and begin at
+/// the far end: the first loader, which also frees and lists, is then never behind a long load.
 std::optional<std::size_t> adapter_reads::free_loader(urgency how) const {
   auto free = static_cast<std::size_t>(std::ranges::count(busy_, false));
   if (free == 0 || (how != urgency::request && free == 1 && busy_.size() > 1)) return std::nullopt;
-  return static_cast<std::size_t>(std::ranges::find(busy_, false) - busy_.begin());
+  if (how == urgency::request)
+    return static_cast<std::size_t>(std::ranges::find(busy_, false) - busy_.begin());
+  auto last = std::find(busy_.rbegin(), busy_.rend(), false);
+  return static_cast<std::size_t>(busy_.rend() - last) - 1;
 }
 
 void adapter_reads::start_more() {

@@ -106,8 +106,7 @@ void adapter_shelf::retry() {
   if (std::exchange(retrying_, true)) return;
   auto parked = std::exchange(parked_, {});
   for (auto& wanted : parked) {
-    bool needed = waiting_.contains(wanted->version) || putting_.contains(wanted->version);
-    if (needed) bring_back(wanted, urgency::request, room_from::anyone);
+    if (waiting_.contains(wanted->version)) bring_back(wanted, urgency::request, room_from::anyone);
   }
   retrying_ = false;
 }
@@ -117,7 +116,9 @@ void adapter_shelf::bring_back(const version_reference_ptr& wanted, urgency how,
   auto cost = costs_.contains(wanted->version) ? costs_[wanted->version] : typical_seconds;
   auto start = books_.begin_load(wanted->version, wanted->bytes, cost, now(), whose);
   if (!start && whose == room_from::unwanted) return;  // it was only foresight
-  if (!start && start.error().reason == "memory_in_use") return parked_.push_back(wanted);
+  // Requests wait for room; an operator hears at once that there is none.
+  bool waits = waiting_.contains(wanted->version);
+  if (!start && start.error().reason == "memory_in_use" && waits) return parked_.push_back(wanted);
   if (!start) return gave_up(wanted->version, start.error());
   evict(start->evicted);
   if (start->what == load_start::kind::resident) return arrived(wanted->version);

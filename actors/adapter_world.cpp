@@ -84,6 +84,18 @@ void adapter_world::keep(catalogue_change change, std::function<void(result<void
             });
 }
 
+void adapter_world::forget(const std::string& name) {
+  names.forget(name);
+  counts.erase(name);
+}
+
+void adapter_world::forget_dropped() {
+  for (auto& name : names.take_dropped()) {
+    counts.erase(name);
+    keep({name, std::nullopt}, [](const result<void>&) {});
+  }
+}
+
 void adapter_world::unhold(const adapter_version& version) {
   auto found = held_.find(version);
   if (--found->second == 0) held_.erase(found);
@@ -133,6 +145,7 @@ void adapter_world::lose_source(const adapter_version& version, const error& why
     auto entry = names.find(name);
     if (!entry->dynamic) keep({name, record_of(*entry)}, [](const result<void>&) {});
   }
+  let_go(version);
 }
 
 adapter_status adapter_world::status(const catalogue_entry& entry) const {

@@ -39,6 +39,12 @@ class adapter_world {
   /// Writes `change` down; `then` hears when it is durable. At once where nothing is kept.
   void keep(catalogue_change change, std::function<void(result<void>)> then);
 
+  /// A name leaves without a trace, its counts included.
+  void forget(const std::string& name);
+
+  /// Unloaded names that made room in the catalogue leave its kept form too.
+  void forget_dropped();
+
   /// A version lost a name or a user: without any it leaves memory. `freed` hears the bytes.
   void let_go(const adapter_version& version, std::function<void(std::uint64_t)> freed);
   void let_go(const adapter_version& version);

@@ -120,7 +120,7 @@ adapters_state::reply adapters_state::answer(const std::string& asked, const caf
   if (refused && !entry->dynamic) return result<adapter_reference>(meaning.error());
   if (refused && world_->seconds() - entry->created < failure_seconds)
     return result<adapter_reference>(meaning.error());
-  if (refused) world_->names.forget(asked);
+  if (refused) world_->forget(asked);
   return find(asked);
 }
 

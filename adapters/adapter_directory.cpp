@@ -3,9 +3,7 @@
 #include "adapters/refusal.hpp"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -54,37 +52,6 @@ error open_failed(const std::string& what, int code) {
     case EAGAIN: return changed(what);
     default: return fail(errc::io, what + " could not be opened", std::string(refusal::unreadable_file));
   }
-}
-
-error leads_out(const std::string& what) {
-  return refused(refusal::path_not_allowed, what + " is a link that leads out of the adapter root");
-}
-
-/// As `openat`, but neither `..` nor links lead out of `root`: then EXDEV. Kernels before 5.6 lack the call;
-/// there no link is followed at all (ELOOP), part by part.
-int open_beneath(int root, const std::string& path, int flags) {
-  open_how how{};
-  how.flags = static_cast<std::uint64_t>(flags);
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-  auto opened = static_cast<int>(::syscall(SYS_openat2, root, path.c_str(), &how, sizeof how));
-  if (opened >= 0 || errno != ENOSYS) return opened;
-  int parent = ::fcntl(root, F_DUPFD_CLOEXEC, 0);
-  for (std::size_t from = 0; parent >= 0;) {
-    auto end = path.find('/', from);
-    auto part = path.substr(from, end == std::string::npos ? end : end - from);
-    bool last = end == std::string::npos;
-    if (part == "..") errno = EXDEV;
-    int next = part == ".." ? -1
-                            : ::openat(parent, part.c_str(),
-                                       (last ? flags : O_PATH | O_DIRECTORY | O_CLOEXEC) | O_NOFOLLOW);
-    auto why = errno;
-    ::close(parent);
-    errno = why;
-    if (last) return next;
-    parent = next;
-    from = end + 1;
-  }
-  return -1;
 }
 
 bool same_time(const timespec& a, const timespec& b) noexcept {
@@ -148,18 +115,6 @@ result<adapter_directory> adapter_directory::open(const std::string& path) {
       "adapter_model.safetensors");
 }
 
-result<adapter_directory> adapter_directory::open_below(int root, const std::string& path) {
-  const std::string what = "the adapter's directory";
-  int descriptor = open_beneath(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-  if (descriptor < 0 && errno == EXDEV) return leads_out(what);
-  if (descriptor < 0) return errno == ENOTDIR ? missing(what + " is not there") : open_failed(what, errno);
-  adapter_directory out(descriptor);
-  out.root_ = ::fcntl(root, F_DUPFD_CLOEXEC, 0);
-  out.below_ = path;
-  if (out.root_ < 0) return open_failed(what, errno);
-  return out;
-}
-
 adapter_directory::adapter_directory(adapter_directory&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)),
       root_(std::move(other.root_)),
@@ -167,7 +122,6 @@ adapter_directory::adapter_directory(adapter_directory&& other) noexcept
 
 adapter_directory::~adapter_directory() {
   if (descriptor_ >= 0) ::close(descriptor_);
-  if (root_ >= 0) ::close(root_);
 }
 
 result<int> adapter_directory::open_file(const std::string& name) const {

@@ -48,10 +48,6 @@ class adapter_directory {
   /// `path` itself is a pickle by its name; `unreadable_file` otherwise.
   static result<adapter_directory> open(const std::string& path);
 
-  /// Opens `path` below the directory `root`: nothing that is opened through it, links included, leads out of
-  /// the root; what would is `errc::bad_adapter`, `path_not_allowed`. `root` is not taken over.
-  static result<adapter_directory> open_below(int root, const std::string& path);
-
   adapter_directory(adapter_directory&& other) noexcept;
   adapter_directory& operator=(adapter_directory&&) = delete;
   ~adapter_directory();

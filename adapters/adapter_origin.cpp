@@ -9,7 +9,8 @@ constexpr std::string_view prefix_of(adapter_origin::kind k) noexcept {
   switch (k) {
     case adapter_origin::kind::path: return "path:";
     case adapter_origin::kind::root: return "root:";
-    default: return "hub:";
+    case adapter_origin::kind::hub: return "hub:";
+    default: return "found:";
   }
 }
 
@@ -21,7 +22,7 @@ std::string adapter_origin::written() const {
 
 std::optional<adapter_origin> parse_origin(std::string_view written) {
   using enum adapter_origin::kind;
-  for (auto k : {path, root, hub})
+  for (auto k : {path, root, hub, found})
     if (written.starts_with(prefix_of(k)))
       return adapter_origin{k, std::string(written.substr(prefix_of(k).size()))};
   return std::nullopt;

@@ -34,6 +34,7 @@ bool catalogue::make_room() {
   if (slots_.size() < max_entries_) return true;
   if (unloaded_.empty()) return false;
   slots_.erase(unloaded_.begin()->second);
+  dropped_.push_back(std::move(unloaded_.begin()->second));
   unloaded_.erase(unloaded_.begin());
   return true;
 }

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/error.hpp"
@@ -92,6 +93,9 @@ class catalogue {
   /// Removes an entry without a trace: what was found by its name and should be looked for anew.
   void forget(std::string_view name);
 
+  /// Unloaded names that left since the last call, because newer entries needed their room.
+  std::vector<std::string> take_dropped() { return std::exchange(dropped_, {}); }
+
   /// `errc::unknown_adapter` when the name is not there or unloaded. Aliases mean their target.
   result<void> set_pinned(std::string_view name, bool pinned);
   result<void> set_paused(std::string_view name, bool paused);
@@ -158,6 +162,7 @@ class catalogue {
   std::map<std::string, slot, std::less<>> slots_;
   std::map<std::uint64_t, std::string> unloaded_;          ///< oldest first
   std::map<adapter_version, std::set<std::string>> uses_;  ///< names per version; unloaded ones mean none
+  std::vector<std::string> dropped_;
   std::size_t max_entries_;
   std::uint64_t last_number_ = 0;
 };

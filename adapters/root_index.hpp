@@ -6,6 +6,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "adapters/adapter_roots.hpp"
@@ -26,6 +27,9 @@ class root_index {
  public:
   /// Of no roots.
   root_index() = default;
+
+  /// Of names that are known, each with the number of its root.
+  explicit root_index(std::map<std::string, std::size_t, std::less<>> roots) : roots_(std::move(roots)) {}
 
   /// Looks through the roots, to a depth of two, in the order of the names. Where several roots have a name
   /// the first one counts. What cannot be opened (also links that leave the root) is passed over. Blocking;

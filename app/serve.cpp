@@ -162,6 +162,22 @@ runtime_options actor_options(const serve_settings& s, const server_info& info,
   return out;
 }
 
+/// Opens the directory that an origin means.
+result<adapter_directory> directory_of(const adapter_origin& origin, const adapter_roots& roots,
+                                       const hub_cache& cache) {
+  using enum adapter_origin::kind;
+  if (origin.where == path) return adapter_directory::open(origin.text);
+  if (origin.where == root) return roots.open_directory(origin.text);
+  if (origin.where == found) {
+    auto colon = origin.text.find(':');
+    return roots.open_directory(rooted_path{std::stoul(origin.text), origin.text.substr(colon + 1)});
+  }
+  auto at = origin.text.find('@');
+  auto snapshot = source_directory({{}, origin.text.substr(0, at), origin.text.substr(at + 1), true}, cache);
+  if (!snapshot) return std::move(snapshot).error();
+  return adapter_directory::open(*snapshot);
+}
+
 /// Reads adapters from wherever an origin says.
 adapter_source reader_of(const model_config& model, std::uint32_t max_rank,
                          std::shared_ptr<const adapter_roots> roots, hub_cache cache) {
@@ -169,19 +185,19 @@ adapter_source reader_of(const model_config& model, std::uint32_t max_rank,
   limits.max_rank = max_rank;
   return [model, limits, roots = std::move(roots), cache = std::move(cache)](
              const adapter_origin& origin, std::stop_token stop) -> result<loaded_adapter> {
-    if (origin.where == adapter_origin::kind::path)
-      return read_adapter(origin.text, model, limits, std::move(stop));
-    if (origin.where == adapter_origin::kind::root) {
-      auto directory = roots->open_directory(origin.text);
-      if (!directory) return std::move(directory).error();
-      return read_adapter(*std::move(directory), model, limits, std::move(stop));
-    }
-    auto at = origin.text.find('@');
-    auto directory =
-        source_directory({{}, origin.text.substr(0, at), origin.text.substr(at + 1), true}, cache);
+    auto directory = directory_of(origin, *roots, cache);
     if (!directory) return std::move(directory).error();
     return read_adapter(*directory, model, limits, std::move(stop));
   };
+}
+
+/// Lists the roots anew.
+result<root_index> scan(const adapter_roots& roots) {
+  auto index = root_index::scan(roots, {});
+  if (!index) return index;
+  for (auto& warning : index->warnings())
+    log_warn("{}", warning);
+  return index;
 }
 
 /// The catalogue of this base, as the last life of the process left it.
@@ -242,9 +258,10 @@ result<stop_reason> run(const serve_settings& s, parts p, std::vector<startup_ad
     end_with(reason, stop_reason::fatal);
   };
   auto read = reader_of(p.model, options.max_adapter_rank, roots, cache_of(s));
-  auto scan = [roots] { return roots->scan(); };
-  runtime_parts living_parts{std::move(p.engine), p.vocabulary,   p.model, counters, clock,
-                             std::move(read),     std::move(scan)};
+  runtime_parts living_parts{
+      std::move(p.engine), p.vocabulary, p.model, counters, clock, std::move(read), [roots] {
+        return scan(*roots);
+      }};
   if (auto ok = open_catalogue(s, *p.weights, living_parts); !ok) return ok.error();
   auto actors = start_runtime(std::move(options), std::move(living_parts));
   if (!actors) return std::move(actors).error();

@@ -1,5 +1,7 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
+#include <map>
+#include <set>
 
 #include "actors/adapter_gateway.hpp"
 #include "actors/adapters.hpp"
@@ -56,8 +58,9 @@ struct house {
   }
 
   /// Names a directory, which `moved` may make hold something else.
-  result<loaded_adapter> read(const std::string& directory, std::stop_token stop) {
+  result<loaded_adapter> read(const adapter_origin& origin, std::stop_token stop) {
     ++reads;
+    auto directory = origin.where == adapter_origin::kind::found ? origin.text.substr(2) : origin.text;
     auto other = moved.find(directory);
     return read_fake(other == moved.end() ? directory : other->second, stop);
   }
@@ -129,7 +132,7 @@ struct house {
   fake_books& books;
   int reads = 0;
   std::map<std::string, std::string> moved;
-  std::map<std::string, std::string, std::less<>> below_roots;
+  std::set<std::string> below_roots;
   std::shared_ptr<std::optional<result<adapter_job>>> last_unload;
 
   fake_executor engine{executor_limits{}};
@@ -141,8 +144,13 @@ struct house {
   loader_actor loader =
       spawn_loader(world.system(),
                    {engine.packer(), world.clock,
-                    [this](const adapter_origin& origin, auto stop) { return read(origin.text, stop); },
-                    [this]() -> result<root_index> { return root_index(below_roots); }},
+                    [this](const adapter_origin& origin, auto stop) { return read(origin, stop); },
+                    [this]() -> result<root_index> {
+                      std::map<std::string, std::size_t, std::less<>> names;
+                      for (auto& name : below_roots)
+                        names.emplace(name, 0);
+                      return root_index(std::move(names));
+                    }},
                    placement::shared_threads);
   executor_actor executor = spawn_executor(world.system(), engine, loader, placement::shared_threads);
   store_actor store = world.system().spawn(
@@ -287,7 +295,7 @@ TEST_CASE("the next life of the server has exactly what was acknowledged") {
   CHECK(h.status("sql").tier == "device");  // read ahead before anybody asked
   CHECK(h.status("chat").pinned);
   CHECK((**h.ask("best")->heard).meaning->version == version_of("b"));
-  h.below_roots = {{"gone", "c"}};
+  h.below_roots = {"gone"};
   CHECK(h.ask("gone")->heard->error().code == errc::unknown_adapter);
   REQUIRE(h.load("gone", "c"));
   CHECK(h.ask("gone")->heard->has_value());
@@ -309,7 +317,8 @@ TEST_CASE("what cannot be written down is not acknowledged, and a load of it doe
 TEST_CASE("a name below a root is loaded by the first request, written down by nobody") {
   fake_books books;
   house h(books);
-  h.below_roots = {{"found", "a"}, {"odd", "bad"}};
+  h.below_roots = {"found", "odd"};
+  h.moved = {{"found", "a"}, {"odd", "bad"}, {"nowhere", "b"}};
   auto first = h.ask("found");
   REQUIRE(first->heard.has_value());
   REQUIRE(first->heard->has_value());
@@ -319,11 +328,11 @@ TEST_CASE("a name below a root is loaded by the first request, written down by n
   CHECK(books.rows.empty());
   CHECK(h.ask("odd")->heard->error().reason == "rank_too_large");
   CHECK(h.ask("nowhere")->heard->error().code == errc::unknown_adapter);
-  h.below_roots["nowhere"] = "b";
+  h.below_roots.insert("nowhere");
   CHECK_FALSE(h.ask("nowhere")->heard->has_value());  // the last look is too young
   h.world.pass(6s);
   CHECK(h.ask("nowhere")->heard->has_value());
-  auto registered = h.load("found", "a", [](adapter_load& l) { l.policy = load_policy::refuse; });
+  auto registered = h.load("found", "found", [](adapter_load& l) { l.policy = load_policy::refuse; });
   CHECK(registered);
   CHECK_FALSE(h.status("found").dynamic);
   CHECK(books.rows.contains("found"));
@@ -365,6 +374,43 @@ TEST_CASE("a pinned version stays while others come and go; without room for it 
   CHECK(h.load("kept3", "k3", [](adapter_load& l) { l.pin = true; }).error().reason == "memory_in_use");
   CHECK_FALSE(books.rows.contains("kept3"));
   CHECK(h.load("big", "big:300").error().reason == "too_large");
+}
+
+TEST_CASE("a name that is unloaded while its load goes into memory stays unloaded, also on disk") {
+  fake_books books;
+  house h(books);
+  REQUIRE(h.load("sql", "a"));
+  std::optional<result<adapter_job>> loaded, gone;
+  adapter_load what;
+  what.name = "sql";
+  what.source = "b";
+  h.gate->load(what, answer_when::ended, [&](auto job) { loaded = std::move(job); });
+  // Whenever the unload comes between the messages of the load, it is the last word.
+  h.world.run_some(GENERATE(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12));
+  h.gate->unload({"sql", unload_mode::drain, 0}, answer_when::ended,
+                 [&](auto job) { gone = std::move(job); });
+  h.world.run();
+  REQUIRE(loaded.has_value());
+  REQUIRE(gone.has_value());
+  CHECK(gone->has_value());
+  CHECK(books.rows.at("sql").state == adapter_state::unloaded);
+  CHECK(h.ask("sql")->heard->error().code == errc::unknown_adapter);
+  CHECK(fake_executor::alive == 0);
+}
+
+TEST_CASE("an operator who pins what has no room hears so at once, and no wait is left behind") {
+  fake_books books;
+  house h(books, 250);
+  REQUIRE(h.load("a", "a", [](adapter_load& l) { l.pin = true; }));
+  REQUIRE(h.load("b", "b", [](adapter_load& l) { l.pin = true; }));
+  REQUIRE(h.load("c", "c"));  // registered without room
+  std::optional<result<adapter_status>> out;
+  h.gate->act("c", adapter_action::pin, [&](auto r) { out = std::move(r); });
+  h.world.run();
+  REQUIRE(out.has_value());
+  CHECK(out->error().reason == "memory_in_use");
+  CHECK_FALSE(h.status("c").pinned);
+  CHECK_FALSE(books.rows.at("c").pinned);
 }
 
 TEST_CASE("many loads of one name and source are one load") {

@@ -32,6 +32,12 @@ class virtual_system {
   /// Handles messages until there are none.
   void run() { coordinator().run(); }
 
+  /// Handles so many messages, if there are any.
+  void run_some(int messages) {
+    while (messages-- > 0 && coordinator().try_run_once()) {
+    }
+  }
+
   /// Lets time pass, with everything that falls due.
   void pass(std::chrono::nanoseconds time) {
     run();
