@@ -149,8 +149,10 @@ void adapter_commands::pin(const std::string& name, bool pinned,
 
 /// Writes the entry down and answers with it.
 void adapter_commands::keep(const std::string& name, const adapter_service::answer<adapter_status>& done) {
+  if (loading_.defer(name, [this, name, done] { keep(name, done); })) return;
   auto entry = world_.names.find(name);
-  if (!entry || entry->dynamic) return answer_status(name, done);
+  bool kept = entry && !entry->dynamic && (entry->current || !entry->alias_of.empty());
+  if (!kept) return answer_status(name, done);
   world_.keep({name, record_of(*entry)}, [this, name, done](const result<void>& outcome) {
     if (!outcome) return done(outcome.error());
     answer_status(name, done);
@@ -161,7 +163,7 @@ void adapter_commands::answer_status(const std::string& name,
                                      const adapter_service::answer<adapter_status>& done) {
   world_.publish();
   auto entry = world_.names.find(name);
-  if (!entry)
+  if (!entry || entry->state == adapter_state::unloaded)
     return done(fail(errc::unknown_adapter,
                      fmt::format("The lora adapter '{}' cannot be found.", shown(name)),
                      "adapter_not_found"));

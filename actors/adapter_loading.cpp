@@ -37,10 +37,10 @@ result<adapter_job> adapter_loading::begin(order what, adapter_jobs::answer done
   if (auto ok = check(what.what); !ok) return ok.error();
   auto name = what.what.name;
   auto now = running_.find(name);
-  if (now != running_.end() && !now->second->stopped && same_wish(now->second->what, what)) {
-    auto& job = job_of(*now->second);
-    now->second->what.dynamic &= what.dynamic;
-    now->second->ticket.dynamic &= what.dynamic;
+  if (auto latest = latest_of(name); latest && !latest->stopped && same_wish(latest->what, what)) {
+    auto& job = job_of(*latest);
+    latest->what.dynamic &= what.dynamic;
+    latest->ticket.dynamic &= what.dynamic;
     if (done) job.waiting.push_back(std::move(done));
     return adapter_jobs::shown(job);
   }
@@ -60,6 +60,13 @@ result<adapter_job> adapter_loading::begin(order what, adapter_jobs::answer done
   auto out = adapter_jobs::shown(job);
   if (w->ticket.number != 0) read(w);
   return out;
+}
+
+/// What the name will mean when everything that is under way has ended; null when nothing is.
+adapter_loading::work_ptr adapter_loading::latest_of(const std::string& name) const {
+  if (auto queue = behind_.find(name); queue != behind_.end()) return queue->second.back();
+  auto now = running_.find(name);
+  return now == running_.end() ? nullptr : now->second;
 }
 
 /// The name is being loaded from now on.
@@ -169,12 +176,25 @@ void adapter_loading::commit(const work_ptr& w, version_reference reference) {
     if (world_.names.pins(old->version) == 0) world_.shelf.unpin(old->version);
     world_.let_go(old->version);
   }
-  auto name = what.name;
-  running_.erase(name);
-  settled_(name);
-  world_.publish();
+  finish(w);
   world_.jobs.end(job, job_state::done, world_.seconds());
-  next(name);
+  next(what.name);
+}
+
+/// The name is free for what waited for the load.
+void adapter_loading::finish(const work_ptr& w) {
+  running_.erase(w->what.what.name);
+  for (auto& then : std::exchange(w->after, {}))
+    then();
+  settled_(w->what.what.name);
+  world_.publish();
+}
+
+bool adapter_loading::defer(const std::string& name, std::function<void()> then) {
+  auto now = running_.find(name);
+  if (now == running_.end()) return false;
+  now->second->after.push_back(std::move(then));
+  return true;
 }
 
 void adapter_loading::give_up(const work_ptr& w, error why) {
@@ -190,9 +210,7 @@ void adapter_loading::give_up(const work_ptr& w, error why) {
     log_warn("adapter {}: {}{}", name, why.text, why.reason.empty() ? "" : " (" + why.reason + ")");
   world_.emit(cancelled ? "cancelled" : "refused", name, {}, why.reason);
   auto& job = job_of(*w);
-  running_.erase(name);
-  settled_(name);
-  world_.publish();
+  finish(w);
   world_.jobs.fail(job, std::move(why), world_.seconds());
   next(name);
 }

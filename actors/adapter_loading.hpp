@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "actors/adapter_world.hpp"
 #include "adapters/adapter_origin.hpp"
@@ -38,6 +39,10 @@ class adapter_loading {
   /// Ends the load of a name, and those that wait behind it, unless it is being written down.
   void stop(const std::string& name);
 
+  /// True while a load of the name runs: `then` runs when it has ended, so that no older entry is written
+  /// over the new one.
+  bool defer(const std::string& name, std::function<void()> then);
+
   /// Ends one load. `errc::conflict` when it is too late.
   result<void> cancel(adapter_jobs::entry& job);
 
@@ -47,10 +52,12 @@ class adapter_loading {
     load_ticket ticket;
     std::string job;
     bool stopped = false;  ///< nobody joins it any more
+    std::vector<std::function<void()>> after;
   };
   using work_ptr = std::shared_ptr<work>;
 
   result<void> check(const adapter_load& what) const;
+  work_ptr latest_of(const std::string& name) const;
   result<void> start(const work_ptr& w);
   void read(const work_ptr& w);
   void arrived(const work_ptr& w, result<packed_load> read, const adapter_origin& origin);
@@ -58,6 +65,7 @@ class adapter_loading {
   void store(const work_ptr& w, version_reference reference);
   void commit(const work_ptr& w, version_reference reference);
   void give_up(const work_ptr& w, error why);
+  void finish(const work_ptr& w);
   void next(const std::string& name);
   adapter_jobs::entry& job_of(const work& w) { return *world_.jobs.running(w.job); }
 

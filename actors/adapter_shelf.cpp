@@ -121,6 +121,7 @@ void adapter_shelf::bring_back(const version_reference_ptr& wanted, urgency how,
   if (!start && start.error().reason == "memory_in_use" && waits) return parked_.push_back(wanted);
   if (!start) return gave_up(wanted->version, start.error());
   evict(start->evicted);
+  if (start->what != load_start::kind::started) stays(wanted->version);
   if (start->what == load_start::kind::resident) return arrived(wanted->version);
   if (start->what == load_start::kind::joined) return;
   if (pinned_.contains(wanted->version)) books_.pin(wanted->version);
@@ -164,6 +165,7 @@ void adapter_shelf::put(packed_ptr packed, std::chrono::nanoseconds cost, outcom
   }
   costs_[version] = seconds;
   evict(start->evicted);
+  if (start->what != load_start::kind::started) stays(version);
   if (start->what == load_start::kind::resident) {
     free(std::move(packed));
     return done({});
@@ -237,6 +239,12 @@ void adapter_shelf::drop(const adapter_version& version, std::function<void(std:
   take_off(version);
   tell_.changed();
   retry();
+}
+
+/// A version that was to leave with its last lease is needed again: who waits for its bytes gets none.
+void adapter_shelf::stays(const adapter_version& version) {
+  for (auto& freed : take(freeing_, version))
+    freed(0);
 }
 
 void adapter_shelf::evict(const std::vector<adapter_version>& versions) {

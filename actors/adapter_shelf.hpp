@@ -74,6 +74,7 @@ class adapter_shelf {
   void shelve(packed_ptr packed);
   void arrived(const adapter_version& version);
   void gave_up(const adapter_version& version, const error& why);
+  void stays(const adapter_version& version);
   void evict(const std::vector<adapter_version>& versions);
   void take_off(const adapter_version& version);
   void free(packed_ptr packed);

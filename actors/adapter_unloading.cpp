@@ -39,7 +39,7 @@ result<adapter_job> adapter_unloading::begin(const adapter_unload& what, answer_
   w.stays = std::move(stays);
   if (entry->alias_of.empty()) w.meant = entry->current;
   for (auto stay : w.stays)
-    waits_[stay] = w.job;
+    waits_.emplace(stay, w.job);
   if (what.mode == unload_mode::abort) abort(w);
   if (what.mode == unload_mode::deadline && !w.stays.empty()) {
     w.timer = world_.next_timer(std::chrono::seconds(what.deadline_seconds));
@@ -81,13 +81,13 @@ bool adapter_unloading::expire(std::uint64_t number) {
 }
 
 void adapter_unloading::left(std::uint64_t stay) {
-  auto found = waits_.extract(stay);
-  if (found.empty()) return;
-  auto& w = works_.at(found.mapped());
-  w.stays.erase(stay);
-  auto& facts = job_of(w).facts;
-  ++(w.told.contains(stay) ? facts.requests_ended : facts.requests_finished);
-  settle(w.job);
+  for (auto found = waits_.extract(stay); !found.empty(); found = waits_.extract(stay)) {
+    auto& w = works_.at(found.mapped());
+    w.stays.erase(stay);
+    auto& facts = job_of(w).facts;
+    ++(w.told.contains(stay) ? facts.requests_ended : facts.requests_finished);
+    settle(w.job);
+  }
 }
 
 /// Ends the job when nobody uses the name any more and its end is durable.

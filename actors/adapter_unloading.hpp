@@ -42,9 +42,9 @@ class adapter_unloading {
   adapter_jobs::entry& job_of(const work& w) { return *world_.jobs.running(w.job); }
 
   adapter_world& world_;
-  std::map<std::string, work> works_;               ///< by job
-  std::map<std::uint64_t, std::string> waits_;      ///< stay -> job
-  std::map<std::uint64_t, std::string> deadlines_;  ///< timer -> job
+  std::map<std::string, work> works_;                ///< by job
+  std::multimap<std::uint64_t, std::string> waits_;  ///< stay -> jobs: a name may be unloaded twice
+  std::map<std::uint64_t, std::string> deadlines_;   ///< timer -> job
 };
 
 }  // namespace lorica

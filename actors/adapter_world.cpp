@@ -46,7 +46,8 @@ catalogue_entry entry_of(catalogue_record record) {
   out.pinned = record.pinned;
   out.paused = record.paused;
   out.created = record.created;
-  if (record.state == adapter_state::failed)
+  out.lost = record.state == adapter_state::failed;
+  if (out.lost)
     out.failure = fail(errc::bad_adapter, std::move(record.failure_text), std::move(record.failure_reason));
   return out;
 }
@@ -143,7 +144,9 @@ void adapter_world::lose_source(const adapter_version& version, const error& why
     log_warn("adapter {}: {} ({})", name, why.text, why.reason);
     emit("refused", name, version, why.reason);
     auto entry = names.find(name);
-    if (!entry->dynamic) keep({name, record_of(*entry)}, [](const result<void>&) {});
+    // A load that runs has the last word; after a restart the change would be found again.
+    bool loading = entry->state == adapter_state::loading;
+    if (!entry->dynamic && !loading) keep({name, record_of(*entry)}, [](const result<void>&) {});
   }
   let_go(version);
 }

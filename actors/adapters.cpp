@@ -46,6 +46,7 @@ class adapters_state {
   void go_on(const std::string& target);
   void go_on(std::vector<adapter_waiters::waiter> waiters);
   void scan();
+  void release(const adapter_version& version);
   void leave(std::uint64_t stay);
   void expire(std::uint64_t timer);
   void restore(std::vector<catalogue_record> kept);
@@ -89,7 +90,7 @@ adapters_actor::behavior_type adapters_state::start(adapters_parts parts) {
       [this](atom::leave, std::uint64_t stay) { leave(stay); },
       [this](atom::command, const adapter_command_ptr& what) { commands_->carry_out(what->take()); },
       [this](atom::acquire, const version_reference_ptr& wanted) { return world_->shelf.acquire(wanted); },
-      [this](atom::release, const adapter_version& version) { world_->shelf.release(version); },
+      [this](atom::release, const adapter_version& version) { release(version); },
       [this](atom::cancel) { world_->stop_loads(); },
       [this](atom::expire, std::uint64_t timer) { expire(timer); },
       [this](atom::publish) { world_->publish(); }};
@@ -116,12 +117,17 @@ adapters_state::reply adapters_state::answer(const std::string& asked, const caf
   if (meaning.error().code == errc::unavailable) return std::nullopt;  // being loaded
   bool unloaded = entry && entry->state == adapter_state::unloaded;
   if (unloaded) return result<adapter_reference>(does_not_exist(asked));
-  bool refused = entry && entry->state == adapter_state::failed;
-  if (refused && !entry->dynamic) return result<adapter_reference>(meaning.error());
-  if (refused && world_->seconds() - entry->created < failure_seconds)
-    return result<adapter_reference>(meaning.error());
-  if (refused) world_->forget(asked);
-  return find(asked);
+  if (!entry || entry->state != adapter_state::failed) return find(asked);
+  bool again = entry->dynamic && world_->seconds() - entry->created >= failure_seconds;
+  if (entry->lost || (entry->dynamic && !again)) return result<adapter_reference>(meaning.error());
+  if (again) {
+    world_->forget(asked);
+    return find(asked);
+  }
+  // A first load that was refused takes nothing away from a name that can be found.
+  auto place = find(asked);
+  bool unknown = place && !*place && place->error().code == errc::unknown_adapter;
+  return unknown ? reply(meaning.error()) : place;
 }
 
 /// Nobody loaded the name: it may lie below a root, or on the Hub.
@@ -188,6 +194,12 @@ void adapters_state::scan() {
             done(*reply ? std::make_shared<const root_index>(**reply) : nullptr);
           },
           [done](const caf::error&) { done(nullptr); });
+}
+
+/// A lease may come after its request and the last name of its version have gone.
+void adapters_state::release(const adapter_version& version) {
+  world_->shelf.release(version);
+  world_->let_go(version);
 }
 
 void adapters_state::leave(std::uint64_t number) {

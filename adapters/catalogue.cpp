@@ -154,6 +154,7 @@ std::vector<std::string> catalogue::fail_version(const adapter_version& version,
     auto& s = slots_.find(name)->second;
     point(s, nullptr);
     s.entry.failure = why;
+    s.entry.lost = true;
     s.entry.state = s.load != 0 ? adapter_state::loading : adapter_state::failed;
     s.entry.reloading = false;
   }
@@ -175,6 +176,7 @@ bool catalogue::finish_load(const load_ticket& ticket, version_reference referen
   s->entry.dynamic = ticket.dynamic;
   s->entry.state = adapter_state::ready;
   s->entry.failure.reset();
+  s->entry.lost = false;
   s->revoked = false;
   point(*s, std::make_shared<const version_reference>(std::move(reference)));
   return true;

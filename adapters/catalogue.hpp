@@ -51,6 +51,7 @@ struct catalogue_entry {
   std::optional<error> failure;  ///< of the latest load, cleared by the next success
   bool pinned = false;           ///< its version should stay in memory
   bool paused = false;           ///< new requests wait
+  bool lost = false;             ///< failed after it had served: its source holds something else now
   bool dynamic = false;          ///< found by its name: no load asked for it, it is not written down
 };
 
