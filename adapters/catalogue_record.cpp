@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "adapters/names.hpp"
+#include "core/field_hash.hpp"
 #include "core/json.hpp"
-#include "core/sha256.hpp"
 #include "core/shown.hpp"
 
 namespace lorica {
@@ -19,28 +19,6 @@ error bad_field(const catalogue_record& record, std::string_view field, std::str
   return fail(errc::invalid,
               "the record of '" + shown(record.name) + "': " + std::string(field) + " " + std::string(why));
 }
-
-/// Feeds fields to the hash so that no two lists of fields look alike.
-class sealer {
- public:
-  void number(std::uint64_t n) {
-    std::array<std::byte, 8> bytes{};
-    for (auto& byte : bytes) {
-      byte = static_cast<std::byte>(n & 0xff);
-      n >>= 8;
-    }
-    hash_.update(bytes);
-  }
-  void text(std::string_view t) {
-    number(t.size());
-    hash_.update(t);
-  }
-  void digest(const std::array<std::uint8_t, 32>& d) { hash_.update(std::as_bytes(std::span(d))); }
-  std::array<std::uint8_t, 32> finish() { return hash_.finish(); }
-
- private:
-  sha256 hash_;
-};
 
 result<void> check_reference(const catalogue_record& record) {
   if (!record.current) return {};
@@ -119,9 +97,9 @@ result<void> check_record(const catalogue_record& record) {
 
 std::array<std::uint8_t, 32> seal_of(const std::array<std::uint8_t, 32>& base_digest,
                                      const catalogue_record& record) {
-  sealer out;
+  field_hash out;
   out.text("lorica catalogue 1");
-  out.digest(base_digest);
+  out.raw(std::as_bytes(std::span(base_digest)));
   for (const auto* text : {&record.name, &record.alias_of, &record.source, &record.revision, &record.defaults,
                            &record.failure_reason, &record.failure_text})
     out.text(*text);
@@ -131,7 +109,7 @@ std::array<std::uint8_t, 32> seal_of(const std::array<std::uint8_t, 32>& base_di
   out.number(static_cast<std::uint64_t>(record.created));
   out.number(record.current ? 1 : 0);
   if (!record.current) return out.finish();
-  out.digest(record.current->version.digest);
+  out.raw(std::as_bytes(std::span(record.current->version.digest)));
   out.text(record.current->source);
   out.text(written_ranks(record.current->ranks));
   out.number(record.current->bytes);

@@ -5,7 +5,7 @@
 #include <span>
 #include <string_view>
 
-#include "core/sha256.hpp"
+#include "core/field_hash.hpp"
 
 namespace lorica {
 namespace {
@@ -16,22 +16,9 @@ constexpr std::size_t parts = 8;
 constexpr std::size_t whole_bytes = 16384;
 static_assert(whole_bytes / parts >= place_bytes && whole_bytes >= 2 * end_bytes);
 
-/// Feeds fields to the hash; every number as 64 bits, little endian.
-class fingerprint {
+/// The fields of a model.
+class fingerprint : public field_hash {
  public:
-  void number(std::uint64_t n) {
-    std::array<std::byte, 8> bytes{};
-    for (auto& byte : bytes) {
-      byte = static_cast<std::byte>(n & 0xff);
-      n >>= 8;
-    }
-    hash_.update(bytes);
-  }
-  void number(double n) { number(std::bit_cast<std::uint64_t>(n)); }
-  void text(std::string_view t) {
-    number(std::uint64_t{t.size()});
-    hash_.update(t);
-  }
   template <class... T>
   void numbers(const T&... n) {
     (number(static_cast<std::uint64_t>(n)), ...);
@@ -40,26 +27,21 @@ class fingerprint {
   void list(const std::vector<float>& numbers) {
     number(std::uint64_t{numbers.size()});
     for (auto n : numbers)
-      number(double{n});
+      real(n);
   }
 
   void tensor(std::string_view name, const tensor_view& t) {
     text(name);
     text(to_string(t.type));
     numbers(t.rows, t.cols, t.permuted_heads, t.bytes.size());
-    if (t.bytes.size() <= whole_bytes) return hash_.update(t.bytes);
-    hash_.update(t.bytes.first(end_bytes));
+    if (t.bytes.size() <= whole_bytes) return raw(t.bytes);
+    raw(t.bytes.first(end_bytes));
     for (std::size_t part = 1; part < parts; ++part)
-      hash_.update(t.bytes.subspan(t.bytes.size() / parts * part, place_bytes));
-    hash_.update(t.bytes.last(end_bytes));
+      raw(t.bytes.subspan(t.bytes.size() / parts * part, place_bytes));
+    raw(t.bytes.last(end_bytes));
   }
 
-  std::array<std::uint8_t, 32> finish() { return hash_.finish(); }
-
-  void begin() { hash_.update("lorica model 1\n"); }
-
- private:
-  sha256 hash_;
+  void begin() { raw("lorica model 1\n"); }
 };
 
 // The bindings name every field: a new one does not compile until it is decided whether it counts.
@@ -67,7 +49,7 @@ void add_rope(fingerprint& out, const rope_config& rope) {
   auto& [theta, kind, factor, low_freq, high_freq, original_positions, beta_fast, beta_slow, truncate,
          attention_factor, short_factor, long_factor, divisors] = rope;
   for (auto n : {theta, factor, low_freq, high_freq, beta_fast, beta_slow, attention_factor})
-    out.number(n);
+    out.real(n);
   out.numbers(kind, original_positions, truncate);
   for (auto* factors : {&short_factor, &long_factor, &divisors})
     out.list(*factors);
@@ -80,7 +62,7 @@ void add_config(fingerprint& out, const model_config& config) {
   out.numbers(arch, layers, hidden, heads, kv_heads, head_dim, rotary_dim, ffn, vocab, positions, activation,
               tied, qkv_bias, o_bias, mlp_bias, qk_norm, branch_norms, fused, windows.size());
   for (auto n : {epsilon, embedding_scale, attention_scale, attention_softcap, logit_softcap})
-    out.number(double{n});
+    out.real(n);
   for (auto window : windows)
     out.numbers(window);
   add_rope(out, rope);

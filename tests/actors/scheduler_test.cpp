@@ -6,6 +6,7 @@
 #include "actors/loader.hpp"
 #include "actors/payloads.hpp"
 #include "actors/telemetry.hpp"
+#include "tests/actors/fake_adapters.hpp"
 #include "tests/actors/fake_executor.hpp"
 #include "tests/actors/fake_tokenizer.hpp"
 #include "tests/actors/virtual_system.hpp"
@@ -64,17 +65,10 @@ struct desk {
       this);
   adapters_actor adapters = world.system().spawn(
       [](adapters_actor::pointer, error why) {
-        return adapters_actor::behavior_type{
-            [](atom::resolve, const std::string&) -> resolve_reply { return nullptr; },
-            [why](atom::acquire, const version_reference_ptr&) -> lease_reply {
-              return std::make_shared<const result<packed_ptr>>(why);
-            },
-            [](atom::release, const adapter_version&) {},
-            [](atom::leave, std::uint64_t) {},
-            [](atom::command, const adapter_command_ptr&) {},
-            [](atom::cancel) {},
-            [](atom::expire, std::uint64_t) {},
-            [](atom::publish) {}};
+        return fake_adapters([](atom::resolve, const std::string&) -> resolve_reply { return nullptr; },
+                             [why](atom::acquire, const version_reference_ptr&) -> lease_reply {
+                               return std::make_shared<const result<packed_ptr>>(why);
+                             });
       },
       fail(errc::bad_adapter, "it changed", "source_changed"));
   scheduler_actor scheduler = spawn_scheduler(

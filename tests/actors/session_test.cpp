@@ -6,6 +6,7 @@
 #include "actors/payloads.hpp"
 #include "actors/session.hpp"
 #include "tests/actors/collecting_sink.hpp"
+#include "tests/actors/fake_adapters.hpp"
 #include "tests/actors/fake_tokenizer.hpp"
 #include "tests/actors/virtual_system.hpp"
 #include "tests/catch.hpp"
@@ -31,17 +32,11 @@ struct stage {
   std::shared_ptr<collecting_sink> sink = std::make_shared<collecting_sink>();
   adapters_actor adapters = world.system().spawn(
       [](adapters_actor::pointer self, stage* s) {
-        return adapters_actor::behavior_type{
+        return fake_adapters(
             [s, self](atom::resolve, const std::string&) -> caf::result<resolve_reply> {
               return s->unanswered.emplace_back(self->make_response_promise<resolve_reply>());
             },
-            [](atom::acquire, const version_reference_ptr&) -> lease_reply { return nullptr; },
-            [](atom::release, const adapter_version&) {},
-            [](atom::leave, std::uint64_t) {},
-            [](atom::command, const adapter_command_ptr&) {},
-            [](atom::cancel) {},
-            [](atom::expire, std::uint64_t) {},
-            [](atom::publish) {}};
+            [](atom::acquire, const version_reference_ptr&) -> lease_reply { return nullptr; });
       },
       this);
   scheduler_actor scheduler = world.system().spawn(
