@@ -100,6 +100,7 @@ void adapter_loading::read(const work_ptr& w) {
 }
 
 void adapter_loading::arrived(const work_ptr& w, result<packed_load> read, const adapter_origin& origin) {
+  world_.note_read({read.has_value(), read ? read->duration : std::chrono::nanoseconds(0)});
   if (!read) return give_up(w, std::move(read).error());
   if (job_of(*w).stop.stop_requested())
     return give_up(w, fail(errc::cancelled, "The load was cancelled", "cancelled"));

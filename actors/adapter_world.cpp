@@ -129,11 +129,7 @@ adapter_shelf::listener adapter_world::listen() {
                 log_debug("adapter {} (version {}) left memory to make room", name, version.short_hex());
                 emit("evicted", name, version, "room for another adapter");
               },
-          .read =
-              [this](const load_facts& facts) {
-                last_load_ = facts;
-                changed();
-              },
+          .read = [this](const load_facts& facts) { note_read(facts); },
           .source_changed = [this](const adapter_version& version,
                                    const error& why) { lose_source(version, why); }};
 }
@@ -192,6 +188,11 @@ std::uint64_t adapter_world::next_timer(std::chrono::nanoseconds delay) {
   return last_timer_;
 }
 
+void adapter_world::note_read(const load_facts& facts) {
+  loads_.push_back(facts);
+  changed();
+}
+
 /// Lists cost something with many adapters, so changes are gathered for a moment.
 void adapter_world::changed() {
   if (std::exchange(publishing_, true)) return;
@@ -205,12 +206,13 @@ void adapter_world::publish() {
   for (auto& entry : names.list())
     if (entry.state != adapter_state::unloaded) facts->adapters.push_back(status(entry));
   auto totals = shelf.books().totals();
+  facts->at = milliseconds();
   facts->leases = totals.leases;
   facts->resident = totals.versions;
   facts->resident_bytes = totals.resident_bytes;
   facts->budget_bytes = shelf.books().budget();
   facts->evictions = totals.evictions;
-  facts->load = std::exchange(last_load_, std::nullopt);
+  facts->loads = std::exchange(loads_, {});
   board_->update(facts);
   self->send(telemetry_, atom::publish::value, adapters_facts_ptr(facts));
 }

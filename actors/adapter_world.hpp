@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "actors/adapter_events.hpp"
 #include "actors/adapter_jobs.hpp"
@@ -65,6 +66,9 @@ class adapter_world {
   /// A number that comes back as `expire` after `delay`.
   std::uint64_t next_timer(std::chrono::nanoseconds delay);
 
+  /// A read of an adapter's files ended.
+  void note_read(const load_facts& facts);
+
   /// The status shows what changed, soon or now.
   void changed();
   void publish();
@@ -91,7 +95,7 @@ class adapter_world {
   telemetry_actor telemetry_;
   std::shared_ptr<status_board> board_;
   std::map<adapter_version, std::uint32_t> held_;
-  std::optional<load_facts> last_load_;
+  std::vector<load_facts> loads_;
   std::uint64_t last_timer_ = 0;
   bool publishing_ = false;
 };

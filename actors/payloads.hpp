@@ -156,9 +156,10 @@ struct load_facts {
 
 /// The adapters after a change.
 struct adapters_facts {
-  std::optional<load_facts> load;
+  std::vector<load_facts> loads;  ///< that ended since the last time
   std::vector<adapter_status> adapters;
   std::uint64_t leases = 0;
+  std::int64_t at = 0;         ///< milliseconds since the epoch
   std::uint64_t resident = 0;  ///< versions in memory
   std::uint64_t resident_bytes = 0;
   std::uint64_t budget_bytes = 0;

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "actors/vllm_series.hpp"
+
 namespace lorica {
 
 status_board::status_board(metrics& counters, std::shared_ptr<const session_roster> roster)
@@ -32,7 +34,7 @@ std::shared_ptr<const status_snapshot> status_board::snapshot() const {
 
 std::string status_board::metrics_text() const {
   sessions_.set(static_cast<double>(roster_->size()));
-  return counters_.text();
+  return counters_.text() + vllm_series(*scheduler_.load(), *adapters_.load());
 }
 
 }  // namespace lorica

@@ -56,10 +56,10 @@ void step_series::count(const adapters_facts& facts) {
   budget_bytes_.set(static_cast<double>(facts.budget_bytes));
   registered_.set(static_cast<double>(facts.adapters.size()));
   evictions_.add(static_cast<double>(facts.evictions - std::exchange(seen_evictions_, facts.evictions)));
-  if (!facts.load) return;
-  auto& outcome = facts.load->ready ? loads_ : failed_loads_;
-  outcome.add();
-  load_seconds_.observe(std::chrono::duration<double>(facts.load->duration).count());
+  for (auto& load : facts.loads) {
+    (load.ready ? loads_ : failed_loads_).add();
+    load_seconds_.observe(std::chrono::duration<double>(load.duration).count());
+  }
 }
 
 }  // namespace lorica

@@ -104,6 +104,10 @@ TEST_CASE("a load that fails changes nothing for a name that serves, and is told
   CHECK(h.status("sql").failure == "rank_too_large");
   CHECK(books.rows.at("sql").source == "a");
   CHECK(h.load("new", "bad").error().reason == "rank_too_large");
+  h.world.pass(100ms);
+  auto counted = h.counters.text();
+  CHECK(counted.find("lorica_adapter_loads_total{outcome=\"failed\"} 2") != std::string::npos);
+  CHECK(counted.find("lorica_adapter_loads_total{outcome=\"ready\"} 1") != std::string::npos);
   CHECK_FALSE(books.rows.contains("new"));
 }
 
@@ -289,4 +293,20 @@ TEST_CASE("a declared set is compared as a whole, then made true") {
   CHECK((**h.ask("change")->heard).meaning->version == version_of("d"));
   CHECK(h.ask("fresh")->heard->has_value());
   CHECK_FALSE(h.ask("leave")->heard->has_value());
+}
+
+TEST_CASE("routers see which adapters run and which wait") {
+  fake_books books;
+  house h(books);
+  REQUIRE(h.load("sql", "a"));
+  REQUIRE(h.load("chat", "b"));
+  auto waits = h.ask("sql");
+  h.world.pass(100ms);
+  auto text = h.board->metrics_text();
+  CHECK(
+      text.find(
+          "vllm:lora_requests_info{max_lora=\"10\",running_lora_adapters=\"\",waiting_lora_adapters=\"sql\"} "
+          "1000.") != std::string::npos);
+  CHECK(text.find("vllm:num_requests_waiting 0\n") != std::string::npos);
+  CHECK(text.find("vllm:kv_cache_usage_perc 0\n") != std::string::npos);
 }
