@@ -13,8 +13,13 @@ namespace refusal {
 inline constexpr std::string_view bad_config = "bad_config";
 inline constexpr std::string_view bad_safetensors = "bad_safetensors";
 inline constexpr std::string_view base_mismatch = "base_mismatch";
+inline constexpr std::string_view cache_not_writable = "cache_not_writable";
+inline constexpr std::string_view digest_mismatch = "digest_mismatch";
 inline constexpr std::string_view duplicate_tensor = "duplicate_tensor";
+inline constexpr std::string_view hub_gated = "hub_gated";
 inline constexpr std::string_view hub_not_found = "hub_not_found";
+inline constexpr std::string_view hub_unreachable = "hub_unreachable";
+inline constexpr std::string_view load_timeout = "load_timeout";
 inline constexpr std::string_view missing_file = "missing_file";
 inline constexpr std::string_view missing_tensor = "missing_tensor";
 inline constexpr std::string_view non_finite_weights = "non_finite_weights";

@@ -30,19 +30,6 @@ bool good_part(std::string_view part) noexcept {
                      [](char c) { return word_character(c) || c == '.' || c == '-'; });
 }
 
-bool is_commit(std::string_view text) noexcept {
-  return text.size() == commit_digits && std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-         });
-}
-
-std::string folder_of(std::string_view id) {
-  std::string out = "models--";
-  for (char c : id)
-    out += c == '/' ? std::string("--") : std::string(1, c);
-  return out;
-}
-
 std::optional<fs::path> real_path(const fs::path& path) {
   std::error_code problem;
   auto out = fs::canonical(path, problem);
@@ -83,7 +70,7 @@ class search {
                        "' is looked up in the Hugging Face cache, and there is none; set HF_HOME");
     auto root = real_path(cache_.root);
     if (root) root_ = *root;
-    repository_ = root_ / folder_of(wanted_.id);
+    repository_ = root_ / hub_folder(wanted_.id);
     if (!root || !is_folder(repository_))
       return not_found("'" + wanted_.id + "' is not in the Hugging Face cache (" + cache_.place + "); " +
                        download_command(wanted_) + " puts it there");
@@ -178,6 +165,19 @@ hub_cache find_hub_cache(const hub_environment& environment) {
     return at(environment.xdg_cache_home, "$XDG_CACHE_HOME/huggingface/hub", "/huggingface/hub");
   if (environment.home.empty()) return {};
   return at(environment.home, "~/.cache/huggingface/hub", "/.cache/huggingface/hub");
+}
+
+std::string hub_folder(std::string_view id) {
+  std::string out = "models--";
+  for (char c : id)
+    out += c == '/' ? std::string("--") : std::string(1, c);
+  return out;
+}
+
+bool is_commit(std::string_view text) noexcept {
+  return text.size() == commit_digits && std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
 }
 
 bool is_repository_id(std::string_view text) noexcept {

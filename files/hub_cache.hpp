@@ -38,6 +38,12 @@ bool is_repository_id(std::string_view text) noexcept;
 /// True for what may name a branch, tag or commit; never a way out of the cache.
 bool is_revision(std::string_view text) noexcept;
 
+/// True for a commit: 40 lower-case hexadecimal digits.
+bool is_commit(std::string_view text) noexcept;
+
+/// The repository's folder in a cache: `models--ORG--NAME`.
+std::string hub_folder(std::string_view id);
+
 /// Directory of the snapshot that the cache has of `wanted`; nothing is downloaded. What lies in it directly
 /// was checked to be there and inside the cache, also behind links. Fails with
 /// - `errc::invalid`: not an id or not a revision;
