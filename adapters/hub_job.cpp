@@ -48,6 +48,11 @@ error hub_job::unreachable(std::string why) const {
                  "'" + wanted_.id + "' cannot be fetched: the Hub " + std::move(why));
 }
 
+error hub_job::about_this(error why) const {
+  why.text.insert(0, "'" + wanted_.id + "' cannot be fetched: ");
+  return why;
+}
+
 void hub_job::work(time_point now) {
   if (step_ == step::lock) return try_lock(now);
   if (step_ == step::take_up) return take_up();
@@ -253,8 +258,8 @@ bool hub_job::begin_body(time_point) {
   }
   auto number = length ? parse_decimal(*length) : std::optional<std::uint64_t>(expectation_.size);
   if (number && *number <= expectation_.size) return true;
-  broken_by_ = mismatch(file_name() + " would have more than the " + std::to_string(expectation_.size) +
-                        " bytes that the Hub says it has");
+  broken_by_ = about_this(mismatch(file_name() + " would have more than the " +
+                                   std::to_string(expectation_.size) + " bytes that the Hub says it has"));
   return false;
 }
 
@@ -273,7 +278,7 @@ bool hub_job::on_body(std::span<const std::byte> bytes, time_point) {
       end(kept.error());
       return false;
     }
-    broken_by_ = kept.error();
+    broken_by_ = about_this(kept.error());
     auto again = blob_->restart();
     if (!again) end(again.error());
     return false;

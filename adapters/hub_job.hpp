@@ -134,6 +134,7 @@ class hub_job {
   bool in_cache(const std::string& commit) const;
   void show_progress();
   error unreachable(std::string why) const;
+  error about_this(error why) const;
   const hub_file& file() const { return files_[at_]; }
   std::string file_name() const { return shown(file().name); }
 

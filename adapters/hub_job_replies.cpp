@@ -102,14 +102,14 @@ void hub_job::refuse_status(time_point now) {
 
 void hub_job::take_revision() {
   auto commit = parse_revision(body_);
-  if (!commit) return end(commit.error());
+  if (!commit) return end(about_this(commit.error()));
   commit_ = *std::move(commit);
   if (in_cache(commit_)) return finish(true);
   list_files();
 }
 
 void hub_job::take_page() {
-  if (auto ok = choice_.take_page(body_); !ok) return end(ok.error());
+  if (auto ok = choice_.take_page(body_); !ok) return end(about_this(ok.error()));
   auto next = next_page_of(head_);
   if (next) {
     auto url = resolve_reference(request_.url, *next);
