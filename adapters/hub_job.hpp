@@ -119,6 +119,7 @@ class hub_job {
   void end_of_reply(hub_outcome outcome, time_point now);
   void redirect(time_point now);
   bool may_redirect(const hub_url& to) const noexcept;
+  bool describes_file() const;
   error bad_redirect() const;
   void refuse_status(time_point now);
   void take_revision();

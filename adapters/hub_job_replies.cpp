@@ -41,8 +41,7 @@ void hub_job::end_of_reply(hub_outcome outcome, time_point now) {
   if (broken_by_) return retry(*broken_by_, now);
   if (!has_head_) return retry(unreachable("cannot be reached, or breaks the connection"), now);
   int status = head_.status();
-  bool far =
-      request_.head && is_redirect(status) && !is_relative_reference(head_.find("location").value_or(""));
+  bool far = request_.head && is_redirect(status) && describes_file();
   if (is_redirect(status) && !far) return redirect(now);
   if (!far && (status < 200 || status > 299)) return refuse_status(now);
   if (step_ == step::body) return end_of_body(outcome, now);
@@ -50,6 +49,15 @@ void hub_job::end_of_reply(hub_outcome outcome, time_point now) {
   if (step_ == step::revision) return take_revision();
   if (step_ == step::listing) return take_page();
   take_head();
+}
+
+// A HEAD that redirects to where the content lies tells about the file itself; one that redirects to another
+// name of the repository does not.
+bool hub_job::describes_file() const {
+  auto location = head_.find("location").value_or("");
+  if (is_relative_reference(location)) return false;
+  auto to = resolve_reference(request_.url, location);
+  return !to || !same_origin(*to, options_.endpoint) || head_.find("x-linked-etag");
 }
 
 bool hub_job::may_redirect(const hub_url& to) const noexcept {

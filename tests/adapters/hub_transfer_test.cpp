@@ -71,15 +71,16 @@ TEST_CASE("files of one content in another commit are linked, not fetched") {
   CHECK(w.read(w.folder() + "/refs/main") == got->commit);
 }
 
-TEST_CASE("a relative redirect is followed with the token") {
+TEST_CASE("a relative redirect, and one to the same host, is followed with the token") {
   hub_world w;
+  bool absolute = GENERATE(true, false);
   w.hub.rule([&](const hub_call& call) -> std::optional<hub_answer> {
     if (call.target.starts_with("/old/") || call.target.starts_with("/api/models/old/")) {
       auto to = call.target;
       auto at = to.find("old/name");
       hub_answer out;
       out.status = 307;
-      out.fields = {{"Location", to.replace(at, 8, w.id)}};
+      out.fields = {{"Location", (absolute ? w.hub.url() : "") + to.replace(at, 8, w.id)}};
       return out;
     }
     return std::nullopt;
