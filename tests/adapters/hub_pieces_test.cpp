@@ -1,6 +1,7 @@
 #include <arpa/inet.h>
 
 #include <filesystem>
+#include <random>
 
 #include "adapters/hub_address.hpp"
 #include "adapters/hub_listing.hpp"
@@ -186,6 +187,55 @@ TEST_CASE("a listing of any length keeps no more than an adapter, and has an end
   auto beyond = choice.take_page(page);
   REQUIRE_FALSE(beyond);
   CHECK(beyond.error().reason == "too_large");
+}
+
+TEST_CASE("no bytes make the readers of answers do anything but read or refuse") {
+  std::mt19937 random(7);
+  const std::vector<std::string> sound = {"ETag: W/\"abc\"",
+                                          "X-Linked-Size: 12",
+                                          "Retry-After: Wed, 21 Oct 2015 07:29:30 GMT",
+                                          "Date: Wed, 21 Oct 2015 07:28:00 GMT",
+                                          "ratelimit: \"api\";r=0;t=5",
+                                          "Link: <https://h/x>; rel=\"next\", </y>; rel=\"first\"",
+                                          "Content-Range: bytes 5-9/10",
+                                          "X-Repo-Commit: " + std::string(40, 'a')};
+  const std::string page = "[{\"type\":\"file\",\"path\":\"adapter_config.json\",\"size\":3,\"oid\":\"" +
+                           std::string(40, 'a') +
+                           "\"},{\"type\":\"file\",\"path\":\"a.gguf\",\"size\":1,\"lfs\":{\"oid\":\"" +
+                           std::string(64, 'b') + "\",\"size\":9}}]";
+  auto damaged = [&](std::string text) {
+    for (auto n = 1 + random() % 3; n > 0 && !text.empty(); --n) {
+      auto at = random() % text.size();
+      if (random() % 4 == 0)
+        text.erase(at, 1 + random() % 8);
+      else
+        text[at] = static_cast<char>(random());
+    }
+    return text;
+  };
+  std::size_t refused_pages = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    hub_head head;
+    REQUIRE(head.add_line("HTTP/1.1 200 OK"));
+    for (auto& line : sound)
+      static_cast<void>(head.add_line(damaged(line)));
+    auto etag = etag_of(head);
+    CHECK((!etag || etag->find('/') == std::string::npos));
+    static_cast<void>(size_of(head));
+    static_cast<void>(commit_of(head));
+    static_cast<void>(content_range_of(head));
+    static_cast<void>(retry_after_of(head));
+    auto next = next_page_of(head);
+    if (next) static_cast<void>(resolve_reference(*parse_hub_url("https://h/x"), *next));
+    hub_choice choice;
+    bool taken = choice.take_page(damaged(page)).has_value();
+    refused_pages += taken ? 0u : 1u;
+    auto files = choice.chosen("org/sql");
+    if (!taken || !files) continue;
+    for (auto& file : *files)
+      CHECK(is_repository_path(file.name));
+  }
+  CHECK(refused_pages > 1000);
 }
 
 TEST_CASE("the environment says where the Hub is and who asks") {

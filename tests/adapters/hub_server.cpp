@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -176,6 +177,8 @@ void hub_server::accept_at(int listener, bool at_other) {
       if (socket >= 0) ::close(socket);
       return;
     }
+    int on = 1;  // heads and bodies are sent apart
+    ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     sockets_.push_back(socket);
     threads_.emplace_back([this, socket, at_other] { serve(socket, at_other); });
   }

@@ -20,11 +20,17 @@ namespace lorica::testing {
 /// A clock that goes on only when a test says so.
 class manual_clock final : public clock_source {
  public:
-  time_point now() const noexcept override { return time_point(std::chrono::milliseconds(ms_.load())); }
+  time_point now() const noexcept override {
+    ++looks_;
+    return time_point(std::chrono::milliseconds(ms_.load()));
+  }
   void advance(std::chrono::milliseconds by) { ms_ += by.count(); }
+  /// How often somebody looked.
+  std::uint64_t looks() const noexcept { return looks_; }
 
  private:
   std::atomic<std::int64_t> ms_{1'000'000};
+  mutable std::atomic<std::uint64_t> looks_{0};
 };
 
 /// A fake Hub with one adapter, `org/sql`, and an empty cache.
@@ -64,6 +70,16 @@ struct hub_world {
     auto made = hub_client::make(options, clock);
     REQUIRE(made);
     return *std::move(made);
+  }
+
+  /// Runs until the condition holds; no fetch may end before, and a minute is enough.
+  template <class Condition>
+  static void until(hub_client& client, Condition holds) {
+    auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (!holds()) {
+      REQUIRE(std::chrono::steady_clock::now() < limit);
+      REQUIRE(client.run(std::chrono::milliseconds(10)).empty());
+    }
   }
 
   /// Runs until so many fetches have ended.
