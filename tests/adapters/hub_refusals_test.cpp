@@ -1,3 +1,6 @@
+#include <stdio.h>
+#include <stdlib.h>
+
 #include <filesystem>
 
 #include "tests/adapters/hub_world.hpp"
@@ -360,4 +363,36 @@ TEST_CASE("header fields have a bound") {
   std::vector<std::pair<std::string, std::string>> fields(300, {"X-Many", "x"});
   w.hub.rule(only("/revision/", answer_of(200, std::move(fields), "{}")));
   CHECK(w.failed(w.fetch()).reason == "hub_unreachable");
+}
+
+TEST_CASE("a certificate that nobody vouches for ends the fetch") {
+  hub_world w;
+  auto at = [&](const std::string& name) { return w.scratch.path() + "/" + name; };
+  auto made = ::system(("openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=127.0.0.1 -addext "
+                        "subjectAltName=IP:127.0.0.1 -keyout '" +
+                        at("key") + "' -out '" + at("certificate") + "' 2>/dev/null")
+                           .c_str());
+  if (made != 0) {
+    WARN("skipped: openssl is not here to make a certificate");
+    return;
+  }
+  auto server = ::popen(("exec timeout 30 openssl s_server -accept 127.0.0.1:0 -naccept 1 -www -cert '" +
+                         at("certificate") + "' -key '" + at("key") + "' 2>&1 < /dev/null")
+                            .c_str(),
+                        "r");
+  REQUIRE(server);
+  std::string said;
+  char line[512];
+  while (said.find("ACCEPT 127.0.0.1:") == std::string::npos && ::fgets(line, sizeof line, server))
+    said += line;
+  auto port = said.find("ACCEPT 127.0.0.1:");
+  REQUIRE(port != std::string::npos);
+  w.options.endpoint =
+      *parse_hub_url("https://127.0.0.1:" + std::to_string(std::stoi(said.substr(port + 17))));
+  auto why = w.failed(w.fetch());
+  while (::fgets(line, sizeof line, server))
+    continue;
+  ::pclose(server);
+  CHECK(why.reason == "hub_unreachable");
+  CHECK_THAT(why.text, Catch::Contains("certificate"));
 }
