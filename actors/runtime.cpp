@@ -11,6 +11,7 @@
 #include "actors/adapters.hpp"
 #include "actors/executor.hpp"
 #include "actors/gateway.hpp"
+#include "actors/hub.hpp"
 #include "actors/loader.hpp"
 #include "actors/payloads.hpp"
 #include "actors/readiness.hpp"
@@ -104,6 +105,7 @@ void actor_runtime::spawn_adapters_actor() {
     if (outcome) board->say_ready();
     ready->decide(std::move(outcome));
   };
+  if (parts_.hub) hub_ = spawn_hub(system_, std::move(parts_.hub), placement::own_thread);
   if (parts_.store) store_ = spawn_store(system_, std::move(parts_.store), placement::own_thread);
   adapters_ = spawn_adapters(
       system_,

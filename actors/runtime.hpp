@@ -11,6 +11,7 @@
 
 #include "adapters/adapter_origin.hpp"
 #include "adapters/catalogue_store.hpp"
+#include "adapters/hub_client.hpp"
 #include "adapters/reader.hpp"
 #include "adapters/residency.hpp"
 #include "adapters/root_index.hpp"
@@ -86,6 +87,7 @@ struct runtime_parts {
   adapter_source read;
   std::function<result<root_index>()> scan = {};  ///< what lies below the allowed roots; empty: nothing does
   std::unique_ptr<catalogue_store> store = {};    ///< null: nothing survives a restart
+  std::unique_ptr<hub_client> hub = {};           ///< null: the Hub is what its cache holds
   std::vector<catalogue_record> kept = {};        ///< what the store held at start
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "adapters/refusal.hpp"
 #include "adapters/source_directory.hpp"
 #include "net/model_name.hpp"
 
@@ -10,7 +11,7 @@ namespace lorica {
 
 result<std::vector<startup_adapter>> find_adapters(std::vector<named_source> listed,
                                                    const std::optional<named_source>& of_model,
-                                                   const hub_cache& cache, bool skip_bad) {
+                                                   const hub_cache& cache, bool skip_bad, hub_use from_hub) {
   if (of_model) {
     auto same = [&](auto& other) { return other.name == of_model->name; };
     if (std::any_of(listed.begin(), listed.end(), same))
@@ -21,7 +22,9 @@ result<std::vector<startup_adapter>> find_adapters(std::vector<named_source> lis
   std::vector<startup_adapter> out;
   for (auto& adapter : listed) {
     auto directory = source_directory(adapter, cache);
-    if (!directory && !skip_bad) {
+    bool fetched =
+        !directory && directory.error().reason == refusal::hub_not_found && from_hub == hub_use::online;
+    if (!directory && !skip_bad && !fetched) {
       auto why = std::move(directory).error();
       why.text.insert(0, "adapter " + adapter.name + ": ");
       return why;
@@ -30,7 +33,9 @@ result<std::vector<startup_adapter>> find_adapters(std::vector<named_source> lis
     startup_adapter found;
     found.name = std::move(adapter.name);
     found.source = std::move(source);
-    if (directory)
+    if (fetched)
+      found.origin = *choose_origin(found.source, {}).hub;
+    else if (directory)
       found.origin = {adapter_origin::kind::path, *std::move(directory)};
     else
       found.missing = std::move(directory).error();

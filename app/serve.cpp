@@ -4,15 +4,12 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <optional>
 #include <stop_token>
 
 #include "actors/runtime.hpp"
-#include "adapters/adapter_roots.hpp"
-#include "adapters/catalogue_store.hpp"
 #include "adapters/names.hpp"
-#include "adapters/source_directory.hpp"
+#include "app/adapter_sources.hpp"
 #include "app/listed_adapters.hpp"
 #include "app/memory_budget.hpp"
 #include "app/model_source.hpp"
@@ -24,7 +21,6 @@
 #include "core/server_info.hpp"
 #include "cpu/executor.hpp"
 #include "model/families.hpp"
-#include "model/model_digest.hpp"
 #include "model/weights.hpp"
 #include "net/server.hpp"
 #include "text/tokenizer.hpp"
@@ -134,15 +130,6 @@ server_info describe(const serve_settings& s, const parts& p) {
   return out;
 }
 
-hub_cache cache_of(const serve_settings& s) {
-  auto variable = [](const char* name) {
-    const char* text = std::getenv(name);
-    return std::string(text ? text : "");
-  };
-  return find_hub_cache(
-      {s.huggingface_hub_cache, variable("HF_HOME"), variable("XDG_CACHE_HOME"), variable("HOME")});
-}
-
 runtime_options actor_options(const serve_settings& s, const server_info& info,
                               std::vector<startup_adapter> adapters) {
   runtime_options out;
@@ -157,59 +144,12 @@ runtime_options actor_options(const serve_settings& s, const server_info& info,
   out.skip_bad_adapters = s.skip_bad_adapters;
   out.adapter_bytes = s.adapter_host_memory;
   out.eviction = s.evict_least_recent ? eviction_policy::lru : eviction_policy::gdsf;
-  out.dynamic = {s.dynamic_adapters ? dynamic_mode::root : dynamic_mode::off, !s.adapter_roots.empty(), {}};
+  out.dynamic = {s.dynamic_adapters == "off"   ? dynamic_mode::off
+                 : s.dynamic_adapters == "hub" ? dynamic_mode::hub
+                                               : dynamic_mode::root,
+                 !s.adapter_roots.empty(), s.dynamic_hub_allow};
   out.adapter_wait = std::chrono::seconds(s.adapter_wait);
   return out;
-}
-
-/// Opens the directory that an origin means.
-result<adapter_directory> directory_of(const adapter_origin& origin, const adapter_roots& roots,
-                                       const hub_cache& cache) {
-  using enum adapter_origin::kind;
-  if (origin.where == path) return adapter_directory::open(origin.text);
-  if (origin.where == root) return roots.open_directory(origin.text);
-  if (origin.where == found) {
-    auto colon = origin.text.find(':');
-    return roots.open_directory(rooted_path{std::stoul(origin.text), origin.text.substr(colon + 1)});
-  }
-  auto at = origin.text.find('@');
-  auto snapshot = source_directory({{}, origin.text.substr(0, at), origin.text.substr(at + 1), true}, cache);
-  if (!snapshot) return std::move(snapshot).error();
-  return adapter_directory::open(*snapshot);
-}
-
-/// Reads adapters from wherever an origin says.
-adapter_source reader_of(const model_config& model, std::uint32_t max_rank,
-                         std::shared_ptr<const adapter_roots> roots, hub_cache cache) {
-  reader_limits limits;
-  limits.max_rank = max_rank;
-  return [model, limits, roots = std::move(roots), cache = std::move(cache)](
-             const adapter_origin& origin, std::stop_token stop) -> result<loaded_adapter> {
-    auto directory = directory_of(origin, *roots, cache);
-    if (!directory) return std::move(directory).error();
-    return read_adapter(*directory, model, limits, std::move(stop));
-  };
-}
-
-/// Lists the roots anew.
-result<root_index> scan(const adapter_roots& roots) {
-  auto index = root_index::scan(roots, {});
-  if (!index) return index;
-  for (auto& warning : index->warnings())
-    log_warn("{}", warning);
-  return index;
-}
-
-/// The catalogue of this base, as the last life of the process left it.
-result<void> open_catalogue(const serve_settings& s, const model_weights& weights, runtime_parts& out) {
-  if (s.data_dir.empty()) return {};
-  auto store = catalogue_store::open(s.data_dir, model_digest(weights));
-  if (!store) return std::move(store).error();
-  auto kept = store->load();
-  if (!kept) return std::move(kept).error();
-  out.kept = *std::move(kept);
-  out.store = std::make_unique<catalogue_store>(*std::move(store));
-  return {};
 }
 
 /// Prints where the server is and a request to try; standard output, so that scripts can wait for it.
@@ -260,8 +200,11 @@ result<stop_reason> run(const serve_settings& s, parts p, std::vector<startup_ad
   auto read = reader_of(p.model, options.max_adapter_rank, roots, cache_of(s));
   runtime_parts living_parts{
       std::move(p.engine), p.vocabulary, p.model, counters, clock, std::move(read), [roots] {
-        return scan(*roots);
+        return list_roots(*roots);
       }};
+  auto hub = open_hub(cache_of(s), clock);
+  if (!hub) return std::move(hub).error();
+  living_parts.hub = *std::move(hub);
   if (auto ok = open_catalogue(s, *p.weights, living_parts); !ok) return ok.error();
   auto actors = start_runtime(std::move(options), std::move(living_parts));
   if (!actors) return std::move(actors).error();
@@ -313,9 +256,12 @@ int serve(const serve_settings& s) {
   auto roots = adapter_roots::open(s.adapter_roots);
   if (!roots) return report(roots.error());
   auto cache = cache_of(s);
+  auto hub = hub_options_of(cache);
+  if (!hub) return report(hub.error());
   auto source = find_model(s.model_id, s.revision, cache);
   if (!source) return report(source.error());
-  auto adapters = find_adapters(*std::move(listed), source->adapter, cache, s.skip_bad_adapters);
+  auto adapters = find_adapters(*std::move(listed), source->adapter, cache, s.skip_bad_adapters,
+                                hub->offline ? hub_use::offline : hub_use::online);
   if (!adapters) return report(adapters.error());
   auto loaded = load(s, *source);
   if (!loaded) return report(loaded.error());

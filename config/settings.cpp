@@ -251,6 +251,10 @@ result<void> check_together(const serve_settings& s) {
     return fail(errc::bad_config, "--max-batch-total-tokens: '" + std::to_string(*s.max_batch_total_tokens) +
                                       "' is not allowed; expected at least --max-total-tokens (" +
                                       std::to_string(*s.max_total_tokens) + ")");
+  if (s.dynamic_adapters == "hub" && s.dynamic_hub_allow.empty())
+    return fail(errc::bad_config,
+                "--dynamic-adapters: 'hub' is not allowed alone; expected --dynamic-hub-allow with the "
+                "organisations whose adapters requests may name");
   if (!s.api_key.empty() && s.api_key == s.admin_api_key)
     return fail(
         errc::bad_config,
@@ -273,7 +277,8 @@ result<serve_settings> merge_settings(const flag_values& flags, const environmen
   s.lora_adapters = v.text("lora-adapters");
   s.skip_bad_adapters = v.number("skip-bad-adapters") != 0;
   s.adapter_roots = v.list("adapter-root");
-  s.dynamic_adapters = v.text("dynamic-adapters") == "root";
+  s.dynamic_adapters = v.text("dynamic-adapters");
+  s.dynamic_hub_allow = v.list("dynamic-hub-allow");
   s.adapter_host_memory = static_cast<std::uint64_t>(v.number("adapter-host-memory"));
   s.evict_least_recent = v.text("adapter-eviction") == "lru";
   s.adapter_wait = *v.count("adapter-wait");

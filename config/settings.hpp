@@ -26,7 +26,8 @@ struct serve_settings {
   std::string lora_adapters;
   bool skip_bad_adapters = false;
   std::vector<std::string> adapter_roots;
-  bool dynamic_adapters = false;  ///< found below the roots by their names
+  std::string dynamic_adapters;                ///< `off`, `root`, `hub`
+  std::vector<std::string> dynamic_hub_allow;  ///< organisations
   std::uint64_t adapter_host_memory = 0;
   bool evict_least_recent = false;  ///< by last use only
   std::uint32_t adapter_wait = 0;   ///< seconds

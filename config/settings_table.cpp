@@ -39,9 +39,8 @@ constexpr setting table[] = {
     {.flag = "lora-adapters",
      .environment = "LORA_ADAPTERS",
      .kind = list,
-     .text =
-         "Adapters to load at start: name=path or [name=]ORG/NAME[@revision] from the Hugging Face cache, "
-         "separated by commas."},
+     .text = "Adapters to load at start: name=path or [name=]ORG/NAME[@revision] of the Hub, "
+             "separated by commas."},
     {.flag = "adapter-root",
      .environment = "LORICA_ADAPTER_ROOT",
      .kind = list,
@@ -51,8 +50,13 @@ constexpr setting table[] = {
      .kind = choice,
      .fallback = "root",
      .text = "What happens when a request names an adapter that nobody loaded: root loads it if an "
-             "adapter-root has it; off answers 404.",
-     .choices = "off|root"},
+             "adapter-root has it; hub also fetches it from an organisation of dynamic-hub-allow; off "
+             "answers 404.",
+     .choices = "off|root|hub"},
+    {.flag = "dynamic-hub-allow",
+     .environment = "LORICA_DYNAMIC_HUB_ALLOW",
+     .kind = list,
+     .text = "Organisations on the Hub whose adapters requests may name, separated by commas."},
     {.flag = "adapter-host-memory",
      .environment = "LORICA_ADAPTER_HOST_MEMORY",
      .kind = bytes,

@@ -1,11 +1,14 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <random>
+#include <sstream>
 #include <thread>
 
 #include "core/json.hpp"
+#include "tests/adapters/hub_server.hpp"
 #include "tests/catch.hpp"
 #include "tests/files/scratch_directory.hpp"
 #include "tests/system/http_client.hpp"
@@ -105,7 +108,7 @@ TEST_CASE("killed at any moment, the server comes back with exactly the acknowle
 
 TEST_CASE("loads that are refused disturb neither a stream nor what serves") {
   scratch_directory scratch;
-  server_process server(arguments(scratch));
+  server_process server(arguments(scratch), {{"HF_HUB_OFFLINE", "1"}});
   auto all = sources();
   REQUIRE(load(server, "steady", all.front()) == 200);
   auto before = answer(server, "steady");
@@ -127,5 +130,54 @@ TEST_CASE("loads that are refused disturb neither a stream nor what serves") {
   reader.join();
   CHECK(alone == beside);
   CHECK(answer(server, "steady") == before);
+  CHECK(server.stop().empty());
+}
+
+TEST_CASE("adapters come from the Hub while the server runs; one that stands still delays no other") {
+  scratch_directory scratch;
+  hub_server hub;
+  auto source = sources().front();
+  for (auto& entry : fs::directory_iterator(adapters_of_model + "/" + source)) {
+    std::ostringstream content;
+    content << std::ifstream(entry.path(), std::ios::binary).rdbuf();
+    auto name = entry.path().filename().string();
+    for (auto id : {"acme/style", "acme/stuck", "acme/asked"})
+      hub.file(id, name, content.str(), name.ends_with(".safetensors"));
+  }
+  hub.rule([&hub](const hub_call& call) -> std::optional<hub_answer> {
+    if (call.method != "GET" || call.target.find("acme/stuck/resolve") == std::string::npos)
+      return std::nullopt;
+    auto out = hub.answer(call);
+    out.hold_after = 1;
+    return out;
+  });
+  auto parts = arguments(scratch);
+  for (auto more : {"--dynamic-adapters", "hub", "--dynamic-hub-allow", "acme"})
+    parts.emplace_back(more);
+  server_process server(parts, {{"HF_ENDPOINT", hub.url()},
+                                {"HF_TOKEN", "hf_secret"},
+                                {"HF_HUB_OFFLINE", ""},
+                                {"HF_HUB_CACHE", (scratch.path() / "hub").string()}});
+  auto stuck = exchange(server.port(), "PUT", "/v1/adapters/stuck", R"({"source":"acme/stuck"})");
+  CHECK(stuck.status == 202);
+  REQUIRE(hub.wait_held(1));
+  CHECK(load(server, "style", "acme/style") == 200);
+  CHECK(load(server, "local", source) == 200);
+  CHECK(answer(server, "style") == answer(server, "local"));
+  CHECK(answer(server, "acme/asked") == answer(server, "local"));  // by its name alone
+  CHECK(answer(server, "other/asked") == "404");                   // not an allowed organisation
+  CHECK(hub.count("other/asked") == 0);
+  for (auto& call : hub.calls())
+    CHECK(call.authorization == (call.at_other ? "" : "Bearer hf_secret"));
+
+  auto cancelled = exchange(server.port(), "DELETE", stuck.headers["location"]);
+  CHECK(cancelled.status == 200);
+  CHECK(eventually([&] {
+    auto job = exchange(server.port(), "GET", stuck.headers["location"]);
+    return job.body.find("\"state\":\"cancelled\"") != std::string::npos;
+  }));
+  CHECK(answer(server, "stuck") == "404");
+  CHECK(server.log().find("hf_secret") == std::string::npos);
+  hub.release();
   CHECK(server.stop().empty());
 }

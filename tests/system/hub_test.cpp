@@ -31,6 +31,7 @@ struct world {
   fake_hub hub{scratch.path() / "huggingface" / "hub"};
   std::string adapter = (scratch.path() / "sql").string();
   environment home{{"HF_HOME", (scratch.path() / "huggingface").string()},
+                   {"HF_HUB_OFFLINE", "1"},
                    {"HF_HUB_CACHE", ""},
                    {"HUGGINGFACE_HUB_CACHE", ""}};
 
