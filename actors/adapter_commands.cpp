@@ -11,8 +11,9 @@
 
 namespace lorica {
 
-result<adapter_loading::order> order_of(adapter_load what) {
+result<adapter_loading::order> order_of(adapter_load what, root_use roots) {
   auto choice = choose_origin(what.source, what.revision);
+  if (roots == root_use::none && choice.hub) choice.root.reset();
   if (!choice.root && !choice.hub)
     return fail(
         errc::invalid,
@@ -33,7 +34,7 @@ void adapter_commands::carry_out(adapter_command::any what) {
 }
 
 void adapter_commands::run(adapter_command::load c) {
-  auto order = order_of(std::move(c.what));
+  auto order = order_of(std::move(c.what), roots_);
   if (!order) return c.done(order.error());
   bool later = c.when == answer_when::ended;
   auto job = loading_.begin(*std::move(order), later ? c.done : adapter_jobs::answer());
@@ -42,7 +43,7 @@ void adapter_commands::run(adapter_command::load c) {
 
 void adapter_commands::run(adapter_command::preview c) {
   if (auto ok = check_adapter_name(c.what.name); !ok) return c.done(ok.error());
-  auto order = order_of(c.what);
+  auto order = order_of(c.what, roots_);
   if (!order) return c.done(order.error());
   adapter_read read;
   read.job = {c.what.name, order->origin, false, {}, nullptr};
@@ -208,7 +209,7 @@ void adapter_commands::run(adapter_command::declare c) {
   for (auto& one : c.wanted) {
     if (auto ok = check_adapter_name(one.name); !ok) return c.done(ok.error());
     auto name = one.name;
-    auto order = order_of(std::move(one));
+    auto order = order_of(std::move(one), roots_);
     if (!order) return c.done(order.error());
     if (!wanted.emplace(name, *std::move(order)).second)
       return c.done(

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -9,14 +10,21 @@
 
 namespace lorica {
 
+/// Whether there is an allowed root.
+enum class root_use : std::uint8_t { none, some };
+
 /// What operators ask of adapters, each command answered through its callback. A plain class, owned by
 /// `adapters`, on whose thread everything is called.
 class adapter_commands {
  public:
   /// `settled` hears of names for which requests that wait may go on, or have to end.
   adapter_commands(adapter_world& world, adapter_loading& loading, adapter_unloading& unloading,
-                   std::function<void(const std::string&)> settled)
-      : world_(world), loading_(loading), unloading_(unloading), settled_(std::move(settled)) {}
+                   root_use roots, std::function<void(const std::string&)> settled)
+      : world_(world),
+        loading_(loading),
+        unloading_(unloading),
+        roots_(roots),
+        settled_(std::move(settled)) {}
 
   void carry_out(adapter_command::any what);
 
@@ -43,10 +51,12 @@ class adapter_commands {
   adapter_world& world_;
   adapter_loading& loading_;
   adapter_unloading& unloading_;
+  root_use roots_;
   std::function<void(const std::string&)> settled_;
 };
 
-/// The places that a source may mean; `errc::invalid` when it means none.
-result<adapter_loading::order> order_of(adapter_load what);
+/// The places that a source may mean; `errc::invalid` when it means none. Without a root an id is one of the
+/// Hub only.
+result<adapter_loading::order> order_of(adapter_load what, root_use roots);
 
 }  // namespace lorica

@@ -24,12 +24,13 @@ catalogue_record record_of(const catalogue_entry& entry) {
   catalogue_record out;
   out.name = entry.name;
   out.alias_of = entry.alias_of;
+  out.created = entry.created;
+  if (!out.alias_of.empty()) return out;  // everything else is its target's
   out.source = entry.source;
   out.state = entry.state;
   if (entry.current) out.current = *entry.current;
   out.pinned = entry.pinned;
   out.paused = entry.paused;
-  out.created = entry.created;
   if (!entry.failure || entry.state != adapter_state::failed) return out;
   out.failure_reason = entry.failure->reason;
   out.failure_text = entry.failure->text;

@@ -69,6 +69,12 @@ error does_not_exist(const std::string& asked) {
   return fail(errc::unknown_adapter, fmt::format("The model `{}` does not exist.", asked), {}, "model");
 }
 
+/// Why it failed is the operator's to see: texts may hold what he wrote as the source.
+error could_not_be_loaded(const std::string& asked, const error& why) {
+  return fail(errc::bad_adapter, fmt::format("LoRA adapter '{}' was found but could not be loaded.", asked),
+              why.reason, "model");
+}
+
 adapters_actor::behavior_type adapters_state::start(adapters_parts parts) {
   harden(self_);
   parts_.emplace(std::move(parts));
@@ -76,7 +82,8 @@ adapters_actor::behavior_type adapters_state::start(adapters_parts parts) {
   world_.emplace(self_, *parts_);
   loading_.emplace(*world_, settled);
   unloading_.emplace(*world_);
-  commands_.emplace(*world_, *loading_, *unloading_, settled);
+  commands_.emplace(*world_, *loading_, *unloading_,
+                    parts_->dynamic.has_roots ? root_use::some : root_use::none, settled);
   finding_.emplace(parts_->dynamic);
   restore(std::move(parts_->kept));
   world_->publish();
@@ -118,8 +125,9 @@ adapters_state::reply adapters_state::answer(const std::string& asked, const caf
   bool unloaded = entry && entry->state == adapter_state::unloaded;
   if (unloaded) return result<adapter_reference>(does_not_exist(asked));
   if (!entry || entry->state != adapter_state::failed) return find(asked);
+  auto refused = reply(could_not_be_loaded(asked, *entry->failure));
   bool again = entry->dynamic && world_->seconds() - entry->created >= failure_seconds;
-  if (entry->lost || (entry->dynamic && !again)) return result<adapter_reference>(meaning.error());
+  if (entry->lost || !entry->alias_of.empty() || (entry->dynamic && !again)) return refused;
   if (again) {
     world_->forget(asked);
     return find(asked);
@@ -127,7 +135,7 @@ adapters_state::reply adapters_state::answer(const std::string& asked, const caf
   // A first load that was refused takes nothing away from a name that can be found.
   auto place = find(asked);
   bool unknown = place && !*place && place->error().code == errc::unknown_adapter;
-  return unknown ? reply(meaning.error()) : place;
+  return unknown ? refused : place;
 }
 
 /// Nobody loaded the name: it may lie below a root, or on the Hub.

@@ -246,6 +246,10 @@ catalogue_entry catalogue::shown(const catalogue_entry& entry) const {
   out.state = to->second.entry.state;
   out.current = to->second.entry.current;
   out.reloading = to->second.entry.reloading;
+  out.pinned = to->second.entry.pinned;
+  out.paused = to->second.entry.paused;
+  out.dynamic = to->second.entry.dynamic;
+  out.lost = to->second.entry.lost;
   out.failure = to->second.entry.failure;
   return out;
 }

@@ -183,12 +183,16 @@ TEST_CASE("a paused name lets requests wait until it is resumed, or for so long"
     REQUIRE(out->has_value());
     return **out;
   };
+  h.gate->set_alias("also", "sql", [](const auto& r) { CHECK(r.has_value()); });
   CHECK(act(adapter_action::pause).paused);
+  auto by_alias = h.ask("also");
+  CHECK_FALSE(by_alias->heard.has_value());
   auto waits = h.ask("sql");
   CHECK_FALSE(waits->heard.has_value());
   CHECK_FALSE(act(adapter_action::resume).paused);
   REQUIRE(waits->heard.has_value());
   CHECK(waits->heard->has_value());
+  CHECK(by_alias->heard.has_value());
   act(adapter_action::pause);
   auto late = h.ask("sql");
   h.world.pass(61s);

@@ -154,10 +154,22 @@ TEST_CASE("adapters come from the Hub while the server runs; one that stands sti
   auto parts = arguments(scratch);
   for (auto more : {"--dynamic-adapters", "hub", "--dynamic-hub-allow", "acme"})
     parts.emplace_back(more);
-  server_process server(parts, {{"HF_ENDPOINT", hub.url()},
-                                {"HF_TOKEN", "hf_secret"},
-                                {"HF_HUB_OFFLINE", ""},
-                                {"HF_HUB_CACHE", (scratch.path() / "hub").string()}});
+  const environment hub_home{{"HF_ENDPOINT", hub.url()},
+                             {"HF_TOKEN", "hf_secret"},
+                             {"HF_HUB_OFFLINE", ""},
+                             {"HF_HUB_CACHE", (scratch.path() / "hub").string()}};
+  {
+    // Without a root an id means the Hub alone.
+    auto rootless = parts;
+    rootless.erase(std::ranges::find(rootless, "--adapter-root"),
+                   std::ranges::find(rootless, "--adapter-root") + 2);
+    rootless.erase(std::ranges::find(rootless, "--data-dir"), std::ranges::find(rootless, "--data-dir") + 2);
+    server_process bare(rootless, hub_home);
+    CHECK(load(bare, "style", "acme/style") == 200);
+    CHECK(load(bare, "path", "/etc") == 400);
+    CHECK(bare.stop().empty());
+  }
+  server_process server(parts, hub_home);
   auto stuck = exchange(server.port(), "PUT", "/v1/adapters/stuck", R"({"source":"acme/stuck"})");
   CHECK(stuck.status == 202);
   REQUIRE(hub.wait_held(1));
