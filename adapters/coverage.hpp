@@ -8,7 +8,7 @@
 namespace lorica {
 
 /// What one module of an adapter does. Norms are Frobenius norms of the stored factors, so that
-/// |scaling| * norm_a * norm_b bounds the norm of the update.
+/// |scaling| * norm_a * norm_b bounds the norm of the update of the weights.
 struct module_coverage {
   std::uint32_t layer = 0;
   projection where = projection::q;
@@ -16,9 +16,12 @@ struct module_coverage {
   float scaling = 0;
   double norm_a = 0;
   double norm_b = 0;
+  double norm_bias = 0;  ///< of `lora_B.bias`; 0 where there is none
 
-  /// The module answers as the base does: a factor or the scaling is zero.
-  bool zero_effect() const noexcept { return scaling == 0 || norm_a == 0 || norm_b == 0; }
+  /// The module answers as the base does: a factor or the scaling is zero, and nothing else is added.
+  bool zero_effect() const noexcept {
+    return scaling == 0 || ((norm_a == 0 || norm_b == 0) && norm_bias == 0);
+  }
 
   /// Upper bound of the Frobenius norm of scaling * B * A.
   double update_bound() const noexcept;
@@ -29,7 +32,7 @@ struct adapter_coverage {
   std::vector<module_coverage> modules;
   std::uint32_t zero_effect_modules = 0;
   std::uint32_t layers = 0;          ///< distinct layers touched
-  std::uint64_t parameters = 0;      ///< elements of all A and B
+  std::uint64_t parameters = 0;      ///< elements of all tensors
   std::vector<std::uint32_t> ranks;  ///< distinct, ascending
   double largest_update_bound = 0;
 };

@@ -26,21 +26,37 @@ bool add_all(sha256& hash, std::span<const float> numbers, const std::stop_token
   return true;
 }
 
+bool add_pair(sha256& hash, const lora_site& site, const std::stop_token& stop) {
+  add(hash, site.layer);
+  add(hash, static_cast<std::uint32_t>(site.where));
+  add(hash, site.rank);
+  add(hash, site.in);
+  add(hash, site.out);
+  add(hash, site.scaling);
+  return add_all(hash, site.a, stop) && add_all(hash, site.b, stop);
+}
+
+// What a site has besides its pair.
+std::uint32_t extras(const lora_site& site) {
+  return site.bias.empty() ? 0 : 1;
+}
+
+bool add_extras(sha256& hash, const lora_site& site, const std::stop_token& stop) {
+  add(hash, extras(site));
+  return add_all(hash, site.bias, stop);
+}
+
 }  // namespace
 
-result<adapter_version> digest_of(const std::vector<lora_site>& sites, const std::stop_token& stop) {
+result<adapter_version> digest_of(const adapter_weights& weights, const std::stop_token& stop) {
+  const auto& sites = weights.sites;
+  bool more = std::any_of(sites.begin(), sites.end(), [](const auto& site) { return extras(site) != 0; });
   sha256 hash;
-  hash.update("lorica lora 1\n");
-  for (const auto& site : sites) {
-    add(hash, site.layer);
-    add(hash, static_cast<std::uint32_t>(site.where));
-    add(hash, site.rank);
-    add(hash, site.in);
-    add(hash, site.out);
-    add(hash, site.scaling);
-    if (!add_all(hash, site.a, stop) || !add_all(hash, site.b, stop))
+  hash.update(more ? "lorica lora 2\n" : "lorica lora 1\n");
+  if (more) add(hash, static_cast<std::uint32_t>(sites.size()));
+  for (const auto& site : sites)
+    if (!add_pair(hash, site, stop) || (more && !add_extras(hash, site, stop)))
       return fail(errc::cancelled, "the load of the adapter was cancelled");
-  }
   return adapter_version{hash.finish()};
 }
 

@@ -42,6 +42,7 @@ constexpr std::array fields = {
     field_rule{"alpha_pattern", treatment::read, {}, {}},
     field_rule{"use_rslora", treatment::read, {}, {}},
     field_rule{"bias", treatment::read, {}, {}},
+    field_rule{"lora_bias", treatment::read, {}, {}},
     field_rule{"init_lora_weights", treatment::read, {}, {}},
     // Training, provenance, or a layout of the base that A and B do not follow.
     field_rule{"revision", treatment::read, {}, {}},
@@ -61,7 +62,6 @@ constexpr std::array fields = {
     field_rule{"velora_config", treatment::warn, {}, {}},
     field_rule{"monteclora_config", treatment::warn, {}, {}},
     field_rule{"use_dora", treatment::refuse, refusal::unsupported_dora, "train with use_dora false"},
-    field_rule{"lora_bias", treatment::refuse, refusal::unsupported_bias, "train with lora_bias false"},
     field_rule{"modules_to_save", treatment::refuse, refusal::unsupported_modules_to_save, without},
     field_rule{"layer_replication", treatment::refuse, refusal::unsupported_field, without},
     field_rule{"trainable_token_indices", treatment::refuse, refusal::unsupported_field, without},
@@ -256,6 +256,13 @@ result<void> read_alpha_pattern(const value& root, adapter_manifest& out) {
   return {};
 }
 
+result<bool> read_switch(std::string_view key, const value& root) {
+  auto v = root.find(key);
+  if (!v) return false;
+  if (!v->as_bool()) return bad_field(key, *v, "true or false");
+  return *v->as_bool();
+}
+
 result<void> read_scale(const value& root, adapter_manifest& out) {
   auto r = root.find("r");
   if (!r) return absent("r");
@@ -265,11 +272,14 @@ result<void> read_scale(const value& root, adapter_manifest& out) {
   if (!alpha) return absent("lora_alpha");
   if (!alpha->is_number() || !std::isfinite(alpha->number()))
     return bad_field("lora_alpha", *alpha, "a number");
-  auto rslora = root.find("use_rslora");
-  if (rslora && !rslora->as_bool()) return bad_field("use_rslora", *rslora, "true or false");
+  auto rslora = read_switch("use_rslora", root);
+  if (!rslora) return rslora.error();
+  auto bias = read_switch("lora_bias", root);
+  if (!bias) return bias.error();
   out.rank = *rank;
   out.alpha = alpha->number();
-  out.rslora = rslora && *rslora->as_bool();
+  out.rslora = *rslora;
+  out.lora_bias = *bias;
   if (auto ok = read_rank_pattern(root, out); !ok) return ok;
   return read_alpha_pattern(root, out);
 }

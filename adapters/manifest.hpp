@@ -31,6 +31,7 @@ struct adapter_manifest {
   std::uint32_t rank = 0;  ///< >= 1; of modules without a pattern
   double alpha = 0;        ///< any finite number
   bool rslora = false;     ///< scale by alpha / sqrt(rank)
+  bool lora_bias = false;  ///< every module has `lora_B.bias`
   module_selection targets;
   module_selection excluded;
   std::vector<std::uint32_t> layers;                                ///< `layers_to_transform`; empty: all

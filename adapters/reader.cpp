@@ -101,6 +101,11 @@ result<lora_site> read_site(const adapter_file& file, const planned_site& plan, 
   if (!b) return b.error();
   site.a = *std::move(a);
   site.b = *std::move(b);
+  if (plan.bias) {
+    auto bias = read_factor(file, *plan.bias, stop);
+    if (!bias) return bias.error();
+    site.bias = *std::move(bias);
+  }
   return site;
 }
 
@@ -145,7 +150,7 @@ result<loaded_adapter> read_adapter(const adapter_directory& directory, const mo
     out.weights.sites.push_back(*std::move(site));
   }
   if (auto ok = file->check_unchanged(); !ok) return ok.error();
-  auto version = digest_of(out.weights.sites, stop);
+  auto version = digest_of(out.weights, stop);
   if (!version) return version.error();
 
   out.weights.version = *version;

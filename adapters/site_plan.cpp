@@ -1,6 +1,7 @@
 #include "adapters/site_plan.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
 #include <utility>
@@ -14,8 +15,12 @@ namespace {
 
 struct found_module {
   std::string prefix;
-  const safetensors_tensor* a = nullptr;
-  const safetensors_tensor* b = nullptr;
+  std::array<const safetensors_tensor*, lora_factor_count> tensors = {};
+
+  const safetensors_tensor* at(lora_factor f) const { return tensors[static_cast<std::size_t>(f)]; }
+  const safetensors_tensor& any() const {
+    return **std::find_if(tensors.begin(), tensors.end(), [](auto* tensor) { return tensor != nullptr; });
+  }
 };
 
 using module_key = std::pair<std::uint32_t, projection>;
@@ -58,7 +63,7 @@ result<found_modules> find_modules(const safetensors_header& header, const model
                                                  std::to_string(place->layer) + ", the base has " +
                                                  std::to_string(base.layers) + " layers");
     auto& module = out[{place->layer, place->where}];
-    auto& factor = place->factor == lora_factor::a ? module.a : module.b;
+    auto& factor = module.tensors[static_cast<std::size_t>(place->factor)];
     if (factor)
       return refused(refusal::duplicate_tensor, "tensors " + shown(factor->name) + " and " +
                                                     shown(tensor.name) +
@@ -70,12 +75,21 @@ result<found_modules> find_modules(const safetensors_header& header, const model
   return out;
 }
 
+result<stored_factor> stored(const safetensors_tensor& tensor) {
+  auto type = read_type(tensor);
+  if (!type) return type.error();
+  std::uint64_t elements = 1;
+  for (auto size : tensor.shape)
+    elements *= size;  // fits: the header was checked against the file
+  return stored_factor{tensor.name, *type, tensor.begin, elements};
+}
+
 // Shapes of a pair against base and manifest; the rank is what A says.
 result<planned_site> plan_site(const module_key& key, const found_module& module, const module_scale& scale,
                                const model_config& base, std::uint32_t max_rank) {
   auto [in, out] = shape_of(base, key.second);
-  const auto& a = *module.a;
-  const auto& b = *module.b;
+  const auto& a = *module.at(lora_factor::a);
+  const auto& b = *module.at(lora_factor::b);
   if (a.shape.size() != 2 || a.shape[1] != in)
     return wrong_shape(a, {scale.rank, in}, " (rank, inputs of the base's module)");
   auto rank = a.shape[0];
@@ -87,10 +101,10 @@ result<planned_site> plan_site(const module_key& key, const found_module& module
     return wrong_shape(a, {scale.rank, in}, " (the rank that adapter_config.json gives this module)");
   if (b.shape != std::vector<std::uint64_t>{out, rank})
     return wrong_shape(b, {out, rank}, " (outputs of the base's module, rank)");
-  auto a_type = read_type(a);
-  if (!a_type) return a_type.error();
-  auto b_type = read_type(b);
-  if (!b_type) return b_type.error();
+  auto stored_a = stored(a);
+  if (!stored_a) return stored_a.error();
+  auto stored_b = stored(b);
+  if (!stored_b) return stored_b.error();
   planned_site site;
   site.layer = key.first;
   site.where = key.second;
@@ -98,32 +112,63 @@ result<planned_site> plan_site(const module_key& key, const found_module& module
   site.in = static_cast<std::uint32_t>(in);
   site.out = static_cast<std::uint32_t>(out);
   site.scaling = scale.scaling;
-  site.a = {a.name, *a_type, a.begin, rank * in};
-  site.b = {b.name, *b_type, b.begin, out * rank};
+  site.a = *std::move(stored_a);
+  site.b = *std::move(stored_b);
   return site;
 }
 
+// A vector with one number per output, which is there exactly when its switch in the manifest is on.
+struct promised_vector {
+  lora_factor factor;
+  std::string_view field;
+  bool promised;
+  std::string_view word;  // of the refusal of one that was not promised
+};
+
+result<std::optional<stored_factor>> plan_vector(const found_module& module, const promised_vector& vector,
+                                                 std::uint32_t outputs) {
+  auto tensor = module.at(vector.factor);
+  auto field =
+      std::string(vector.field) + " of adapter_config.json is " + (vector.promised ? "true" : "not true");
+  if (!tensor && !vector.promised) return std::optional<stored_factor>{};
+  if (!tensor)
+    return refused(refusal::missing_tensor, field + ", but the module of tensor " + shown(module.any().name) +
+                                                " has no " + std::string(to_string(vector.factor)));
+  if (!vector.promised)
+    return refused(vector.word, "tensor " + shown(tensor->name) + " is there, but " + field);
+  if (tensor->shape != std::vector<std::uint64_t>{outputs})
+    return wrong_shape(*tensor, {outputs}, " (outputs of the base's module)");
+  auto out = stored(*tensor);
+  if (!out) return out.error();
+  return std::optional(*std::move(out));
+}
+
 result<planned_site> check_module(const module_key& key, const found_module& module,
-                                  const module_match& match, const model_config& base,
-                                  std::uint32_t max_rank) {
+                                  const module_match& match, const adapter_manifest& manifest,
+                                  const model_config& base, std::uint32_t max_rank) {
   auto path = module_path(module.prefix, key.first, key.second);
-  if (!module.a || !module.b) {
-    const auto& alone = module.a ? *module.a : *module.b;
-    return refused(refusal::unpaired_tensor, "tensor " + shown(alone.name) +
-                                                 " has no partner: " + (module.a ? "lora_B" : "lora_A") +
-                                                 " of " + shown(path) + " is missing");
-  }
+  for (auto factor : {lora_factor::a, lora_factor::b})
+    if (!module.at(factor))
+      return refused(refusal::unpaired_tensor, "tensor " + shown(module.any().name) +
+                                                   " has no partner: " + std::string(to_string(factor)) +
+                                                   " of " + shown(path) + " is missing");
   if (match.selective()) {
     auto wanted = match.targets(path, key.first);
     if (!wanted) return wanted.error();
     if (!*wanted)
-      return refused(refusal::unknown_tensor, "tensor " + shown(module.a->name) +
+      return refused(refusal::unknown_tensor, "tensor " + shown(module.any().name) +
                                                   " is for a module that target_modules, exclude_modules and "
                                                   "layers_to_transform of adapter_config.json do not select");
   }
   auto scale = match.scale(path);
   if (!scale) return scale.error();
-  return plan_site(key, module, *scale, base, max_rank);
+  auto site = plan_site(key, module, *scale, base, max_rank);
+  if (!site) return site;
+  auto bias = plan_vector(
+      module, {lora_factor::bias, "lora_bias", manifest.lora_bias, refusal::unsupported_bias}, site->out);
+  if (!bias) return bias.error();
+  site->bias = *std::move(bias);
+  return site;
 }
 
 // The reverse: every module of the base that the manifest targets has its tensors. A file that was cut or
@@ -171,7 +216,7 @@ result<site_plan> plan_sites(const safetensors_header& header, const adapter_man
   site_plan out;
   for (const auto& [key, module] : *modules) {
     if (stop.stop_requested()) return cancelled();
-    auto site = check_module(key, module, *match, base, max_rank);
+    auto site = check_module(key, module, *match, manifest, base, max_rank);
     if (!site) return site.error();
     out.sites.push_back(*std::move(site));
   }

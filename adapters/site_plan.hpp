@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -30,8 +31,9 @@ struct planned_site {
   std::uint32_t in = 0;
   std::uint32_t out = 0;
   float scaling = 0;
-  stored_factor a;  ///< [rank, in]
-  stored_factor b;  ///< [out, rank]
+  stored_factor a;                         ///< [rank, in]
+  stored_factor b;                         ///< [out, rank]
+  std::optional<stored_factor> bias = {};  ///< [out]
 };
 
 /// What is to be read, in canonical order.
@@ -42,7 +44,8 @@ struct site_plan {
 
 /// Brings header, manifest and base together without looking at a number: every tensor has its place, pairs
 /// are complete, shapes fit base and manifest, no rank is above `max_rank`, and the modules with tensors are
-/// exactly those that the manifest targets. Fails with `errc::bad_adapter`, or `errc::cancelled`.
+/// exactly those that the manifest targets, each with all that the manifest promises. Fails with
+/// `errc::bad_adapter`, or `errc::cancelled`.
 result<site_plan> plan_sites(const safetensors_header& header, const adapter_manifest& manifest,
                              const model_config& base, std::uint32_t max_rank, const std::stop_token& stop);
 

@@ -76,9 +76,10 @@ result<lora_factor> read_suffix(std::string_view name, const parts& path, std::s
   auto after = path.size() - at - 1;
   bool plain = after == 1 || (after == 2 && !path[at + 1].empty());
   if (plain && path.back() == "weight") return path[at] == "lora_A" ? lora_factor::a : lora_factor::b;
+  if (plain && path.back() == "bias" && path[at] == "lora_B") return lora_factor::bias;
   if (plain && path.back() == "bias")
     return refused(refusal::unsupported_bias,
-                   "tensor " + shown(name) + " is a bias of lora_B; train with lora_bias false");
+                   "tensor " + shown(name) + " is a bias of lora_A, which no LoRA has");
   return refused(refusal::unknown_tensor,
                  "tensor " + shown(name) + " is not known; expected are names that end in .lora_A.weight");
 }

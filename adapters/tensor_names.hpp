@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -9,12 +10,14 @@
 
 namespace lorica {
 
-/// The two matrices of a LoRA module.
-enum class lora_factor : std::uint8_t { a, b };
+/// The tensors of a LoRA module: its two matrices, and what some have besides.
+enum class lora_factor : std::uint8_t { a, b, bias };
+inline constexpr std::size_t lora_factor_count = 3;
 
-/// `lora_A` or `lora_B`.
+/// `lora_A`, `lora_B` or `lora_B.bias`.
 constexpr std::string_view to_string(lora_factor f) noexcept {
-  return f == lora_factor::a ? "lora_A" : "lora_B";
+  constexpr std::string_view names[] = {"lora_A", "lora_B", "lora_B.bias"};
+  return names[static_cast<std::size_t>(f)];
 }
 
 /// What a tensor's name says.
@@ -25,7 +28,8 @@ struct tensor_place {
   std::string prefix;  ///< what stands before `layers.` in the module's path, with its dot: `model.`
 };
 
-/// Reads for `base` `[base_model.model.]<prefix>layers.N.<block>.<projection>.lora_{A,B}[.<adapter>].weight`.
+/// Reads for `base` `[base_model.model.]<prefix>layers.N.<block>.<projection>.lora_{A,B}[.<adapter>].weight`
+/// or `….lora_B[.<adapter>].bias`.
 /// Prefixes are `model.`, nothing, and the two with `language_model.` before or after (exports of vision
 /// models); parts named `_orig_mod` (compiled models) do not count. Everything else is refused by the word
 /// that fits.

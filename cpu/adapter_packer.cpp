@@ -12,12 +12,6 @@
 namespace lorica {
 namespace {
 
-constexpr std::uint64_t alignment = 64;
-
-constexpr std::uint64_t aligned(std::uint64_t bytes) noexcept {
-  return (bytes + alignment - 1) / alignment * alignment;
-}
-
 /// Where a projection sits in the base's packed matrices; a fused one takes all parts from `part` on.
 struct place {
   lora_group group;
@@ -93,11 +87,16 @@ std::uint64_t cpu_adapter_packer::b_bytes(const lora_site& s, std::uint32_t outp
 std::uint64_t cpu_adapter_packer::unrounded_bytes(const adapter_weights& weights) const noexcept {
   std::uint64_t out = 0;
   for (auto& s : weights.sites) {
-    out += a_bytes(s) + aligned(stored_rank(s.rank) * sizeof(float)) + alignment;
+    out += a_bytes(s) + arena::rounded(stored_rank(s.rank) * sizeof(float)) + arena::alignment;
     for (auto part : parts_of(s.where))
-      out += aligned(b_bytes(s, outputs_of(part)));
+      out += arena::rounded(b_bytes(s, outputs_of(part))) + vector_bytes(s.bias, outputs_of(part));
   }
   return out;
+}
+
+/// Bytes of one number per output, where the site has them.
+std::uint64_t cpu_adapter_packer::vector_bytes(const std::vector<float>& v, std::uint32_t outputs) noexcept {
+  return v.empty() ? 0 : arena::rounded(std::uint64_t{blocks_for(outputs)} * block_outputs * sizeof(float));
 }
 
 std::uint32_t cpu_adapter_packer::outputs_of(projection part) const noexcept {
@@ -126,6 +125,9 @@ result<void> cpu_adapter_packer::check(const adapter_weights& weights) const {
                   "shape_mismatch");
     if (s.rank == 0 || s.a.size() != std::size_t{s.rank} * s.in || s.b.size() != std::size_t{s.out} * s.rank)
       return fail(errc::bad_adapter, name_of(s) + ": A or B has not rank " + std::to_string(s.rank),
+                  "shape_mismatch");
+    if (!s.bias.empty() && s.bias.size() != s.out)
+      return fail(errc::bad_adapter, name_of(s) + ": the bias of B has not one number per output",
                   "shape_mismatch");
     if (!seen.insert({s.layer, s.where}).second)
       return fail(errc::bad_adapter, name_of(s) + ": named twice", "shape_mismatch");
@@ -158,6 +160,26 @@ void cpu_adapter_packer::pack_b(const lora_site& s, std::uint32_t first, std::ui
   }
 }
 
+/// Outputs [first, first + outputs of the part) of a site. Mappings begin as zeros, so padding is.
+packed_site cpu_adapter_packer::pack_part(const lora_site& s, projection part, std::uint32_t first,
+                                          arena& from) const {
+  const auto outputs = outputs_of(part);
+  packed_site out;
+  out.part = place_of(part).part;
+  out.rank = stored_rank(s.rank);
+  out.blocks = blocks_for(outputs);
+  auto* b = from.take(b_bytes(s, outputs));
+  pack_b(s, first, outputs, b);
+  out.b = b;
+  if (!s.bias.empty()) {
+    auto* offset = from.take_floats(std::uint64_t{out.blocks} * block_outputs);
+    for (std::uint32_t i = 0; i < outputs; ++i)
+      offset[i] = s.scaling * s.bias[first + i];
+    out.offset = offset;
+  }
+  return out;
+}
+
 result<std::shared_ptr<const packed_adapter>> cpu_adapter_packer::pack(const adapter_weights& weights,
                                                                        std::stop_token stop) const {
   if (auto ok = check(weights); !ok) return ok.error();
@@ -169,8 +191,7 @@ result<std::shared_ptr<const packed_adapter>> cpu_adapter_packer::pack(const ada
   out->memory_ = *std::move(memory);
   out->groups_.resize(std::size_t{model_.layers} * lora_group_count);
   std::set<std::uint32_t> ranks;
-  auto* next = out->memory_.data();
-  auto take = [&next](std::uint64_t bytes) { return std::exchange(next, next + aligned(bytes)); };
+  arena memory_left(out->memory_.data());
   for (std::size_t g = 0; g < out->groups_.size(); ++g) {
     auto& group = out->groups_[g];
     auto sites = sites_of(weights, static_cast<std::uint32_t>(g / lora_group_count),
@@ -180,7 +201,7 @@ result<std::shared_ptr<const packed_adapter>> cpu_adapter_packer::pack(const ada
     std::uint64_t stacked = 0;
     for (auto* s : sites)
       stacked += a_bytes(*s);
-    auto* a = take(stacked);
+    auto* a = memory_left.take(stacked);
     group.a = a;
     group.depth = padded_depth(sites.front()->in);
     for (auto* s : sites)
@@ -190,17 +211,14 @@ result<std::shared_ptr<const packed_adapter>> cpu_adapter_packer::pack(const ada
       pack_a(*s, column, group, a);
       std::uint32_t first = 0;
       for (auto part : parts_of(s->where)) {
-        const auto outputs = outputs_of(part);
-        auto* b = take(b_bytes(*s, outputs));
-        pack_b(*s, first, outputs, b);
-        group.site[group.sites++] = {place_of(part).part, column, stored_rank(s->rank), blocks_for(outputs),
-                                     b};
-        first += outputs;
+        auto& site = group.site[group.sites++] = pack_part(*s, part, first, memory_left);
+        site.column = column;
+        first += outputs_of(part);
       }
       column += stored_rank(s->rank);
       ranks.insert(s->rank);
     }
-    auto* scaling = reinterpret_cast<float*>(take(group.ranks * sizeof(float)));
+    auto* scaling = memory_left.take_floats(group.ranks);
     group.scaling = scaling;
     for (auto* s : sites)
       scaling = std::fill_n(scaling, stored_rank(s->rank), s->scaling);

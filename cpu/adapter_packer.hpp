@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "cpu/kernels.hpp"
@@ -27,6 +28,7 @@ struct packed_site {
   std::uint32_t rank = 0;    ///< even in bfloat16
   std::uint32_t blocks = 0;
   const std::byte* b = nullptr;
+  const float* offset = nullptr;  ///< [blocks * 32] scaling * `lora_B.bias`; null: none
 
   /// Which of its blocks lie in blocks [of.first, of.last) of the base's matrix.
   share within(const packed_matrix& matrix, share of) const noexcept {
@@ -45,6 +47,26 @@ struct packed_group {
   const float* scaling = nullptr;  ///< [ranks]
   std::uint32_t sites = 0;
   std::array<packed_site, 3> site;
+};
+
+/// Hands out a mapping from front to back, every piece aligned for the kernels.
+class arena {
+ public:
+  static constexpr std::uint64_t alignment = 64;
+
+  /// What a piece of `bytes` takes.
+  static constexpr std::uint64_t rounded(std::uint64_t bytes) noexcept {
+    return (bytes + alignment - 1) / alignment * alignment;
+  }
+
+  explicit arena(std::byte* begin) noexcept : next_(begin) {}
+  std::byte* take(std::uint64_t bytes) noexcept { return std::exchange(next_, next_ + rounded(bytes)); }
+  float* take_floats(std::uint64_t count) noexcept {
+    return reinterpret_cast<float*>(take(count * sizeof(float)));
+  }
+
+ private:
+  std::byte* next_;
 };
 
 /// An adapter in the layout of the CPU's kernels, at its true rank, in one mapping.
@@ -91,10 +113,12 @@ class cpu_adapter_packer final : public adapter_packer {
   std::uint32_t stored_rank(std::uint32_t rank) const noexcept;
   std::uint64_t a_bytes(const lora_site& s) const noexcept;
   std::uint64_t b_bytes(const lora_site& s, std::uint32_t outputs) const noexcept;
+  static std::uint64_t vector_bytes(const std::vector<float>& v, std::uint32_t outputs) noexcept;
   std::uint32_t outputs_of(projection part) const noexcept;
   std::uint64_t unrounded_bytes(const adapter_weights& weights) const noexcept;
   void pack_a(const lora_site& s, std::uint32_t first, const packed_group& group, std::byte* out) const;
   void pack_b(const lora_site& s, std::uint32_t first, std::uint32_t outputs, std::byte* out) const;
+  packed_site pack_part(const lora_site& s, projection part, std::uint32_t first, arena& from) const;
 
   model_config model_;
   cpu_dtype dtype_;

@@ -221,13 +221,13 @@ void forward::expand(const step_plan& plan, std::uint32_t layer, lora_group grou
     std::uint32_t column = 0;
     for (std::uint32_t use = s.first_use; use < s.first_use + s.uses; ++use) {
       auto& g = plan.adapter(use).group(layer, group);
-      expand_use(s, g, column, matrix, blocks, y, y_stride);
+      expand_use(s, g, plan.step().uses[use].weight, column, matrix, blocks, y, y_stride);
       column += g.ranks;
     }
   }
 }
 
-void forward::expand_use(const segment& s, const packed_group& g, std::uint32_t column,
+void forward::expand_use(const segment& s, const packed_group& g, float weight, std::uint32_t column,
                          const packed_matrix& matrix, share blocks, float* y, std::size_t y_stride) {
   for (std::uint32_t i = 0; i < g.sites; ++i) {
     auto& site = g.site[i];
@@ -244,8 +244,21 @@ void forward::expand_use(const segment& s, const packed_group& g, std::uint32_t 
           std::size_t{matrix.first_block[site.part] + part.first - blocks.first} * block_outputs;
     a.y_stride = y_stride;
     a.into = gemm_into::add;
+    if (site.offset) change_outputs(s, site, part, weight, a.y, y_stride);
     kernels_.gemm(a);
   }
+}
+
+void forward::change_outputs(const segment& s, const packed_site& site, share part, float weight, float* y,
+                             std::size_t y_stride) {
+  outputs_args a;
+  a.y = y;
+  a.y_stride = y_stride;
+  a.rows = s.rows;
+  a.width = (part.last - part.first) * block_outputs;
+  a.offset = site.offset + std::size_t{part.first} * block_outputs;
+  a.weight = weight;
+  kernels_.outputs(a);
 }
 
 void forward::head(const step_plan& plan, std::uint32_t first, std::uint32_t count, unsigned member) {

@@ -55,8 +55,10 @@ class forward {
                 const row_buffer& x, share blocks, gemm_into into, float* y, std::size_t y_stride);
   void expand(const step_plan& plan, std::uint32_t layer, lora_group group, const packed_matrix& matrix,
               share blocks, float* y, std::size_t y_stride);
-  void expand_use(const segment& s, const packed_group& g, std::uint32_t column, const packed_matrix& matrix,
-                  share blocks, float* y, std::size_t y_stride);
+  void expand_use(const segment& s, const packed_group& g, float weight, std::uint32_t column,
+                  const packed_matrix& matrix, share blocks, float* y, std::size_t y_stride);
+  void change_outputs(const segment& s, const packed_site& site, share part, float weight, float* y,
+                      std::size_t y_stride);
 
   /// `multiply` of a member's own blocks into `y`.
   void linear(const step_plan& plan, std::uint32_t layer, lora_group group, const packed_matrix& matrix,

@@ -6,6 +6,7 @@
 #include "cpu/isa.hpp"
 #include "cpu/lora.hpp"
 #include "cpu/norm.hpp"
+#include "cpu/outputs.hpp"
 #include "cpu/rope.hpp"
 #include "cpu/softcap.hpp"
 
@@ -33,6 +34,7 @@ struct kernel_table {
   attention_kernel attention = nullptr;
   activation_kernel activation = nullptr;
   softcap_kernel softcap = nullptr;
+  outputs_kernel outputs = nullptr;
 };
 
 /// The kernels for `i`, which `runs_here`.

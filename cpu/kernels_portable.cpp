@@ -10,14 +10,15 @@
 #include "cpu/attention_kernel.hpp"
 #include "cpu/gemm_kernel.hpp"
 #include "cpu/lora_kernel.hpp"
+#include "cpu/outputs_kernel.hpp"
 #include "cpu/rope_kernel.hpp"
 
 namespace lorica {
 namespace {
 
 template <class Format>
-constexpr kernel_table table = {gemm<Format>, shrink<Format>,    norm<Format>,       norm_add,
-                                rope<Format>, attention<Format>, activation<Format>, softcap};
+constexpr kernel_table table = {gemm<Format>,      shrink<Format>,     norm<Format>, norm_add, rope<Format>,
+                                attention<Format>, activation<Format>, softcap,      outputs};
 
 }  // namespace
 

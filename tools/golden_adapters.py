@@ -89,6 +89,7 @@ VARIANTS = [
         rename=(("base_model.model.model.", "base_model.model.language_model.model."),),
     ),
     Variant("r256", {"r": 256, "lora_alpha": 64, "target_modules": ["v_proj"]}),
+    Variant("lora-bias", {"r": 5, "lora_alpha": 8, "lora_bias": True, "target_modules": ALL_SEVEN}),
     Variant("excluded", {"r": 5, "lora_alpha": 10, "target_modules": ALL_SEVEN, "exclude_modules": ["k_proj", "layers.0.mlp.up_proj"]}),
 ]
 # The same for a model whose projections are fused.
@@ -111,6 +112,7 @@ FUSED = [
     Variant("zero-b", {"r": 8, "lora_alpha": 16, "target_modules": ["qkv_proj", "gate_up_proj"]}, zero_b=True),
     Variant("stored-bf16", {"r": 8, "lora_alpha": 16, "target_modules": ["qkv_proj", "down_proj"]}, dtype=torch.bfloat16),
     Variant("r256", {"r": 256, "lora_alpha": 64, "target_modules": ["qkv_proj"]}),
+    Variant("lora-bias", {"r": 5, "lora_alpha": 8, "lora_bias": True, "target_modules": ["qkv_proj", "o_proj", "gate_up_proj"]}),
 ]
 # What GGUF files and the second spelling of a config are tried with: k and q are in it.
 FEW = ["r8-q-v", "r8-qkv", "patterns", "all-linear"]
@@ -131,6 +133,8 @@ def write(variant, base, model_name, folder):
         for name, parameter in sorted(adapted.named_parameters()):
             if "lora_A" in name:
                 scale = 1 / np.sqrt(parameter.shape[1])
+            elif "lora_B" in name and name.endswith(".bias"):
+                scale = 0.3
             elif "lora_B" in name:
                 scale = 0 if variant.zero_b else 0.5
             else:
@@ -152,8 +156,9 @@ def _make_repeatable(folder, model_name, variant):
     path = folder / "adapter_config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
     config["base_model_name_or_path"] = f"tiny/{model_name}"
-    if isinstance(config["target_modules"], list):
-        config["target_modules"].sort()
+    for key in ("target_modules", "exclude_modules"):
+        if isinstance(config[key], list):
+            config[key].sort()
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     _rewrite(folder, lambda name, tensor: (name, tensor.to(variant.dtype)))
 

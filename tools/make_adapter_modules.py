@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Writes tests/golden/adapter_modules.json: what PEFT makes of the adapters in tests/golden/adapters, module by module.
 
-Per adapter `<model>/<variant>` and module path: rank and scaling as PEFT's layers hold them, and the Frobenius norms of A and B as
-they are stored. A second run writes the same bytes. Needs tools/requirements-train.txt; run it from the root of the repository.
+Per adapter `<model>/<variant>` and module path: rank and scaling as PEFT's layers hold them, and the Frobenius norms of A and B, and of
+what else a module has, as they are stored. A second run writes the same bytes. Needs tools/requirements-train.txt; run it from the root of the repository.
 """
 
 import json
 import re
 from pathlib import Path
 
+import golden_models
 import peft
 import torch
 from peft.tuners.lora import LoraLayer
@@ -16,24 +17,24 @@ from safetensors import safe_open
 from transformers import AutoConfig, AutoModelForCausalLM
 
 ROOT = Path("tests/golden")
-# The GGUF files hold the weights of this model.
-GGUF_TWIN = "llama-tied-gqa"
 
 
 def norms(folder):
-    """Frobenius norms by module path: {path: {"A": norm, "B": norm}}."""
+    """Frobenius norms by module path: {path: {"a": norm, "b": norm, "bias": norm}}, the last where there is one."""
     out = {}
     with safe_open(folder / "adapter_model.safetensors", "pt") as file:
         for name in file.keys():
-            path, factor = re.fullmatch(r"(?:base_model\.model\.)?(.*)\.lora_([AB])\.(?:default\.)?weight", name).groups()
-            out.setdefault(path, {})[factor] = torch.linalg.norm(file.get_tensor(name).double()).item()
+            path, factor, kind = re.fullmatch(r"(?:base_model\.model\.)?(.*)\.lora_([AB])\.(?:default\.)?(weight|bias)", name).groups()
+            path = path.replace("_orig_mod.", "").replace("language_model.", "")
+            part = factor.lower() if kind == "weight" else "bias"
+            out.setdefault(path, {})[part] = torch.linalg.norm(file.get_tensor(name).double()).item()
     return out
 
 
 def modules(folder):
     source = ROOT / "models" / folder.parent.name
     if not (source / "config.json").exists():
-        source = ROOT / "models" / GGUF_TWIN
+        source = ROOT / "models" / golden_models.QUANTISED[folder.parent.name][0]
     base = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(source))
     adapted = peft.get_peft_model(base, peft.PeftConfig.from_pretrained(folder))
     stored = norms(folder)
@@ -46,9 +47,7 @@ def modules(folder):
         out[path] = {
             "rank": module.r["default"],
             "scaling": module.scaling["default"],
-            "norm_a": round(norm["A"], 9),
-            "norm_b": round(norm["B"], 9),
-        }
+        } | {f"norm_{part}": round(value, 9) for part, value in norm.items()}
     assert not stored, f"{folder}: PEFT has no module for {sorted(stored)}"
     return out
 

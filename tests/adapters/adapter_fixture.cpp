@@ -89,6 +89,18 @@ void add_module(fixture_adapter& adapter, const std::string& path, std::uint64_t
   adapter.tensors.push_back(random_tensor(name + ".lora_B.weight", {out, rank}, seed + 1));
 }
 
+void add_biases(fixture_adapter& adapter) {
+  adapter.config["lora_bias"] = "true";
+  const auto tensors = adapter.tensors;
+  for (auto& tensor : tensors) {
+    auto at = tensor.name.find(".lora_B.weight");
+    if (at == std::string::npos) continue;
+    auto seed = static_cast<std::uint32_t>(adapter.tensors.size());
+    adapter.tensors.push_back(
+        random_tensor(tensor.name.substr(0, at) + ".lora_B.bias", {tensor.shape[0]}, seed));
+  }
+}
+
 fixture_adapter good_adapter() {
   fixture_adapter out;
   out.config = {{"peft_type", "\"LORA\""},

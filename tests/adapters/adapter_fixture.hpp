@@ -46,6 +46,9 @@ fixture_adapter good_adapter();
 void add_module(fixture_adapter& adapter, const std::string& path, std::uint64_t rank, std::uint64_t in,
                 std::uint64_t out, std::uint32_t seed);
 
+/// `lora_bias` with a bias for every module that has none.
+void add_biases(fixture_adapter& adapter);
+
 /// A directory that is removed with everything in it.
 class scratch_directory {
  public:

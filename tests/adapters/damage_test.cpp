@@ -45,11 +45,13 @@ const std::vector<std::string> words = {"r",
                                         "alpha_pattern",
                                         "target_modules",
                                         "use_dora",
+                                        "lora_bias",
                                         "use_rslora",
                                         "modules_to_save",
                                         "q_proj",
                                         "(a+)+$",
                                         "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight",
+                                        "base_model.model.model.layers.0.self_attn.q_proj.lora_B.bias",
                                         "base_model.model.model.layers.9.self_attn.q_proj.lora_A.weight",
                                         "a\nb\x1b[0m",
                                         std::string(5'000, 'w')};
@@ -86,7 +88,8 @@ void check_sound(const loaded_adapter& adapter) {
     REQUIRE(site.a.size() == std::size_t{site.rank} * site.in);
     REQUIRE(site.b.size() == std::size_t{site.rank} * site.out);
     REQUIRE(std::isfinite(site.scaling));
-    for (auto* factor : {&site.a, &site.b})
+    REQUIRE((site.bias.empty() || site.bias.size() == site.out));
+    for (auto* factor : {&site.a, &site.b, &site.bias})
       REQUIRE(std::all_of(factor->begin(), factor->end(), [](float x) { return std::isfinite(x); }));
   }
 }
@@ -99,6 +102,7 @@ fixture_adapter usual_adapter() {
   out.config["rank_pattern"] = R"({"nowhere.*(a|b)+":3})";
   out.config["alpha_pattern"] = R"({"q_proj":16})";
   out.config["use_rslora"] = "true";
+  add_biases(out);
   return out;
 }
 

@@ -71,6 +71,8 @@ TEST_CASE("every adapter that PEFT wrote loads with PEFT's ranks and scalings") 
       CHECK(found.scaling == static_cast<float>(said->find("scaling")->number()));
       CHECK(found.norm_a == Approx(said->find("norm_a")->number()).epsilon(1e-9));
       CHECK(found.norm_b == Approx(said->find("norm_b")->number()).epsilon(1e-9));
+      auto bias = said->find("norm_bias");
+      CHECK(found.norm_bias == Approx(bias ? bias->number() : 0).epsilon(1e-9));
       CHECK(found.zero_effect() == (name.find("zero-b") != std::string::npos));
     }
   }
@@ -88,6 +90,16 @@ TEST_CASE("golden adapters have a version each, and loading one again finds the 
   }
   CHECK(adapters >= 14);
   CHECK(versions.size() == adapters);
+}
+
+TEST_CASE("a version is the hash that the documents describe") {
+  // Computed from the files by another program.
+  auto base = base_of("llama-tied-gqa");
+  auto version = [&](const char* adapter) {
+    return load(golden / "adapters" / "llama-tied-gqa" / adapter, base).weights.version.hex();
+  };
+  CHECK(version("r8-q-v") == "3ea4c768e96a53ba29c9cad15e9780c60fd3f68faac970c6534369044ccbec98");
+  CHECK(version("lora-bias") == "1e2841d32d1ccf515c7cab8fdd2c7e5402df27b18895ee0361540063165f6b67");
 }
 
 TEST_CASE("an adapter for another model is refused") {

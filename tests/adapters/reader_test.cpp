@@ -144,6 +144,30 @@ TEST_CASE("half and bfloat16 are widened exactly") {
   CHECK(site.b == numbers(widened(bfloat)));
 }
 
+TEST_CASE("biases of lora_B are read with their modules and are a part of the version and the coverage") {
+  auto adapter = good_adapter();
+  add_biases(adapter);
+  auto read = read_back(adapter);
+  if (!read) FAIL(read.error().text);
+  auto& sites = read->weights.sites;
+  CHECK(sites[0].bias == numbers(adapter.tensor("layers.0.self_attn.q_proj.lora_B.bias")));
+  CHECK(sites[3].bias == numbers(adapter.tensor("layers.1.self_attn.v_proj.lora_B.bias")));
+  CHECK(read->coverage.parameters == read_back(good_adapter())->coverage.parameters + 2 * (16 + 8));
+  CHECK(read->weights.version != read_back(good_adapter())->weights.version);
+  auto named = read_back(renamed(adapter, ".lora_B.bias", ".lora_B.default.bias"));
+  REQUIRE(named);
+  CHECK(named->weights.version == read->weights.version);
+  auto touched = adapter;
+  touched.tensors.back().bytes.back() = static_cast<char>(touched.tensors.back().bytes.back() ^ 1);
+  CHECK(read_back(touched)->weights.version != read->weights.version);
+  // A bias alone has an effect.
+  auto& b = adapter.tensor("layers.0.self_attn.q_proj.lora_B.weight");
+  b = filled_tensor(b.name, b.shape, 0);
+  CHECK(read_back(adapter)->coverage.zero_effect_modules == 0);
+  adapter.config["lora_alpha"] = "0";
+  CHECK(read_back(adapter)->coverage.zero_effect_modules == 4);
+}
+
 TEST_CASE("keys in the spellings of other tools mean the same modules and give the same version") {
   auto plain = read_back(good_adapter());
   REQUIRE(plain);

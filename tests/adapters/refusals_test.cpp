@@ -65,7 +65,12 @@ const row bad_adapters[] = {
     {"all biases", "unsupported_bias", "bias is \"all\"", field("bias", "\"all\"")},
     {"biases of adapted modules", "unsupported_bias", "bias is \"lora_only\"",
      field("bias", "\"lora_only\"")},
-    {"a bias of lora_B", "unsupported_bias", "lora_bias is true", field("lora_bias", "true")},
+    {"biases of lora_B that are promised only", "missing_tensor",
+     "lora_bias of adapter_config.json is true, but the module of tensor "
+     "base_model.model.model.layers.0.self_attn.q_proj",
+     field("lora_bias", "true")},
+    {"a lora_bias that is a word", "bad_config", "lora_bias is \"all\"; it must be true or false",
+     field("lora_bias", "\"all\"")},
     {"DoRA", "unsupported_dora", "use_dora is true", field("use_dora", "true")},
     {"full modules", "unsupported_modules_to_save", "modules_to_save is [lm_head, embed_tokens]",
      field("modules_to_save", R"(["lm_head","embed_tokens"])")},
@@ -160,8 +165,27 @@ const row bad_adapters[] = {
      }},
     {"DoRA's magnitudes", "unsupported_dora", "belongs to DoRA",
      extra(std::string(q0) + "lora_magnitude_vector", {16})},
-    {"a bias of lora_B in the file", "unsupported_bias", "bias of lora_B",
+    {"a bias of lora_B in the file", "unsupported_bias",
+     "lora_B.bias is there, but lora_bias of adapter_config.json is not true",
      extra(std::string(q0) + "lora_B.bias", {16})},
+    {"a bias of lora_A", "unsupported_bias", "lora_A.bias is a bias of lora_A, which no LoRA has",
+     extra(std::string(q0) + "lora_A.bias", {4})},
+    {"biases of another length", "shape_mismatch", "v_proj.lora_B.bias has the shape [9], expected [8]",
+     [](fixture_adapter& adapter) {
+       add_biases(adapter);
+       shape("1.self_attn.v_proj.lora_B.bias", {9})(adapter);
+     }},
+    {"NaN in a bias", "non_finite_weights", "q_proj.lora_B.bias holds NaN at element 15",
+     [](fixture_adapter& adapter) {
+       add_biases(adapter);
+       poison("0.self_attn.q_proj.lora_B.bias", 15, std::nanf(""))(adapter);
+     }},
+    {"one bias that is missing", "missing_tensor",
+     "layers.1.self_attn.v_proj.lora_A.weight has no lora_B.bias",
+     [](fixture_adapter& adapter) {
+       add_biases(adapter);
+       without("1.self_attn.v_proj.lora_B.bias")(adapter);
+     }},
     {"a bias in the file", "unsupported_bias", "is a bias", extra(std::string(q0) + "bias", {16})},
     {"a bias under the base layer", "unsupported_bias", "is a bias",
      extra(std::string(q0) + "base_layer.bias", {16})},

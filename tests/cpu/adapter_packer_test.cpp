@@ -61,6 +61,30 @@ TEST_CASE("an adapter is packed at its true rank, and the announced bytes are th
   CHECK(adapter.widest() == 11 + odd);
 }
 
+TEST_CASE("biases of B are packed scaled, per output of each part, and counted") {
+  auto dtype = GENERATE(cpu_dtype::float32, cpu_dtype::bfloat16);
+  auto model = small_model();
+  model.fused = true;
+  model.ffn = 5000;
+  cpu_adapter_packer packer(model, dtype);
+  adapter_weights weights;
+  weights.sites = {site(0, projection::gate_up, 3, 40, 10'000)};
+  auto plain = packer.packed_bytes(weights);
+  weights.sites[0].bias = some_numbers(10'000, 63);
+  auto packed = packer.pack(weights, {});
+  REQUIRE(packed);
+  CHECK((*packed)->bytes() == packer.packed_bytes(weights));
+  CHECK((*packed)->bytes() >= plain + mapped_memory::rounded(2 * 5024 * sizeof(float)) - 4096);
+  auto& group = dynamic_cast<const cpu_packed_adapter&>(**packed).group(0, lora_group::gate_up);
+  REQUIRE(group.sites == 2);
+  for (std::uint32_t part = 0; part < 2; ++part)
+    for (std::uint32_t i = 0; i < 5024; ++i)
+      if (group.site[part].offset[i] != (i < 5000 ? 0.5f * weights.sites[0].bias[5000 * part + i] : 0.0f))
+        FAIL("part " << part << " output " << i);
+  weights.sites[0].bias.pop_back();
+  CHECK_FALSE(packer.pack(weights, {}));
+}
+
 TEST_CASE("the order of an adapter's sites does not change how it is packed") {
   cpu_adapter_packer packer(small_model(), cpu_dtype::float32);
   auto weights = mixed_ranks();

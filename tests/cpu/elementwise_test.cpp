@@ -122,6 +122,40 @@ TEST_CASE("what a branch adds is normalised before it is added") {
               .margin(1e-6));
 }
 
+TEST_CASE("an adapter changes outputs by gain and offset, each where it has them, and rows do not matter") {
+  auto which = GENERATE(from_range(other_instructions()));
+  auto parts = GENERATE(1u, 2u, 3u, 6u, 7u);  // bits: offset, gain, bias of the base
+  INFO(to_string(which) << " parts " << parts);
+  auto offset = some_numbers(48, 51), gain = some_numbers(48, 52), bias = some_numbers(48, 53);
+  auto y = some_numbers(3 * 70, 54);
+  const auto before = y;
+  outputs_args a;
+  a.y = y.data();
+  a.y_stride = 70;
+  a.rows = 3;
+  a.width = 48;
+  a.offset = parts & 1 ? offset.data() : nullptr;
+  a.gain = parts & 2 ? gain.data() : nullptr;
+  a.base_bias = parts & 4 ? bias.data() : nullptr;
+  a.weight = -1.5f;
+  kernels_for(which, cpu_dtype::float32).outputs(a);
+  for (std::size_t row = 0; row < 3; ++row)
+    for (std::size_t k = 0; k < 70; ++k) {
+      auto old = static_cast<double>(before[row * 70 + k]);
+      double change = 0;
+      if (k < 48 && a.offset) change += static_cast<double>(offset[k]);
+      if (k < 48 && a.gain)
+        change += static_cast<double>(gain[k]) * (old - (a.base_bias ? static_cast<double>(bias[k]) : 0));
+      CHECK(static_cast<double>(y[row * 70 + k]) == Approx(old - 1.5 * change).margin(1e-6));
+    }
+  // The last row alone gives the same bits.
+  auto last = std::vector<float>(before.begin() + 140, before.end());
+  a.y = last.data();
+  a.rows = 1;
+  kernels_for(which, cpu_dtype::float32).outputs(a);
+  CHECK(last == std::vector<float>(y.begin() + 140, y.end()));
+}
+
 TEST_CASE("the exponential behind the activation is exact to its last places") {
   auto which = GENERATE(from_range(other_instructions()));
   INFO(to_string(which));
