@@ -21,7 +21,9 @@ double module_coverage::update_bound() const noexcept {
 }
 
 module_coverage measure(const lora_site& site) {
-  return {site.layer, site.where, site.rank, site.scaling, norm(site.a), norm(site.b), norm(site.bias)};
+  return {site.layer,      site.where,           site.rank,
+          site.scaling,    norm(site.a),         norm(site.b),
+          norm(site.bias), norm(site.magnitude), !site.magnitude.empty()};
 }
 
 adapter_coverage summarise(std::vector<module_coverage> modules, const std::vector<lora_site>& sites) {
@@ -35,7 +37,7 @@ adapter_coverage summarise(std::vector<module_coverage> modules, const std::vect
     out.largest_update_bound = std::max(out.largest_update_bound, module.update_bound());
   }
   for (const auto& site : sites)
-    out.parameters += site.a.size() + site.b.size() + site.bias.size();
+    out.parameters += site.a.size() + site.b.size() + site.bias.size() + site.magnitude.size();
   out.layers = static_cast<std::uint32_t>(layers.size());
   out.ranks.assign(ranks.begin(), ranks.end());
   out.modules = std::move(modules);

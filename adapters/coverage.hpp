@@ -16,10 +16,14 @@ struct module_coverage {
   float scaling = 0;
   double norm_a = 0;
   double norm_b = 0;
-  double norm_bias = 0;  ///< of `lora_B.bias`; 0 where there is none
+  double norm_bias = 0;       ///< of `lora_B.bias`; 0 where there is none
+  double norm_magnitude = 0;  ///< of `lora_magnitude_vector`; 0 where there is none
+  bool dora = false;          ///< there is one
 
-  /// The module answers as the base does: a factor or the scaling is zero, and nothing else is added.
+  /// The module answers as the base does: a factor or the scaling is zero, and nothing else is changed. Of
+  /// DoRA that cannot be told without the base.
   bool zero_effect() const noexcept {
+    if (dora) return false;
     return scaling == 0 || ((norm_a == 0 || norm_b == 0) && norm_bias == 0);
   }
 

@@ -38,12 +38,12 @@ bool add_pair(sha256& hash, const lora_site& site, const std::stop_token& stop) 
 
 // What a site has besides its pair.
 std::uint32_t extras(const lora_site& site) {
-  return site.bias.empty() ? 0 : 1;
+  return (site.bias.empty() ? 0u : 1u) + (site.magnitude.empty() ? 0u : 2u);
 }
 
 bool add_extras(sha256& hash, const lora_site& site, const std::stop_token& stop) {
   add(hash, extras(site));
-  return add_all(hash, site.bias, stop);
+  return add_all(hash, site.bias, stop) && add_all(hash, site.magnitude, stop);
 }
 
 }  // namespace

@@ -43,6 +43,7 @@ constexpr std::array fields = {
     field_rule{"use_rslora", treatment::read, {}, {}},
     field_rule{"bias", treatment::read, {}, {}},
     field_rule{"lora_bias", treatment::read, {}, {}},
+    field_rule{"use_dora", treatment::read, {}, {}},
     field_rule{"init_lora_weights", treatment::read, {}, {}},
     // Training, provenance, or a layout of the base that A and B do not follow.
     field_rule{"revision", treatment::read, {}, {}},
@@ -61,7 +62,6 @@ constexpr std::array fields = {
     field_rule{"megatron_core", treatment::ignore, {}, {}},
     field_rule{"velora_config", treatment::warn, {}, {}},
     field_rule{"monteclora_config", treatment::warn, {}, {}},
-    field_rule{"use_dora", treatment::refuse, refusal::unsupported_dora, "train with use_dora false"},
     field_rule{"modules_to_save", treatment::refuse, refusal::unsupported_modules_to_save, without},
     field_rule{"layer_replication", treatment::refuse, refusal::unsupported_field, without},
     field_rule{"trainable_token_indices", treatment::refuse, refusal::unsupported_field, without},
@@ -276,10 +276,18 @@ result<void> read_scale(const value& root, adapter_manifest& out) {
   if (!rslora) return rslora.error();
   auto bias = read_switch("lora_bias", root);
   if (!bias) return bias.error();
+  auto dora = read_switch("use_dora", root);
+  if (!dora) return dora.error();
+  if (*bias && *dora)
+    return refused(refusal::unsupported_bias,
+                   "adapter_config.json: lora_bias is true beside use_dora, which PEFT does not define; "
+                   "train with one of "
+                   "them");
   out.rank = *rank;
   out.alpha = alpha->number();
   out.rslora = *rslora;
   out.lora_bias = *bias;
+  out.dora = *dora;
   if (auto ok = read_rank_pattern(root, out); !ok) return ok;
   return read_alpha_pattern(root, out);
 }

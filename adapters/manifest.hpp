@@ -32,6 +32,7 @@ struct adapter_manifest {
   double alpha = 0;        ///< any finite number
   bool rslora = false;     ///< scale by alpha / sqrt(rank)
   bool lora_bias = false;  ///< every module has `lora_B.bias`
+  bool dora = false;       ///< every module has `lora_magnitude_vector`
   module_selection targets;
   module_selection excluded;
   std::vector<std::uint32_t> layers;                                ///< `layers_to_transform`; empty: all

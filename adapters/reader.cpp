@@ -101,10 +101,11 @@ result<lora_site> read_site(const adapter_file& file, const planned_site& plan, 
   if (!b) return b.error();
   site.a = *std::move(a);
   site.b = *std::move(b);
-  if (plan.bias) {
-    auto bias = read_factor(file, *plan.bias, stop);
-    if (!bias) return bias.error();
-    site.bias = *std::move(bias);
+  for (auto [planned, to] : {std::pair(&plan.bias, &site.bias), {&plan.magnitude, &site.magnitude}}) {
+    if (!*planned) continue;
+    auto vector = read_factor(file, **planned, stop);
+    if (!vector) return vector.error();
+    *to = *std::move(vector);
   }
   return site;
 }

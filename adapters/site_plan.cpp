@@ -167,7 +167,11 @@ result<planned_site> check_module(const module_key& key, const found_module& mod
   auto bias = plan_vector(
       module, {lora_factor::bias, "lora_bias", manifest.lora_bias, refusal::unsupported_bias}, site->out);
   if (!bias) return bias.error();
+  auto magnitude = plan_vector(
+      module, {lora_factor::magnitude, "use_dora", manifest.dora, refusal::unsupported_dora}, site->out);
+  if (!magnitude) return magnitude.error();
   site->bias = *std::move(bias);
+  site->magnitude = *std::move(magnitude);
   return site;
 }
 

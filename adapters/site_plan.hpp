@@ -31,9 +31,10 @@ struct planned_site {
   std::uint32_t in = 0;
   std::uint32_t out = 0;
   float scaling = 0;
-  stored_factor a;                         ///< [rank, in]
-  stored_factor b;                         ///< [out, rank]
-  std::optional<stored_factor> bias = {};  ///< [out]
+  stored_factor a;                              ///< [rank, in]
+  stored_factor b;                              ///< [out, rank]
+  std::optional<stored_factor> bias = {};       ///< [out]
+  std::optional<stored_factor> magnitude = {};  ///< [out]
 };
 
 /// What is to be read, in canonical order.

@@ -52,8 +52,6 @@ error no_factor(std::string_view name, const parts& path, const model_config& ba
     return refused(
         refusal::unknown_tensor,
         tensor + " is named as MLX does (and is transposed); convert the adapter to PEFT's format");
-  if (has("lora_magnitude_vector"))
-    return refused(refusal::unsupported_dora, tensor + " belongs to DoRA, which is not served");
   if (has("lora_embedding_A") || has("lora_embedding_B"))
     return refused(refusal::unsupported_module, tensor + " adapts an embedding; served are " + served(base));
   if (has("lora_diag"))
@@ -71,13 +69,18 @@ error no_factor(std::string_view name, const parts& path, const model_config& ba
                  tensor + " is not known; expected are names that end in .lora_A.weight or .lora_B.weight");
 }
 
-// The part of the path that says A or B must be followed by `weight`, or by the adapter's name and `weight`.
+// The part of the path that says A or B must be followed by `weight`, or by the adapter's name and `weight`;
+// a magnitude may stand alone.
 result<lora_factor> read_suffix(std::string_view name, const parts& path, std::size_t at) {
   auto after = path.size() - at - 1;
+  bool vector = after == 0 || (after == 1 && !path.back().empty()) ||
+                (after == 2 && !path[at + 1].empty() && path.back() == "weight");
+  if (vector && path[at] == "lora_magnitude_vector") return lora_factor::magnitude;
   bool plain = after == 1 || (after == 2 && !path[at + 1].empty());
-  if (plain && path.back() == "weight") return path[at] == "lora_A" ? lora_factor::a : lora_factor::b;
+  if (plain && path.back() == "weight" && path[at] != "lora_magnitude_vector")
+    return path[at] == "lora_A" ? lora_factor::a : lora_factor::b;
   if (plain && path.back() == "bias" && path[at] == "lora_B") return lora_factor::bias;
-  if (plain && path.back() == "bias")
+  if (plain && path.back() == "bias" && path[at] == "lora_A")
     return refused(refusal::unsupported_bias,
                    "tensor " + shown(name) + " is a bias of lora_A, which no LoRA has");
   return refused(refusal::unknown_tensor,
@@ -104,7 +107,9 @@ std::optional<projection> read_projection(std::string_view block, std::string_vi
 
 result<tensor_place> place_tensor(std::string_view name, const model_config& base) {
   auto path = split(name);
-  auto factor = std::find_if(path.begin(), path.end(), [](auto p) { return p == "lora_A" || p == "lora_B"; });
+  auto factor = std::find_if(path.begin(), path.end(), [](auto p) {
+    return p == "lora_A" || p == "lora_B" || p == "lora_magnitude_vector";
+  });
   if (factor == path.end()) return no_factor(name, path, base);
   auto at = static_cast<std::size_t>(factor - path.begin());
   auto side = read_suffix(name, path, at);

@@ -11,12 +11,12 @@
 namespace lorica {
 
 /// The tensors of a LoRA module: its two matrices, and what some have besides.
-enum class lora_factor : std::uint8_t { a, b, bias };
-inline constexpr std::size_t lora_factor_count = 3;
+enum class lora_factor : std::uint8_t { a, b, bias, magnitude };
+inline constexpr std::size_t lora_factor_count = 4;
 
-/// `lora_A`, `lora_B` or `lora_B.bias`.
+/// `lora_A`, `lora_B`, `lora_B.bias` or `lora_magnitude_vector`.
 constexpr std::string_view to_string(lora_factor f) noexcept {
-  constexpr std::string_view names[] = {"lora_A", "lora_B", "lora_B.bias"};
+  constexpr std::string_view names[] = {"lora_A", "lora_B", "lora_B.bias", "lora_magnitude_vector"};
   return names[static_cast<std::size_t>(f)];
 }
 
@@ -29,7 +29,7 @@ struct tensor_place {
 };
 
 /// Reads for `base` `[base_model.model.]<prefix>layers.N.<block>.<projection>.lora_{A,B}[.<adapter>].weight`
-/// or `….lora_B[.<adapter>].bias`.
+/// or `….lora_B[.<adapter>].bias` or `….lora_magnitude_vector[.<adapter>][.weight]`.
 /// Prefixes are `model.`, nothing, and the two with `language_model.` before or after (exports of vision
 /// models); parts named `_orig_mod` (compiled models) do not count. Everything else is refused by the word
 /// that fits.

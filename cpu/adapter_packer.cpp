@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cpu/bfloat.hpp"
+#include "cpu/magnitude.hpp"
 #include "cpu/packed_weights.hpp"
 
 namespace lorica {
@@ -29,6 +30,20 @@ constexpr place place_of(projection p) noexcept {
     case projection::qkv: return {lora_group::qkv, 0};
     case projection::gate_up: return {lora_group::gate_up, 0};
     default: return {lora_group::down, 0};
+  }
+}
+
+/// The base's matrix of one part.
+const tensor_view& weights_of(const model_weights& base, std::uint32_t layer, projection part) {
+  auto& l = base.layers()[layer];
+  switch (part) {
+    case projection::q: return l.q;
+    case projection::k: return l.k;
+    case projection::v: return l.v;
+    case projection::o: return l.o;
+    case projection::gate: return l.gate;
+    case projection::up: return l.up;
+    default: return l.down;
   }
 }
 
@@ -89,7 +104,8 @@ std::uint64_t cpu_adapter_packer::unrounded_bytes(const adapter_weights& weights
   for (auto& s : weights.sites) {
     out += a_bytes(s) + arena::rounded(stored_rank(s.rank) * sizeof(float)) + arena::alignment;
     for (auto part : parts_of(s.where))
-      out += arena::rounded(b_bytes(s, outputs_of(part))) + vector_bytes(s.bias, outputs_of(part));
+      out += arena::rounded(b_bytes(s, outputs_of(part))) + vector_bytes(s.bias, outputs_of(part)) +
+             vector_bytes(s.magnitude, outputs_of(part));
   }
   return out;
 }
@@ -126,9 +142,11 @@ result<void> cpu_adapter_packer::check(const adapter_weights& weights) const {
     if (s.rank == 0 || s.a.size() != std::size_t{s.rank} * s.in || s.b.size() != std::size_t{s.out} * s.rank)
       return fail(errc::bad_adapter, name_of(s) + ": A or B has not rank " + std::to_string(s.rank),
                   "shape_mismatch");
-    if (!s.bias.empty() && s.bias.size() != s.out)
-      return fail(errc::bad_adapter, name_of(s) + ": the bias of B has not one number per output",
-                  "shape_mismatch");
+    for (auto* vector : {&s.bias, &s.magnitude})
+      if (!vector->empty() && vector->size() != s.out)
+        return fail(errc::bad_adapter,
+                    name_of(s) + ": the bias of B or the magnitude has not one number per output",
+                    "shape_mismatch");
     if (!seen.insert({s.layer, s.where}).second)
       return fail(errc::bad_adapter, name_of(s) + ": named twice", "shape_mismatch");
   }
@@ -148,28 +166,45 @@ void cpu_adapter_packer::pack_a(const lora_site& s, std::uint32_t first, const p
   }
 }
 
-void cpu_adapter_packer::pack_b(const lora_site& s, std::uint32_t first, std::uint32_t outputs,
+/// Rows [first, first + factors) of B, each times its factor.
+void cpu_adapter_packer::pack_b(const lora_site& s, std::uint32_t first, std::span<const float> factors,
                                 std::byte* out) const {
   const auto depth = stored_rank(s.rank);
   const auto bytes = std::size_t{depth} * block_outputs * element_bytes(dtype_);
+  const auto outputs = static_cast<std::uint32_t>(factors.size());
+  std::vector<float> scaled(std::size_t{block_outputs} * s.rank);
   for (std::uint32_t block = 0; block < blocks_for(outputs); ++block) {
     const float* rows[block_outputs] = {};
-    for (std::uint32_t lane = 0; lane < block_outputs && block * block_outputs + lane < outputs; ++lane)
-      rows[lane] = s.b.data() + (std::size_t{first} + block * block_outputs + lane) * s.rank;
+    for (std::uint32_t lane = 0; lane < block_outputs && block * block_outputs + lane < outputs; ++lane) {
+      const auto output = block * block_outputs + lane;
+      const float* row = s.b.data() + (std::size_t{first} + output) * s.rank;
+      rows[lane] = scaled.data() + std::size_t{lane} * s.rank;
+      std::transform(row, row + s.rank, scaled.data() + std::size_t{lane} * s.rank,
+                     [&](float b) { return b * factors[output]; });
+    }
     pack_block(dtype_, rows, s.rank, depth, out + block * bytes);
   }
 }
 
 /// Outputs [first, first + outputs of the part) of a site. Mappings begin as zeros, so padding is.
-packed_site cpu_adapter_packer::pack_part(const lora_site& s, projection part, std::uint32_t first,
-                                          arena& from) const {
+result<packed_site> cpu_adapter_packer::pack_part(const lora_site& s, projection part, std::uint32_t first,
+                                                  arena& from, const std::stop_token& stop) const {
   const auto outputs = outputs_of(part);
   packed_site out;
   out.part = place_of(part).part;
   out.rank = stored_rank(s.rank);
   out.blocks = blocks_for(outputs);
+  std::vector<float> factors(outputs, 1.0f);
+  if (!s.magnitude.empty()) {
+    auto found = magnitude_factors(weights_of(*base_, s.layer, part), s, first, dtype_, stop);
+    if (!found) return std::move(found).error();
+    factors = *std::move(found);
+    auto* gain = from.take_floats(std::uint64_t{out.blocks} * block_outputs);
+    std::transform(factors.begin(), factors.end(), gain, [](float factor) { return factor - 1; });
+    out.gain = gain;
+  }
   auto* b = from.take(b_bytes(s, outputs));
-  pack_b(s, first, outputs, b);
+  pack_b(s, first, factors, b);
   out.b = b;
   if (!s.bias.empty()) {
     auto* offset = from.take_floats(std::uint64_t{out.blocks} * block_outputs);
@@ -211,8 +246,10 @@ result<std::shared_ptr<const packed_adapter>> cpu_adapter_packer::pack(const ada
       pack_a(*s, column, group, a);
       std::uint32_t first = 0;
       for (auto part : parts_of(s->where)) {
-        auto& site = group.site[group.sites++] = pack_part(*s, part, first, memory_left);
-        site.column = column;
+        auto packed = pack_part(*s, part, first, memory_left, stop);
+        if (!packed) return std::move(packed).error();
+        packed->column = column;
+        group.site[group.sites++] = *packed;
         first += outputs_of(part);
       }
       column += stored_rank(s->rank);

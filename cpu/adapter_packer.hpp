@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -12,7 +13,7 @@
 #include "cpu/packed_weights.hpp"
 #include "cpu/thread_team.hpp"
 #include "engine/adapter_packer.hpp"
-#include "model/model_config.hpp"
+#include "model/weights.hpp"
 
 namespace lorica {
 
@@ -21,7 +22,7 @@ enum class lora_group : std::uint8_t { qkv, o, gate_up, down };
 inline constexpr std::uint32_t lora_group_count = 4;
 
 /// B of one projection as packed blocks [out / 32][rank][32] (bfloat16: pairs), added to its part of the
-/// base. The parts of a fused module share their columns.
+/// base. The parts of a fused module share their columns. With DoRA the rows of B are multiplied by m / n.
 struct packed_site {
   std::uint32_t part = 0;    ///< of the base's packed matrix
   std::uint32_t column = 0;  ///< of the group's low-rank inputs
@@ -29,6 +30,7 @@ struct packed_site {
   std::uint32_t blocks = 0;
   const std::byte* b = nullptr;
   const float* offset = nullptr;  ///< [blocks * 32] scaling * `lora_B.bias`; null: none
+  const float* gain = nullptr;    ///< [blocks * 32] m / n - 1 of DoRA; null: none
 
   /// Which of its blocks lie in blocks [of.first, of.last) of the base's matrix.
   share within(const packed_matrix& matrix, share of) const noexcept {
@@ -47,6 +49,11 @@ struct packed_group {
   const float* scaling = nullptr;  ///< [ranks]
   std::uint32_t sites = 0;
   std::array<packed_site, 3> site;
+
+  /// Outputs of the base are changed by a factor (DoRA), so they are needed without what they are added to.
+  bool rescales() const noexcept {
+    return std::any_of(site.begin(), site.begin() + sites, [](auto& s) { return s.gain != nullptr; });
+  }
 };
 
 /// Hands out a mapping from front to back, every piece aligned for the kernels.
@@ -75,6 +82,9 @@ class cpu_packed_adapter final : public packed_adapter {
   const adapter_version& version() const noexcept override { return version_; }
   std::uint64_t bytes() const noexcept override { return memory_.size(); }
   std::vector<std::uint32_t> ranks() const override { return ranks_; }
+  bool stands_alone() const noexcept override {
+    return std::any_of(groups_.begin(), groups_.end(), [](auto& g) { return g.rescales(); });
+  }
 
   const packed_group& group(std::uint32_t layer, lora_group which) const noexcept {
     return groups_[std::size_t{layer} * lora_group_count + static_cast<std::size_t>(which)];
@@ -97,10 +107,11 @@ class cpu_packed_adapter final : public packed_adapter {
   mapped_memory memory_;
 };
 
-/// Packs for executors of one model and format. Immutable, any thread.
+/// Packs for executors of one model and format, whose weights it looks at for DoRA. Immutable, any thread.
 class cpu_adapter_packer final : public adapter_packer {
  public:
-  cpu_adapter_packer(const model_config& model, cpu_dtype dtype) : model_(model), dtype_(dtype) {}
+  cpu_adapter_packer(std::shared_ptr<const model_weights> base, cpu_dtype dtype)
+      : base_(std::move(base)), model_(base_->config()), dtype_(dtype) {}
 
   /// Fails with `errc::bad_adapter` when a site does not fit the model, `errc::out_of_memory`, or
   /// `errc::cancelled`.
@@ -117,10 +128,12 @@ class cpu_adapter_packer final : public adapter_packer {
   std::uint32_t outputs_of(projection part) const noexcept;
   std::uint64_t unrounded_bytes(const adapter_weights& weights) const noexcept;
   void pack_a(const lora_site& s, std::uint32_t first, const packed_group& group, std::byte* out) const;
-  void pack_b(const lora_site& s, std::uint32_t first, std::uint32_t outputs, std::byte* out) const;
-  packed_site pack_part(const lora_site& s, projection part, std::uint32_t first, arena& from) const;
+  void pack_b(const lora_site& s, std::uint32_t first, std::span<const float> factors, std::byte* out) const;
+  result<packed_site> pack_part(const lora_site& s, projection part, std::uint32_t first, arena& from,
+                                const std::stop_token& stop) const;
 
-  model_config model_;
+  std::shared_ptr<const model_weights> base_;
+  const model_config& model_;  // of `base_`
   cpu_dtype dtype_;
 };
 

@@ -26,8 +26,9 @@ constexpr std::uint32_t most_threads = 256;
 /// team.
 class cpu_executor final : public executor {
  public:
-  cpu_executor(const model_config& model, const executor_limits& limits, std::string description,
-               std::unique_ptr<thread_team> team, forward layers, cpu_dtype dtype, std::uint32_t token_ids)
+  cpu_executor(const std::shared_ptr<const model_weights>& model, const executor_limits& limits,
+               std::string description, std::unique_ptr<thread_team> team, forward layers, cpu_dtype dtype,
+               std::uint32_t token_ids)
       : limits_(limits),
         description_(std::move(description)),
         team_(std::move(team)),
@@ -35,9 +36,9 @@ class cpu_executor final : public executor {
         forward_(std::move(layers)),
         packer_(model, dtype),
         dtype_(dtype),
-        plan_(limits, model, team_->members()),
+        plan_(limits, model->config(), team_->members()),
         history_(limits.max_sequences, limits.max_positions),
-        sampler_(team_->members(), model.vocab, token_ids) {}
+        sampler_(team_->members(), model->config().vocab, token_ids) {}
 
   const executor_limits& limits() const noexcept override { return limits_; }
   std::string description() const override { return description_; }
@@ -152,10 +153,9 @@ result<std::unique_ptr<executor>> make_cpu_executor(std::shared_ptr<const model_
   auto description = std::string(to_string(options.dtype)) + " (" + std::string(to_string(*chosen)) + ", " +
                      std::to_string(threads) + (threads == 1 ? " thread)" : " threads)");
   auto& kernels = kernels_for(*chosen, options.dtype);
-  forward layers(std::move(model), *std::move(weights), kernels, options.dtype, options.block_tokens,
-                 *std::move(cache), *std::move(memory), limits.max_positions, *team);
-  // `m` belongs to the weights, which `layers` holds now.
-  return std::unique_ptr<executor>(std::make_unique<cpu_executor>(m, limits, std::move(description),
+  forward layers(model, *std::move(weights), kernels, options.dtype, options.block_tokens, *std::move(cache),
+                 *std::move(memory), limits.max_positions, *team);
+  return std::unique_ptr<executor>(std::make_unique<cpu_executor>(model, limits, std::move(description),
                                                                   std::move(team), std::move(layers),
                                                                   options.dtype, options.token_ids));
 }

@@ -140,9 +140,9 @@ void forward::feed_forward(const step_plan& plan, std::uint32_t layer, unsigned 
     const auto columns = (end - block) * block_outputs;
     const std::size_t stride = std::size_t{2} * columns;
     multiply(plan, layer, lora_group::gate_up, w.gate_up, memory_.normed, {block, end}, gemm_into::store,
-             gate_y, stride);
+             gate_y, stride, member);
     multiply(plan, layer, lora_group::gate_up, w.gate_up, memory_.normed, {up + block, up + end},
-             gemm_into::store, gate_y + columns, stride);
+             gemm_into::store, gate_y + columns, stride, member);
     auto* y = memory_.activated.row(0) + std::size_t{block} * block_outputs * memory_.activated.element_size;
     kernels_.activation({gate_y, gate_y + columns, stride, rows, columns, y, memory_.activated.stride,
                          model_->config().activation});
@@ -170,18 +170,34 @@ void forward::linear(const step_plan& plan, std::uint32_t layer, lora_group grou
   shrink(plan, layer, group, x, member);
   auto mine = share_of(matrix.blocks, member, team_.active());
   multiply(plan, layer, group, matrix, x, mine, into,
-           floats(y.data) + std::size_t{mine.first} * block_outputs, y.stride);
+           floats(y.data) + std::size_t{mine.first} * block_outputs, y.stride, member);
   team_.barrier(member);
 }
 
 void forward::multiply(const step_plan& plan, std::uint32_t layer, lora_group group,
                        const packed_matrix& matrix, const row_buffer& x, share blocks, gemm_into into,
-                       float* y, std::size_t y_stride) {
+                       float* y, std::size_t y_stride, unsigned member) {
   if (blocks.first == blocks.last) return;
+  std::uint32_t next = 0;
+  for (auto& s : plan.step().segments) {
+    if (into != gemm_into::add || !plan.adapter(s.first_use).group(layer, group).rescales()) continue;
+    product(matrix, x, {next, s.first_row}, blocks, into, y + next * y_stride, y_stride);
+    rescaled(plan, layer, group, s, matrix, x, blocks, y + s.first_row * y_stride, y_stride, member);
+    next = s.first_row + s.rows;
+  }
+  product(matrix, x, {next, plan.rows()}, blocks, into, y + next * y_stride, y_stride);
+  for (auto& s : plan.step().segments)
+    if (into != gemm_into::add || !plan.adapter(s.first_use).group(layer, group).rescales())
+      expand(plan, layer, group, s, matrix, blocks, y + s.first_row * y_stride, y_stride);
+}
+
+void forward::product(const packed_matrix& matrix, const row_buffer& x, share rows, share blocks,
+                      gemm_into into, float* y, std::size_t y_stride) {
+  if (rows.first == rows.last) return;
   gemm_args a;
-  a.x = x.data;
+  a.x = x.row(rows.first);
   a.x_stride = x.stride;
-  a.rows = plan.rows();
+  a.rows = rows.last - rows.first;
   a.weights = matrix.data + blocks.first * matrix.block_bytes(dtype_);
   a.depth = matrix.depth;
   a.blocks = blocks.last - blocks.first;
@@ -190,7 +206,30 @@ void forward::multiply(const step_plan& plan, std::uint32_t layer, lora_group gr
   a.y_stride = y_stride;
   a.into = into;
   kernels_.gemm(a);
-  expand(plan, layer, group, matrix, blocks, y, y_stride);
+}
+
+/// Base and adapter of a segment into the member's strip, from where each row is added to `y`, the segment's
+/// first row.
+void forward::rescaled(const step_plan& plan, std::uint32_t layer, lora_group group, const segment& s,
+                       const packed_matrix& matrix, const row_buffer& x, share blocks, float* y,
+                       std::size_t y_stride, unsigned member) {
+  auto* strip = floats(memory_.strip.row(member));
+  const auto width = std::max<std::uint32_t>(
+      1, static_cast<std::uint32_t>(memory_.strip.stride / (std::size_t{s.rows} * block_outputs)));
+  for (auto first = blocks.first; first < blocks.last; first += width) {
+    const share part{first, std::min(first + width, blocks.last)};
+    const auto columns = (part.last - part.first) * block_outputs;
+    product(matrix, x, {s.first_row, s.first_row + s.rows}, part, gemm_into::store, strip, columns);
+    expand(plan, layer, group, s, matrix, part, strip, columns);
+    for (std::uint32_t row = 0; row < s.rows; ++row) {
+      outputs_args add;
+      add.y = y + row * y_stride + std::size_t{part.first - blocks.first} * block_outputs;
+      add.rows = 1;
+      add.width = columns;
+      add.offset = strip + std::size_t{row} * columns;
+      kernels_.outputs(add);
+    }
+  }
 }
 
 void forward::shrink(const step_plan& plan, std::uint32_t layer, lora_group group, const row_buffer& x,
@@ -215,15 +254,13 @@ void forward::shrink(const step_plan& plan, std::uint32_t layer, lora_group grou
   team_.barrier(member);
 }
 
-void forward::expand(const step_plan& plan, std::uint32_t layer, lora_group group,
+void forward::expand(const step_plan& plan, std::uint32_t layer, lora_group group, const segment& s,
                      const packed_matrix& matrix, share blocks, float* y, std::size_t y_stride) {
-  for (auto& s : plan.step().segments) {
-    std::uint32_t column = 0;
-    for (std::uint32_t use = s.first_use; use < s.first_use + s.uses; ++use) {
-      auto& g = plan.adapter(use).group(layer, group);
-      expand_use(s, g, plan.step().uses[use].weight, column, matrix, blocks, y, y_stride);
-      column += g.ranks;
-    }
+  std::uint32_t column = 0;
+  for (std::uint32_t use = s.first_use; use < s.first_use + s.uses; ++use) {
+    auto& g = plan.adapter(use).group(layer, group);
+    expand_use(s, g, plan.step().uses[use].weight, column, matrix, blocks, y, y_stride);
+    column += g.ranks;
   }
 }
 
@@ -240,23 +277,27 @@ void forward::expand_use(const segment& s, const packed_group& g, float weight, 
     a.weights = site.b + std::size_t{part.first} * site.rank * block_outputs * element_bytes(dtype_);
     a.depth = site.rank;
     a.blocks = part.last - part.first;
-    a.y = y + s.first_row * y_stride +
-          std::size_t{matrix.first_block[site.part] + part.first - blocks.first} * block_outputs;
+    a.y = y + std::size_t{matrix.first_block[site.part] + part.first - blocks.first} * block_outputs;
     a.y_stride = y_stride;
     a.into = gemm_into::add;
-    if (site.offset) change_outputs(s, site, part, weight, a.y, y_stride);
+    if (site.offset || site.gain) change_outputs(s, site, part, weight, matrix, a.y, y_stride);
     kernels_.gemm(a);
   }
 }
 
-void forward::change_outputs(const segment& s, const packed_site& site, share part, float weight, float* y,
-                             std::size_t y_stride) {
+void forward::change_outputs(const segment& s, const packed_site& site, share part, float weight,
+                             const packed_matrix& matrix, float* y, std::size_t y_stride) {
+  auto from = [&](const float* vector, std::uint32_t block) {
+    return vector ? vector + std::size_t{block} * block_outputs : nullptr;
+  };
   outputs_args a;
   a.y = y;
   a.y_stride = y_stride;
   a.rows = s.rows;
   a.width = (part.last - part.first) * block_outputs;
-  a.offset = site.offset + std::size_t{part.first} * block_outputs;
+  a.base_bias = from(matrix.bias, matrix.first_block[site.part] + part.first);
+  a.gain = from(site.gain, part.first);
+  a.offset = from(site.offset, part.first);
   a.weight = weight;
   kernels_.outputs(a);
 }

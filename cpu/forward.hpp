@@ -50,15 +50,25 @@ class forward {
               unsigned member);
 
   /// Blocks [blocks.first, blocks.last) of base and adapters over all rows: the products of block `first` go
-  /// to column 0 of `y`.
+  /// to column 0 of `y`. Where they are added and an adapter rescales them (DoRA), its rows are computed
+  /// apart first.
   void multiply(const step_plan& plan, std::uint32_t layer, lora_group group, const packed_matrix& matrix,
-                const row_buffer& x, share blocks, gemm_into into, float* y, std::size_t y_stride);
-  void expand(const step_plan& plan, std::uint32_t layer, lora_group group, const packed_matrix& matrix,
-              share blocks, float* y, std::size_t y_stride);
+                const row_buffer& x, share blocks, gemm_into into, float* y, std::size_t y_stride,
+                unsigned member);
+  /// The base's part of `multiply` for `rows`, the first of which is `y`.
+  void product(const packed_matrix& matrix, const row_buffer& x, share rows, share blocks, gemm_into into,
+               float* y, std::size_t y_stride);
+  /// `multiply` of one segment, added to its rows, the first of which is `y`.
+  void rescaled(const step_plan& plan, std::uint32_t layer, lora_group group, const segment& s,
+                const packed_matrix& matrix, const row_buffer& x, share blocks, float* y,
+                std::size_t y_stride, unsigned member);
+  /// The adapters' part for a segment, the first row of which is `y`.
+  void expand(const step_plan& plan, std::uint32_t layer, lora_group group, const segment& s,
+              const packed_matrix& matrix, share blocks, float* y, std::size_t y_stride);
   void expand_use(const segment& s, const packed_group& g, float weight, std::uint32_t column,
                   const packed_matrix& matrix, share blocks, float* y, std::size_t y_stride);
-  void change_outputs(const segment& s, const packed_site& site, share part, float weight, float* y,
-                      std::size_t y_stride);
+  void change_outputs(const segment& s, const packed_site& site, share part, float weight,
+                      const packed_matrix& matrix, float* y, std::size_t y_stride);
 
   /// `multiply` of a member's own blocks into `y`.
   void linear(const step_plan& plan, std::uint32_t layer, lora_group group, const packed_matrix& matrix,

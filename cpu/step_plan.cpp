@@ -80,17 +80,28 @@ std::string_view step_plan::broken_sequence(const batch& step, const sequence_ro
 std::string_view step_plan::broken_segments(const batch& step,
                                             const std::unordered_set<const packed_adapter*>& attached) const {
   std::uint64_t row = 0;
+  bool several = false;
   for (auto& s : step.segments) {
     if (s.first_row < row || s.rows == 0) return "segments that are not ascending";
     row = std::uint64_t{s.first_row} + s.rows;
     if (row > step.tokens.size()) return "a segment outside the rows";
     if (s.uses == 0 || std::uint64_t{s.first_use} + s.uses > step.uses.size())
       return "uses outside the table";
+    several |= s.uses > 1;
   }
   for (auto& use : step.uses) {
     if (!attached.contains(use.adapter)) return "an adapter that is not attached";
     if (!std::isfinite(use.weight)) return "an adapter weight that is not finite";
+    if (use.adapter->stands_alone() && use.weight != 1) return "a weight of an adapter that stands alone";
   }
+  if (several) return broken_company(step);
+  return {};
+}
+
+std::string_view step_plan::broken_company(const batch& step) {
+  for (auto& s : step.segments)
+    for (std::uint32_t use = s.first_use; s.uses > 1 && use < s.first_use + s.uses; ++use)
+      if (step.uses[use].adapter->stands_alone()) return "an adapter that stands alone beside another";
   return {};
 }
 

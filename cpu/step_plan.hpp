@@ -57,6 +57,7 @@ class step_plan {
   std::string_view broken_sequence(const batch& step, const sequence_rows& s, const token_history& history);
   std::string_view broken_segments(const batch& step,
                                    const std::unordered_set<const packed_adapter*>& attached) const;
+  static std::string_view broken_company(const batch& step);
   void fill(const batch& step, token_history& history);
   void share_attention(unsigned members);
 

@@ -9,16 +9,19 @@
 namespace lorica {
 
 /// One adapted module: y = W x + scaling * (B (A x) + bias) (Hu et al. 2021, section 4.1; `lora_B.bias`).
+/// With a magnitude m every row i of W + scaling * B A is brought to the length m_i (DoRA, Liu et al. 2024,
+/// section 4); biases stay.
 struct lora_site {
   std::uint32_t layer = 0;
   projection where = projection::q;
   std::uint32_t rank = 0;
   std::uint32_t in = 0;
   std::uint32_t out = 0;
-  float scaling = 0;             ///< alpha / r, or alpha / sqrt(r) with rsLoRA
-  std::vector<float> a;          ///< [rank, in]
-  std::vector<float> b;          ///< [out, rank]
-  std::vector<float> bias = {};  ///< [out], or empty: none (`lora_bias`)
+  float scaling = 0;                  ///< alpha / r, or alpha / sqrt(r) with rsLoRA
+  std::vector<float> a;               ///< [rank, in]
+  std::vector<float> b;               ///< [out, rank]
+  std::vector<float> bias = {};       ///< [out], or empty: none (`lora_bias`)
+  std::vector<float> magnitude = {};  ///< [out], or empty: none (`use_dora`)
 };
 
 /// An adapter as its file means it: checked, finite, in canonical order (layer, then projection), independent

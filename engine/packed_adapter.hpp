@@ -15,6 +15,10 @@ class packed_adapter {
   virtual const adapter_version& version() const noexcept = 0;
   virtual std::uint64_t bytes() const noexcept = 0;      ///< memory it holds, at true rank
   virtual std::vector<std::uint32_t> ranks() const = 0;  ///< distinct ranks, ascending
+
+  /// Its effect is no update that could be summed or weighted (DoRA): it may only be used in a composition of
+  /// one, with weight 1.
+  virtual bool stands_alone() const noexcept { return false; }
 };
 
 }  // namespace lorica

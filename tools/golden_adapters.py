@@ -90,6 +90,19 @@ VARIANTS = [
     ),
     Variant("r256", {"r": 256, "lora_alpha": 64, "target_modules": ["v_proj"]}),
     Variant("lora-bias", {"r": 5, "lora_alpha": 8, "lora_bias": True, "target_modules": ALL_SEVEN}),
+    Variant("dora", {"r": 4, "lora_alpha": 8, "use_dora": True, "target_modules": ALL_SEVEN}),
+    Variant(
+        "dora-rslora-patterns",
+        {
+            "r": 4,
+            "lora_alpha": 4,
+            "use_dora": True,
+            "use_rslora": True,
+            "target_modules": ["k_proj", "o_proj", "up_proj", "down_proj"],
+            "rank_pattern": {"o_proj": 7},
+            "alpha_pattern": {"layers.0.mlp.up_proj": -9},
+        },
+    ),
     Variant("excluded", {"r": 5, "lora_alpha": 10, "target_modules": ALL_SEVEN, "exclude_modules": ["k_proj", "layers.0.mlp.up_proj"]}),
 ]
 # The same for a model whose projections are fused.
@@ -113,9 +126,10 @@ FUSED = [
     Variant("stored-bf16", {"r": 8, "lora_alpha": 16, "target_modules": ["qkv_proj", "down_proj"]}, dtype=torch.bfloat16),
     Variant("r256", {"r": 256, "lora_alpha": 64, "target_modules": ["qkv_proj"]}),
     Variant("lora-bias", {"r": 5, "lora_alpha": 8, "lora_bias": True, "target_modules": ["qkv_proj", "o_proj", "gate_up_proj"]}),
+    Variant("dora", {"r": 4, "lora_alpha": 8, "use_dora": True, "target_modules": ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]}),
 ]
 # What GGUF files and the second spelling of a config are tried with: k and q are in it.
-FEW = ["r8-q-v", "r8-qkv", "patterns", "all-linear"]
+FEW = ["r8-q-v", "r8-qkv", "patterns", "all-linear", "dora"]
 
 
 def variants_for(model, thorough):
@@ -135,6 +149,10 @@ def write(variant, base, model_name, folder):
                 scale = 1 / np.sqrt(parameter.shape[1])
             elif "lora_B" in name and name.endswith(".bias"):
                 scale = 0.3
+            elif "lora_magnitude_vector" in name:
+                # Lengths of the base's rows, changed by up to a third.
+                parameter.mul_(torch.from_numpy(1 + rng.uniform(-0.3, 0.3, tuple(parameter.shape)).astype(np.float32)))
+                continue
             elif "lora_B" in name:
                 scale = 0 if variant.zero_b else 0.5
             else:

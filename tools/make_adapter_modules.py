@@ -20,13 +20,14 @@ ROOT = Path("tests/golden")
 
 
 def norms(folder):
-    """Frobenius norms by module path: {path: {"a": norm, "b": norm, "bias": norm}}, the last where there is one."""
+    """Frobenius norms by module path: {path: {"a": norm, "b": norm, ...}}, `bias` and `magnitude` where there are such."""
     out = {}
     with safe_open(folder / "adapter_model.safetensors", "pt") as file:
         for name in file.keys():
-            path, factor, kind = re.fullmatch(r"(?:base_model\.model\.)?(.*)\.lora_([AB])\.(?:default\.)?(weight|bias)", name).groups()
+            pattern = r"(?:base_model\.model\.)?(.*)\.lora_(A|B|magnitude)(?:_vector|\.(?:default\.)?(weight|bias))"
+            path, factor, kind = re.fullmatch(pattern, name).groups()
             path = path.replace("_orig_mod.", "").replace("language_model.", "")
-            part = factor.lower() if kind == "weight" else "bias"
+            part = "bias" if kind == "bias" else factor.lower()
             out.setdefault(path, {})[part] = torch.linalg.norm(file.get_tensor(name).double()).item()
     return out
 

@@ -89,16 +89,28 @@ void add_module(fixture_adapter& adapter, const std::string& path, std::uint64_t
   adapter.tensors.push_back(random_tensor(name + ".lora_B.weight", {out, rank}, seed + 1));
 }
 
-void add_biases(fixture_adapter& adapter) {
-  adapter.config["lora_bias"] = "true";
+namespace {
+
+void add_vectors(fixture_adapter& adapter, const std::string& suffix) {
   const auto tensors = adapter.tensors;
   for (auto& tensor : tensors) {
     auto at = tensor.name.find(".lora_B.weight");
     if (at == std::string::npos) continue;
     auto seed = static_cast<std::uint32_t>(adapter.tensors.size());
-    adapter.tensors.push_back(
-        random_tensor(tensor.name.substr(0, at) + ".lora_B.bias", {tensor.shape[0]}, seed));
+    adapter.tensors.push_back(random_tensor(tensor.name.substr(0, at) + suffix, {tensor.shape[0]}, seed));
   }
+}
+
+}  // namespace
+
+void add_biases(fixture_adapter& adapter) {
+  adapter.config["lora_bias"] = "true";
+  add_vectors(adapter, ".lora_B.bias");
+}
+
+void add_magnitudes(fixture_adapter& adapter) {
+  adapter.config["use_dora"] = "true";
+  add_vectors(adapter, ".lora_magnitude_vector");
 }
 
 fixture_adapter good_adapter() {

@@ -49,6 +49,9 @@ void add_module(fixture_adapter& adapter, const std::string& path, std::uint64_t
 /// `lora_bias` with a bias for every module that has none.
 void add_biases(fixture_adapter& adapter);
 
+/// `use_dora` with a magnitude for every module that has none.
+void add_magnitudes(fixture_adapter& adapter);
+
 /// A directory that is removed with everything in it.
 class scratch_directory {
  public:

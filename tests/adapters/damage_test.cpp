@@ -33,28 +33,30 @@ std::string damaged(std::string text, std::size_t last, std::mt19937& random) {
   return text;
 }
 
-const std::vector<std::string> words = {"r",
-                                        "F16",
-                                        "I64",
-                                        "F8_E4M3",
-                                        "dtype",
-                                        "shape",
-                                        "data_offsets",
-                                        "__metadata__",
-                                        "rank_pattern",
-                                        "alpha_pattern",
-                                        "target_modules",
-                                        "use_dora",
-                                        "lora_bias",
-                                        "use_rslora",
-                                        "modules_to_save",
-                                        "q_proj",
-                                        "(a+)+$",
-                                        "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight",
-                                        "base_model.model.model.layers.0.self_attn.q_proj.lora_B.bias",
-                                        "base_model.model.model.layers.9.self_attn.q_proj.lora_A.weight",
-                                        "a\nb\x1b[0m",
-                                        std::string(5'000, 'w')};
+const std::vector<std::string> words = {
+    "r",
+    "F16",
+    "I64",
+    "F8_E4M3",
+    "dtype",
+    "shape",
+    "data_offsets",
+    "__metadata__",
+    "rank_pattern",
+    "alpha_pattern",
+    "target_modules",
+    "use_dora",
+    "lora_bias",
+    "use_rslora",
+    "modules_to_save",
+    "q_proj",
+    "(a+)+$",
+    "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight",
+    "base_model.model.model.layers.0.self_attn.q_proj.lora_B.bias",
+    "base_model.model.model.layers.0.self_attn.q_proj.lora_magnitude_vector",
+    "base_model.model.model.layers.9.self_attn.q_proj.lora_A.weight",
+    "a\nb\x1b[0m",
+    std::string(5'000, 'w')};
 
 // The length, a changed header, the data.
 std::string with_changed_header(const std::string& image, json_mutator& random) {
@@ -89,7 +91,8 @@ void check_sound(const loaded_adapter& adapter) {
     REQUIRE(site.b.size() == std::size_t{site.rank} * site.out);
     REQUIRE(std::isfinite(site.scaling));
     REQUIRE((site.bias.empty() || site.bias.size() == site.out));
-    for (auto* factor : {&site.a, &site.b, &site.bias})
+    REQUIRE((site.magnitude.empty() || site.magnitude.size() == site.out));
+    for (auto* factor : {&site.a, &site.b, &site.bias, &site.magnitude})
       REQUIRE(std::all_of(factor->begin(), factor->end(), [](float x) { return std::isfinite(x); }));
   }
 }
@@ -97,18 +100,22 @@ void check_sound(const loaded_adapter& adapter) {
 constexpr std::uint32_t seed = 20'250;
 constexpr int rounds = 2'000;
 
-fixture_adapter usual_adapter() {
+// Biases and magnitudes exclude each other.
+enum class beside { biases, magnitudes };
+
+fixture_adapter usual_adapter(beside more) {
   auto out = good_adapter();
   out.config["rank_pattern"] = R"({"nowhere.*(a|b)+":3})";
   out.config["alpha_pattern"] = R"({"q_proj":16})";
   out.config["use_rslora"] = "true";
-  add_biases(out);
+  more == beside::biases ? add_biases(out) : add_magnitudes(out);
   return out;
 }
 
-void hurt(const std::string& name, const std::function<std::string()>& change) {
+void hurt(const fixture_adapter& adapter, const std::string& name,
+          const std::function<std::string()>& change) {
   scratch_directory place;
-  place.write(usual_adapter());
+  place.write(adapter);
   int refused = 0;
   for (int round = 0; round < rounds; ++round) {
     place.write(name, change());
@@ -129,21 +136,23 @@ void hurt(const std::string& name, const std::function<std::string()>& change) {
 
 TEST_CASE("an adapter_config.json that is damaged is served as it then is, or refused with a word") {
   INFO("seed " << seed);
-  const auto text = usual_adapter().config_text();
+  const auto adapter = usual_adapter(GENERATE(beside::biases, beside::magnitudes));
+  const auto text = adapter.config_text();
   std::mt19937 bytes(seed);
   json_mutator fields(seed + 1);
   int round = 0;
-  hurt("adapter_config.json",
+  hurt(adapter, "adapter_config.json",
        [&] { return ++round % 4 == 0 ? damaged(text, text.size(), bytes) : fields.mutate(text, words); });
 }
 
 TEST_CASE("an adapter_model.safetensors that is damaged is served as it then is, or refused with a word") {
   INFO("seed " << seed);
-  const auto image = safetensors_image(usual_adapter().tensors);
+  const auto adapter = usual_adapter(GENERATE(beside::biases, beside::magnitudes));
+  const auto image = safetensors_image(adapter.tensors);
   std::mt19937 bytes(seed + 2);
   json_mutator fields(seed + 3);
   int round = 0;
-  hurt("adapter_model.safetensors", [&] {
+  hurt(adapter, "adapter_model.safetensors", [&] {
     return ++round % 4 == 0 ? damaged(image, image.find("]}}") + 3, bytes)
                             : with_changed_header(image, fields);
   });
@@ -153,7 +162,7 @@ TEST_CASE("a directory whose files are lost, cut, swapped or of another kind is 
   namespace fs = std::filesystem;
   INFO("seed " << seed);
   std::mt19937 random(seed + 4);
-  const auto adapter = usual_adapter();
+  const auto adapter = usual_adapter(beside::magnitudes);
   const std::string names[] = {"adapter_config.json", "adapter_model.safetensors", "adapter_model.bin",
                                "README.md"};
   int served = 0;

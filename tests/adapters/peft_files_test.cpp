@@ -71,8 +71,10 @@ TEST_CASE("every adapter that PEFT wrote loads with PEFT's ranks and scalings") 
       CHECK(found.scaling == static_cast<float>(said->find("scaling")->number()));
       CHECK(found.norm_a == Approx(said->find("norm_a")->number()).epsilon(1e-9));
       CHECK(found.norm_b == Approx(said->find("norm_b")->number()).epsilon(1e-9));
-      auto bias = said->find("norm_bias");
+      auto bias = said->find("norm_bias"), magnitude = said->find("norm_magnitude");
       CHECK(found.norm_bias == Approx(bias ? bias->number() : 0).epsilon(1e-9));
+      CHECK(found.norm_magnitude == Approx(magnitude ? magnitude->number() : 0).epsilon(1e-9));
+      CHECK(found.dora == (magnitude != nullptr));
       CHECK(found.zero_effect() == (name.find("zero-b") != std::string::npos));
     }
   }
@@ -99,6 +101,7 @@ TEST_CASE("a version is the hash that the documents describe") {
     return load(golden / "adapters" / "llama-tied-gqa" / adapter, base).weights.version.hex();
   };
   CHECK(version("r8-q-v") == "3ea4c768e96a53ba29c9cad15e9780c60fd3f68faac970c6534369044ccbec98");
+  CHECK(version("dora") == "645030e481108e674531b150c53b678dc43ef6f9c4c8ff35c67efb0080b8f4b4");
   CHECK(version("lora-bias") == "1e2841d32d1ccf515c7cab8fdd2c7e5402df27b18895ee0361540063165f6b67");
 }
 

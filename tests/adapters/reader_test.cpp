@@ -168,6 +168,32 @@ TEST_CASE("biases of lora_B are read with their modules and are a part of the ve
   CHECK(read_back(adapter)->coverage.zero_effect_modules == 4);
 }
 
+TEST_CASE("magnitudes are read in all their spellings and are a part of the version and the coverage") {
+  auto adapter = good_adapter();
+  add_magnitudes(adapter);
+  auto read = read_back(adapter);
+  if (!read) FAIL(read.error().text);
+  CHECK(read->weights.sites[1].magnitude ==
+        numbers(adapter.tensor("layers.0.self_attn.v_proj.lora_magnitude_vector")));
+  CHECK(read->weights.sites[1].bias.empty());
+  CHECK(read->coverage.parameters == read_back(good_adapter())->coverage.parameters + 2 * (16 + 8));
+  CHECK(read->weights.version != read_back(good_adapter())->weights.version);
+  for (auto spelling : {"lora_magnitude_vector.weight", "lora_magnitude_vector.default",
+                        "lora_magnitude_vector.default.weight"}) {
+    auto other = read_back(renamed(adapter, "lora_magnitude_vector", spelling));
+    if (!other) FAIL(other.error().text);
+    CHECK(other->weights.version == read->weights.version);
+  }
+  // A magnitude is no bias of the same numbers, and it has an effect beside a B of zeros.
+  auto biased = renamed(adapter, "lora_magnitude_vector", "lora_B.bias");
+  biased.config["use_dora"] = "false";
+  biased.config["lora_bias"] = "true";
+  CHECK(read_back(biased)->weights.version != read->weights.version);
+  auto& b = adapter.tensor("layers.0.self_attn.q_proj.lora_B.weight");
+  b = filled_tensor(b.name, b.shape, 0);
+  CHECK(read_back(adapter)->coverage.zero_effect_modules == 0);
+}
+
 TEST_CASE("keys in the spellings of other tools mean the same modules and give the same version") {
   auto plain = read_back(good_adapter());
   REQUIRE(plain);

@@ -71,7 +71,17 @@ const row bad_adapters[] = {
      field("lora_bias", "true")},
     {"a lora_bias that is a word", "bad_config", "lora_bias is \"all\"; it must be true or false",
      field("lora_bias", "\"all\"")},
-    {"DoRA", "unsupported_dora", "use_dora is true", field("use_dora", "true")},
+    {"magnitudes that are promised only", "missing_tensor",
+     "use_dora of adapter_config.json is true, but the module of tensor "
+     "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight has no lora_magnitude_vector",
+     field("use_dora", "true")},
+    {"a use_dora that is a number", "bad_config", "use_dora is 1; it must be true or false",
+     field("use_dora", "1")},
+    {"biases beside DoRA", "unsupported_bias", "lora_bias is true beside use_dora",
+     [](fixture_adapter& adapter) {
+       add_biases(adapter);
+       add_magnitudes(adapter);
+     }},
     {"full modules", "unsupported_modules_to_save", "modules_to_save is [lm_head, embed_tokens]",
      field("modules_to_save", R"(["lm_head","embed_tokens"])")},
     {"pissa", "unsupported_init", "init_lora_weights is \"pissa_niter_16\"",
@@ -163,11 +173,30 @@ const row bad_adapters[] = {
      [](fixture_adapter& adapter) {
        add_module(adapter, "vision_tower.vision_model.encoder.layers.0.self_attn.q_proj", 4, 16, 16, 1);
      }},
-    {"DoRA's magnitudes", "unsupported_dora", "belongs to DoRA",
+    {"DoRA's magnitudes", "unsupported_dora",
+     "lora_magnitude_vector is there, but use_dora of adapter_config.json is not true",
      extra(std::string(q0) + "lora_magnitude_vector", {16})},
     {"a bias of lora_B in the file", "unsupported_bias",
      "lora_B.bias is there, but lora_bias of adapter_config.json is not true",
      extra(std::string(q0) + "lora_B.bias", {16})},
+    {"a magnitude of more parts", "unknown_tensor", "lora_magnitude_vector.default.bias",
+     extra(std::string(q0) + "lora_magnitude_vector.default.bias", {16})},
+    {"magnitudes of inputs", "shape_mismatch", "lora_magnitude_vector has the shape [16, 1], expected [16]",
+     [](fixture_adapter& adapter) {
+       add_magnitudes(adapter);
+       shape("0.self_attn.q_proj.lora_magnitude_vector", {16, 1})(adapter);
+     }},
+    {"an infinite magnitude", "non_finite_weights",
+     "v_proj.lora_magnitude_vector holds infinity at element 7",
+     [](fixture_adapter& adapter) {
+       add_magnitudes(adapter);
+       poison("1.self_attn.v_proj.lora_magnitude_vector", 7, HUGE_VALF)(adapter);
+     }},
+    {"two spellings of one magnitude", "duplicate_tensor", "the same factor",
+     [](fixture_adapter& adapter) {
+       add_magnitudes(adapter);
+       extra(std::string(q0) + "lora_magnitude_vector.default.weight", {16})(adapter);
+     }},
     {"a bias of lora_A", "unsupported_bias", "lora_A.bias is a bias of lora_A, which no LoRA has",
      extra(std::string(q0) + "lora_A.bias", {4})},
     {"biases of another length", "shape_mismatch", "v_proj.lora_B.bias has the shape [9], expected [8]",

@@ -1,7 +1,10 @@
 #include "cpu/adapter_packer.hpp"
 
+#include <cmath>
+
+#include "cpu/magnitude.hpp"
 #include "tests/catch.hpp"
-#include "tests/cpu/kernel_inputs.hpp"
+#include "tests/cpu/random_weights.hpp"
 
 using namespace lorica;
 using namespace lorica::testing;
@@ -43,7 +46,7 @@ adapter_weights mixed_ranks() {
 
 TEST_CASE("an adapter is packed at its true rank, and the announced bytes are the held ones") {
   auto dtype = GENERATE(cpu_dtype::float32, cpu_dtype::bfloat16);
-  cpu_adapter_packer packer(small_model(), dtype);
+  cpu_adapter_packer packer(weights_like(small_model()), dtype);
   auto weights = mixed_ranks();
   auto packed = packer.pack(weights, {});
   REQUIRE(packed);
@@ -66,7 +69,7 @@ TEST_CASE("biases of B are packed scaled, per output of each part, and counted")
   auto model = small_model();
   model.fused = true;
   model.ffn = 5000;
-  cpu_adapter_packer packer(model, dtype);
+  cpu_adapter_packer packer(weights_like(model), dtype);
   adapter_weights weights;
   weights.sites = {site(0, projection::gate_up, 3, 40, 10'000)};
   auto plain = packer.packed_bytes(weights);
@@ -85,8 +88,81 @@ TEST_CASE("biases of B are packed scaled, per output of each part, and counted")
   CHECK_FALSE(packer.pack(weights, {}));
 }
 
+TEST_CASE("magnitudes become factors of the weights that are served, computed once") {
+  auto dtype = GENERATE(cpu_dtype::float32, cpu_dtype::bfloat16);
+  auto where = GENERATE(projection::q, projection::down);
+  auto model = small_model();
+  auto base = weights_like(model);
+  auto narrow = where == projection::q;
+  auto s = narrow ? site(1, where, 3, 40, 64) : site(1, where, 5, 70, 40);
+  s.magnitude = some_numbers(s.out, 64);
+  adapter_weights weights;
+  weights.sites = {s};
+  auto packed = cpu_adapter_packer(base, dtype).pack(weights, {});
+  REQUIRE(packed);
+  CHECK((*packed)->stands_alone());
+  auto& adapter = dynamic_cast<const cpu_packed_adapter&>(**packed);
+  auto& group = adapter.group(1, narrow ? lora_group::qkv : lora_group::down);
+  CHECK(group.rescales());
+  CHECK_FALSE(adapter.group(0, lora_group::qkv).rescales());
+  auto& view = narrow ? base->layers()[1].q : base->layers()[1].down;
+  std::vector<float> w(std::size_t{s.out} * s.in);
+  view.read_rows(0, w);
+  for (std::uint32_t i = 0; i < s.out; ++i) {
+    double squares = 0;
+    for (std::uint32_t k = 0; k < s.in; ++k) {
+      auto x = static_cast<double>(w[i * s.in + k]);
+      for (std::uint32_t r = 0; r < s.rank; ++r)
+        x += static_cast<double>(s.scaling) * static_cast<double>(s.b[i * s.rank + r]) *
+             static_cast<double>(s.a[r * s.in + k]);
+      squares += x * x;
+    }
+    auto factor = static_cast<double>(s.magnitude[i]) / std::sqrt(squares);
+    CHECK(static_cast<double>(group.site[0].gain[i]) == Approx(factor - 1).margin(1e-6));
+  }
+  for (std::uint32_t i = s.out; i < blocks_for(s.out) * block_outputs; ++i)
+    CHECK(group.site[0].gain[i] == 0);
+}
+
+TEST_CASE("the base's weights count as they are stored: rounded where they are") {
+  auto model = small_model();
+  auto base = weights_like(model);
+  auto s = site(0, projection::o, 1, 64, 40);
+  s.b.assign(s.b.size(), 0);
+  s.magnitude.assign(s.out, 1);
+  std::vector<float> third(64 * 40, 1.0f / 3);
+  tensor_view view{tensor_type::f32, 40, 64, std::as_bytes(std::span(third)), 0};
+  auto exact = magnitude_factors(view, s, 0, cpu_dtype::float32, {});
+  auto rounded = magnitude_factors(view, s, 0, cpu_dtype::bfloat16, {});
+  REQUIRE(exact);
+  REQUIRE(rounded);
+  CHECK((*exact)[0] == Approx(3.0 / 8).epsilon(1e-7));
+  CHECK((*rounded)[39] ==
+        Approx(1 / (8 * static_cast<double>(bfloat_to_float(to_bfloat(1.0f / 3))))).epsilon(1e-7));
+  CHECK((*rounded)[39] != Approx((*exact)[39]).epsilon(1e-4));
+}
+
+TEST_CASE("a magnitude that cannot be reached is refused, and norms end when they are told to") {
+  auto model = small_model();
+  auto s = site(0, projection::o, 1, 64, 40);
+  s.b.assign(s.b.size(), 0);
+  s.magnitude.assign(s.out, 1);
+  std::vector<float> zeros(64 * 40);
+  tensor_view view{tensor_type::f32, 40, 64, std::as_bytes(std::span(zeros)), 0};
+  auto refused = magnitude_factors(view, s, 0, cpu_dtype::float32, {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::bad_adapter);
+  CHECK(refused.error().reason == "non_finite_weights");
+  CHECK_THAT(refused.error().text, Catch::Contains("layer 0 o_proj") && Catch::Contains("output 0"));
+  std::stop_source stop;
+  stop.request_stop();
+  auto ended = magnitude_factors(view, s, 0, cpu_dtype::float32, stop.get_token());
+  REQUIRE_FALSE(ended);
+  CHECK(ended.error().code == errc::cancelled);
+}
+
 TEST_CASE("the order of an adapter's sites does not change how it is packed") {
-  cpu_adapter_packer packer(small_model(), cpu_dtype::float32);
+  cpu_adapter_packer packer(weights_like(small_model()), cpu_dtype::float32);
   auto weights = mixed_ranks();
   std::swap(weights.sites[0], weights.sites[1]);
   auto packed = packer.pack(weights, {});
@@ -98,7 +174,7 @@ TEST_CASE("the order of an adapter's sites does not change how it is packed") {
 }
 
 TEST_CASE("a site that does not fit the base is refused by name") {
-  cpu_adapter_packer packer(small_model(), cpu_dtype::bfloat16);
+  cpu_adapter_packer packer(weights_like(small_model()), cpu_dtype::bfloat16);
   auto refused = [&](adapter_weights w, const char* what) {
     auto packed = packer.pack(w, {});
     REQUIRE_FALSE(packed);
@@ -129,7 +205,8 @@ TEST_CASE("a site that does not fit the base is refused by name") {
 TEST_CASE("packing ends when it is told to") {
   std::stop_source stop;
   stop.request_stop();
-  auto packed = cpu_adapter_packer(small_model(), cpu_dtype::float32).pack(mixed_ranks(), stop.get_token());
+  auto packed = cpu_adapter_packer(weights_like(small_model()), cpu_dtype::float32)
+                    .pack(mixed_ranks(), stop.get_token());
   REQUIRE_FALSE(packed);
   CHECK(packed.error().code == errc::cancelled);
 }

@@ -49,8 +49,9 @@ batch one_sequence(std::vector<token_id> tokens, std::uint32_t context) {
   return b;
 }
 
-std::shared_ptr<const packed_adapter> adapter_for(const executor& e, const model_config& m) {
-  auto loaded = read_adapter(golden + "/adapters/llama-tied-gqa/r8-q-v", m, {}, {});
+std::shared_ptr<const packed_adapter> adapter_for(const executor& e, const model_config& m,
+                                                  const std::string& name = "r8-q-v") {
+  auto loaded = read_adapter(golden + "/adapters/llama-tied-gqa/" + name, m, {}, {});
   REQUIRE(loaded);
   auto packed = e.packer().pack(loaded->weights, {});
   REQUIRE(packed);
@@ -132,6 +133,16 @@ TEST_CASE("a batch that breaks its contract is refused and changes nothing") {
   refused("not attached", [](batch& b) {
     b.segments = {{0, 2, 0, 1}};
     b.uses = {{nullptr, 1.0f}};
+  });
+  auto alone = adapter_for(*engine, small_model()->config(), "dora");
+  REQUIRE(engine->attach(alone));
+  refused("stands alone beside", [&](batch& b) {
+    b.segments = {{0, 2, 0, 2}};
+    b.uses = {{adapter.get(), 1.0f}, {alone.get(), 1.0f}};
+  });
+  refused("a weight of an adapter that stands alone", [&](batch& b) {
+    b.segments = {{0, 2, 0, 1}};
+    b.uses = {{alone.get(), 0.5f}};
   });
   auto after = engine->execute(one_sequence({sampled_last, 9}, 3));
   auto expected = reference->execute(one_sequence({sampled_last, 9}, 3));

@@ -21,7 +21,7 @@ constexpr std::uint32_t tiny_tokens = 320;
 
 /// Adapters with other tensors than A and B of the layers.
 bool more_than_pairs(const std::string& adapter) {
-  return adapter.starts_with("lora-bias");
+  return adapter.starts_with("lora-bias") || adapter.starts_with("dora");
 }
 
 std::vector<std::string> model_names() {
@@ -103,6 +103,31 @@ TEST_CASE("answers are bit-equal in any mix, chunk, thread count and after preem
   CHECK(tight.preemptions > 0);
   CHECK(tight.answers == expected);
   CHECK(run_all(weights, adapters, cases, {.dtype = dtype, .block_tokens = 48}).answers == expected);
+}
+
+TEST_CASE("the default mode stays near the reference, with adapters of every kind") {
+  auto name = GENERATE(from_range(model_names()));
+  auto weights = open(golden + "/models/" + name);
+  auto cases = read_golden(golden + "/models/" + name + "/golden.json");
+  for (auto& c : cases)
+    c.tokens.resize(1);
+  auto answers = run_all(weights, golden + "/adapters/" + name, cases,
+                         {.dtype = cpu_dtype::bfloat16, .token_ids = tiny_tokens})
+                     .answers;
+  std::map<std::string, std::pair<double, int>> apart;  // by adapter: differences and cases
+  int same = 0;
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    if (answers[i].tokens != cases[i].tokens) continue;
+    ++same;
+    auto& [sum, count] = apart[cases[i].adapter];
+    sum += std::abs(static_cast<double>(answers[i].logprobs[0]) - cases[i].logprobs[0]);
+    ++count;
+  }
+  CHECK(same * 10 >= static_cast<int>(cases.size()) * 9);
+  for (auto& [adapter, far] : apart) {
+    INFO(name << " '" << adapter << "'");
+    CHECK(far.first / far.second < 0.15);
+  }
 }
 
 TEST_CASE("the default model with its adapters gives the reference's tokens in exact mode", "[model]") {

@@ -2,6 +2,7 @@
 
 #include "tests/catch.hpp"
 #include "tests/cpu/planned_step.hpp"
+#include "tests/cpu/random_weights.hpp"
 
 using namespace lorica;
 using namespace lorica::testing;
@@ -34,7 +35,7 @@ std::shared_ptr<const packed_adapter> adapter_of_rank(std::uint32_t rank) {
       0, projection::q, rank, 32, 96, 1.0f, std::vector<float>(rank * 32), std::vector<float>(96 * rank)};
   adapter_weights weights;
   weights.sites = {site};
-  auto packed = cpu_adapter_packer(small_model(), cpu_dtype::float32).pack(weights, {});
+  auto packed = cpu_adapter_packer(weights_like(small_model()), cpu_dtype::float32).pack(weights, {});
   REQUIRE(packed);
   return *packed;
 }
