@@ -16,6 +16,20 @@ error too_long(std::uint64_t tokens, const std::string& limit) {
               "max_new_tokens");
 }
 
+bool in_company(const sequence& s, const adapter_version& version) {
+  return std::ranges::any_of(s.composition, [&](auto& share) {
+    return share.version == version && (s.composition.size() > 1 || share.weight != 1);
+  });
+}
+
+error not_alone() {
+  return fail(
+      errc::invalid,
+      "an adapter with DoRA (use_dora) or full copies of modules (modules_to_save) is combined with others "
+      "or weighted; ask for it alone and without a weight",
+      {}, "adapters");
+}
+
 /// One token for each sequence that samples, in their order.
 bool keeps_contract(const step_output& output, const std::vector<std::uint32_t>& sampling) {
   if (output.tokens.size() != sampling.size()) return false;
@@ -55,6 +69,11 @@ result<void> planner::check(const sequence& s) const {
   for (auto& share : s.composition)
     if (!std::isfinite(share.weight))
       return fail(errc::invalid, "an adapter's weight is not a finite number", {}, "adapters");
+  for (auto& share : s.composition) {
+    auto known = leases_.find(share.version);
+    if (known && known->held && known->held->stands_alone() && in_company(s, share.version))
+      return not_alone();
+  }
   if (options_.max_adapters_per_step != 0 && s.composition.size() > options_.max_adapters_per_step)
     return fail(errc::invalid,
                 std::to_string(s.composition.size()) + " adapters are combined; a step takes at most " +
@@ -93,6 +112,13 @@ void planner::resume(sequence_id id) {
 
 plan_outcome planner::lease_granted(const adapter_version& version, lease_table::lease lease) {
   plan_outcome out;
+  if (lease && lease->stands_alone()) {
+    std::vector<record*> hit;
+    for (auto& [place, r] : waiting_)
+      if (in_company(r->facts, version)) hit.push_back(r);
+    for (auto r : hit)
+      end(*r, not_alone(), out);
+  }
   if (auto spare = leases_.grant(version, std::move(lease))) out.leases.push_back(std::move(spare));
   return out;
 }

@@ -33,13 +33,15 @@ inline adapter_version version_of(std::uint8_t number) {
 /// An adapter without weights.
 class fake_adapter final : public packed_adapter {
  public:
-  explicit fake_adapter(adapter_version v) : version_(v) {}
+  explicit fake_adapter(adapter_version v, bool alone = false) : version_(v), alone_(alone) {}
   const adapter_version& version() const noexcept override { return version_; }
   std::uint64_t bytes() const noexcept override { return 1; }
   std::vector<std::uint32_t> ranks() const override { return {8}; }
+  bool stands_alone() const noexcept override { return alone_; }
 
  private:
   adapter_version version_;
+  bool alone_;
 };
 
 /// What a composition means to the fake device: a function of versions, weights and their order.

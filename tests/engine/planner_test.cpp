@@ -245,6 +245,45 @@ TEST_CASE("a refused lease ends the sequences that wait for it, and no other") {
   CHECK(b.returned == 1);
 }
 
+TEST_CASE("an adapter that stands alone ends the sequences that combine or weigh it, and no other") {
+  bench_top b(four_slots());
+  auto weighted = [](sequence s, float weight) {
+    s.composition[0].weight = weight;
+    return s;
+  };
+  b.submit(prompt_of(1, 3, 2, {1}));
+  b.submit(prompt_of(2, 3, 2, {1, 2}));
+  b.submit(weighted(prompt_of(3, 3, 2, {1}), 0.5f));
+  b.submit(weighted(prompt_of(4, 3, 2, {2}), 0.5f));
+  b.step();
+  b.keep(b.plan.lease_granted(version_of(2), lease_of(2)));
+  b.keep(b.plan.lease_granted(version_of(1), std::make_shared<fake_adapter>(version_of(1), true)));
+  REQUIRE(b.ends.size() == 2);
+  for (auto id : {2, 3}) {
+    REQUIRE_FALSE(b.ends.at(static_cast<sequence_id>(id)));
+    CHECK(b.ends.at(static_cast<sequence_id>(id)).error().code == errc::invalid);
+    CHECK(b.ends.at(static_cast<sequence_id>(id)).error().text.find("use_dora") != std::string::npos);
+  }
+  // While it is held, such a sequence is refused at once.
+  auto refused = b.plan.submit(prompt_of(5, 3, 2, {2, 1}));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().param == "adapters");
+  CHECK_FALSE(b.plan.submit(weighted(prompt_of(5, 3, 2, {1}), -1)));
+  CHECK(b.plan.submit(prompt_of(5, 3, 2, {1})));
+  b.run();
+  for (auto id : {1, 4, 5})
+    CHECK(*b.ends.at(static_cast<sequence_id>(id)) == finish_reason::length);
+  CHECK(b.plan.stats().leases == 0);
+  // Alone among those that wait: its lease goes straight back.
+  b.submit(prompt_of(6, 3, 2, {1, 2}));
+  b.step();
+  CHECK(b.plan.lease_wanted().size() == 2);
+  b.keep(b.plan.lease_granted(version_of(1), std::make_shared<fake_adapter>(version_of(1), true)));
+  CHECK_FALSE(b.ends.at(6));
+  b.keep(b.plan.lease_granted(version_of(2), lease_of(2)));
+  CHECK(b.plan.stats().leases == 0);
+}
+
 TEST_CASE("a lease that nobody waits for any more goes straight back") {
   bench_top b(four_slots());
   b.submit(prompt_of(1, 3, 2, {1}));
