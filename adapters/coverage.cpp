@@ -26,17 +26,21 @@ module_coverage measure(const lora_site& site) {
           norm(site.bias), norm(site.magnitude), !site.magnitude.empty()};
 }
 
-adapter_coverage summarise(std::vector<module_coverage> modules, const std::vector<lora_site>& sites) {
+adapter_coverage summarise(std::vector<module_coverage> modules, const adapter_weights& weights) {
   adapter_coverage out;
   std::set<std::uint32_t> layers;
   std::set<std::uint32_t> ranks;
   for (const auto& module : modules) {
-    layers.insert(module.layer);
+    if (in_layer(module.where)) layers.insert(module.layer);
     ranks.insert(module.rank);
     if (module.zero_effect()) ++out.zero_effect_modules;
     out.largest_update_bound = std::max(out.largest_update_bound, module.update_bound());
   }
-  for (const auto& site : sites)
+  for (const auto& copy : weights.copies) {
+    out.copies.push_back({copy.where, norm(copy.weight)});
+    out.parameters += copy.weight.size();
+  }
+  for (const auto& site : weights.sites)
     out.parameters += site.a.size() + site.b.size() + site.bias.size() + site.magnitude.size();
   out.layers = static_cast<std::uint32_t>(layers.size());
   out.ranks.assign(ranks.begin(), ranks.end());

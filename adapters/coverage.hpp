@@ -31,9 +31,16 @@ struct module_coverage {
   double update_bound() const noexcept;
 };
 
+/// A module that an adapter brings whole.
+struct copy_coverage {
+  projection where = projection::head;
+  double norm = 0;  ///< Frobenius
+};
+
 /// What an adapter touches, for people who wonder whether it was applied. Modules are in canonical order.
 struct adapter_coverage {
   std::vector<module_coverage> modules;
+  std::vector<copy_coverage> copies;
   std::uint32_t zero_effect_modules = 0;
   std::uint32_t layers = 0;          ///< distinct layers touched
   std::uint64_t parameters = 0;      ///< elements of all tensors
@@ -45,6 +52,6 @@ struct adapter_coverage {
 module_coverage measure(const lora_site& site);
 
 /// Sums up modules, which are in canonical order.
-adapter_coverage summarise(std::vector<module_coverage> modules, const std::vector<lora_site>& sites);
+adapter_coverage summarise(std::vector<module_coverage> modules, const adapter_weights& weights);
 
 }  // namespace lorica

@@ -26,6 +26,10 @@ bool add_all(sha256& hash, std::span<const float> numbers, const std::stop_token
   return true;
 }
 
+error cancelled() {
+  return fail(errc::cancelled, "the load of the adapter was cancelled");
+}
+
 bool add_pair(sha256& hash, const lora_site& site, const std::stop_token& stop) {
   add(hash, site.layer);
   add(hash, static_cast<std::uint32_t>(site.where));
@@ -50,13 +54,20 @@ bool add_extras(sha256& hash, const lora_site& site, const std::stop_token& stop
 
 result<adapter_version> digest_of(const adapter_weights& weights, const std::stop_token& stop) {
   const auto& sites = weights.sites;
-  bool more = std::any_of(sites.begin(), sites.end(), [](const auto& site) { return extras(site) != 0; });
+  bool more = !weights.copies.empty() ||
+              std::any_of(sites.begin(), sites.end(), [](const auto& site) { return extras(site) != 0; });
   sha256 hash;
   hash.update(more ? "lorica lora 2\n" : "lorica lora 1\n");
   if (more) add(hash, static_cast<std::uint32_t>(sites.size()));
   for (const auto& site : sites)
-    if (!add_pair(hash, site, stop) || (more && !add_extras(hash, site, stop)))
-      return fail(errc::cancelled, "the load of the adapter was cancelled");
+    if (!add_pair(hash, site, stop) || (more && !add_extras(hash, site, stop))) return cancelled();
+  if (more) add(hash, static_cast<std::uint32_t>(weights.copies.size()));
+  for (const auto& copy : weights.copies) {
+    add(hash, static_cast<std::uint32_t>(copy.where));
+    add(hash, copy.rows);
+    add(hash, copy.cols);
+    if (!add_all(hash, copy.weight, stop)) return cancelled();
+  }
   return adapter_version{hash.finish()};
 }
 

@@ -12,10 +12,11 @@ namespace lorica {
 /// `lorica lora 1\n`, then for each site in canonical order layer, projection, rank, in, out (u32 each),
 /// scaling (f32), the elements of A, the elements of B (f32). An adapter that has more than pairs begins with
 /// `lorica lora 2\n` and the number of sites (u32) instead, and after B every site has a u32 that says what
-/// follows (1: a bias, 2: a magnitude) and the elements of it. So names of files and tensors, the stored
-/// element type and fields of the config without effect do not count: the same adapter under another
-/// directory, with other key spellings, or widened to float32 has the same version. Looks at `stop` at least
-/// every 200 ms; fails with `errc::cancelled` only.
+/// follows (1: a bias, 2: a magnitude) and the elements of it; then come
+/// the number of full copies (u32), and for each its projection, rows, columns (u32 each) and elements. So
+/// names of files and tensors, the stored element type and fields of the config without effect do not count:
+/// the same adapter under another directory, with other key spellings, or widened to float32 has the same
+/// version. Looks at `stop` at least every 200 ms; fails with `errc::cancelled` only.
 result<adapter_version> digest_of(const adapter_weights& weights, const std::stop_token& stop);
 
 }  // namespace lorica

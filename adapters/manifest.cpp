@@ -9,6 +9,7 @@
 #include "adapters/refusal.hpp"
 #include "core/checked.hpp"
 #include "core/json.hpp"
+#include "engine/projection.hpp"
 
 namespace lorica {
 namespace {
@@ -44,6 +45,8 @@ constexpr std::array fields = {
     field_rule{"bias", treatment::read, {}, {}},
     field_rule{"lora_bias", treatment::read, {}, {}},
     field_rule{"use_dora", treatment::read, {}, {}},
+    field_rule{"modules_to_save", treatment::read, {}, {}},
+    field_rule{"ensure_weight_tying", treatment::read, {}, {}},
     field_rule{"init_lora_weights", treatment::read, {}, {}},
     // Training, provenance, or a layout of the base that A and B do not follow.
     field_rule{"revision", treatment::read, {}, {}},
@@ -51,7 +54,6 @@ constexpr std::array fields = {
     field_rule{"inference_mode", treatment::ignore, {}, {}},
     field_rule{"auto_mapping", treatment::ignore, {}, {}},
     field_rule{"peft_version", treatment::ignore, {}, {}},
-    field_rule{"ensure_weight_tying", treatment::ignore, {}, {}},
     field_rule{"fan_in_fan_out", treatment::ignore, {}, {}},
     field_rule{"loftq_config", treatment::ignore, {}, {}},
     field_rule{"eva_config", treatment::ignore, {}, {}},
@@ -62,7 +64,6 @@ constexpr std::array fields = {
     field_rule{"megatron_core", treatment::ignore, {}, {}},
     field_rule{"velora_config", treatment::warn, {}, {}},
     field_rule{"monteclora_config", treatment::warn, {}, {}},
-    field_rule{"modules_to_save", treatment::refuse, refusal::unsupported_modules_to_save, without},
     field_rule{"layer_replication", treatment::refuse, refusal::unsupported_field, without},
     field_rule{"trainable_token_indices", treatment::refuse, refusal::unsupported_field, without},
     field_rule{"target_parameters", treatment::refuse, refusal::unsupported_field, "use target_modules"},
@@ -292,6 +293,24 @@ result<void> read_scale(const value& root, adapter_manifest& out) {
   return read_alpha_pattern(root, out);
 }
 
+// Full copies are served of the two modules whose shapes do not depend on a layer.
+result<void> read_saved(const value& root, adapter_manifest& out) {
+  auto v = root.find("modules_to_save");
+  if (!v || !is_set(*v)) return {};
+  if (!v->as_array()) return bad_field("modules_to_save", *v, "a list of names");
+  auto names = read_names("modules_to_save", *v);
+  if (!names) return names.error();
+  for (auto& name : *names) {
+    auto last = name.substr(name.rfind('.') + 1);
+    if (last != to_string(projection::embed) && last != to_string(projection::head))
+      return refused(refusal::unsupported_modules_to_save,
+                     "adapter_config.json: modules_to_save is " + word(*v) +
+                         "; full copies are served of embed_tokens and lm_head only");
+  }
+  out.saved = *std::move(names);
+  return {};
+}
+
 result<void> read_targets(const value& root, adapter_manifest& out) {
   auto targets = read_selection("target_modules", root);
   if (!targets) return targets.error();
@@ -306,6 +325,10 @@ result<void> read_targets(const value& root, adapter_manifest& out) {
         refusal::bad_config,
         "adapter_config.json: layers_to_transform is set beside a target_modules that is a regular "
         "expression; name the layers in one of them");
+  auto ties = read_switch("ensure_weight_tying", root);
+  if (!ties) return ties.error();
+  if (auto ok = read_saved(root, out); !ok) return ok;
+  out.ties = *ties;
   out.targets = *std::move(targets);
   out.excluded = *std::move(excluded);
   out.layers = *std::move(layers);

@@ -28,11 +28,13 @@ struct module_selection {
 /// `adapter_config.json`, checked: everything in it that would change the result is either here or was
 /// refused. Plain data; `module_match` gives it its meaning.
 struct adapter_manifest {
-  std::uint32_t rank = 0;  ///< >= 1; of modules without a pattern
-  double alpha = 0;        ///< any finite number
-  bool rslora = false;     ///< scale by alpha / sqrt(rank)
-  bool lora_bias = false;  ///< every module has `lora_B.bias`
-  bool dora = false;       ///< every module has `lora_magnitude_vector`
+  std::uint32_t rank = 0;          ///< >= 1; of modules without a pattern
+  double alpha = 0;                ///< any finite number
+  bool rslora = false;             ///< scale by alpha / sqrt(rank)
+  bool lora_bias = false;          ///< every module has `lora_B.bias`
+  bool dora = false;               ///< every module has `lora_magnitude_vector`
+  bool ties = false;               ///< `ensure_weight_tying`
+  std::vector<std::string> saved;  ///< `modules_to_save`: each means `embed_tokens` or `lm_head`
   module_selection targets;
   module_selection excluded;
   std::vector<std::uint32_t> layers;                                ///< `layers_to_transform`; empty: all

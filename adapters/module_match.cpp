@@ -81,11 +81,11 @@ result<bool> module_match::selects(const selection& by, std::string_view path) {
   }
 }
 
-result<bool> module_match::in_layers(std::string_view path, std::uint32_t layer) const {
+result<bool> module_match::in_layers(std::string_view path, std::optional<std::uint32_t> layer) const {
   if (layers_.empty()) return true;
   // A full path among the targets stands for itself, whatever the layers say.
   if (std::find(targets_.names.begin(), targets_.names.end(), path) != targets_.names.end()) return true;
-  if (std::find(layers_.begin(), layers_.end(), layer) == layers_.end()) return false;
+  if (!layer || std::find(layers_.begin(), layers_.end(), *layer) == layers_.end()) return false;
   if (layers_pattern_.empty()) return true;
   for (const auto& pattern : layers_pattern_) {
     auto found = matches(pattern, path);
@@ -94,7 +94,8 @@ result<bool> module_match::in_layers(std::string_view path, std::uint32_t layer)
   return false;
 }
 
-result<bool> module_match::targets(std::string_view path, std::uint32_t layer) const {
+result<bool> module_match::targets(std::string_view path, std::optional<std::uint32_t> layer) const {
+  if (!layer && targets_.what == module_selection::kind::all_linear) return false;
   auto out = selects(excluded_, path);
   if (!out) return out;
   if (*out) return false;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,8 +32,9 @@ class module_match {
   /// True when the manifest says what it targets: without that nothing can be verified.
   bool selective() const noexcept { return targets_.what != module_selection::kind::none; }
 
-  /// True when the module is targeted and not excluded. `path` ends with `layers.<layer>.….<projection>`.
-  result<bool> targets(std::string_view path, std::uint32_t layer) const;
+  /// True when the module is targeted and not excluded. `path` ends with `layers.<layer>.….<projection>`, or
+  /// lies outside the layers.
+  result<bool> targets(std::string_view path, std::optional<std::uint32_t> layer) const;
 
   /// Rank and scaling after the patterns; of several that match the first in the file wins.
   result<module_scale> scale(std::string_view path) const;
@@ -55,7 +57,7 @@ class module_match {
   module_match() = default;
   static result<selection> compile_selection(const module_selection& from, std::string_view field);
   static result<bool> selects(const selection& by, std::string_view path);
-  result<bool> in_layers(std::string_view path, std::uint32_t layer) const;
+  result<bool> in_layers(std::string_view path, std::optional<std::uint32_t> layer) const;
 
   selection targets_;
   selection excluded_;

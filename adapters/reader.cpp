@@ -110,6 +110,13 @@ result<lora_site> read_site(const adapter_file& file, const planned_site& plan, 
   return site;
 }
 
+result<module_copy> read_copy(const adapter_file& file, const planned_copy& plan,
+                              const std::stop_token& stop) {
+  auto weight = read_factor(file, plan.weight, stop);
+  if (!weight) return weight.error();
+  return module_copy{plan.where, plan.rows, plan.cols, *std::move(weight)};
+}
+
 void warn_about_base(const adapter_manifest& manifest, const model_config& base,
                      std::vector<std::string>& warnings) {
   if (may_be_same_base(manifest.base_name, base.name)) return;
@@ -150,17 +157,22 @@ result<loaded_adapter> read_adapter(const adapter_directory& directory, const mo
     modules.push_back(measure(*site));
     out.weights.sites.push_back(*std::move(site));
   }
+  for (const auto& planned : plan->copies) {
+    auto copy = read_copy(*file, planned, stop);
+    if (!copy) return copy.error();
+    out.weights.copies.push_back(*std::move(copy));
+  }
   if (auto ok = file->check_unchanged(); !ok) return ok.error();
   auto version = digest_of(out.weights, stop);
   if (!version) return version.error();
 
   out.weights.version = *version;
-  out.coverage = summarise(std::move(modules), out.weights.sites);
+  out.coverage = summarise(std::move(modules), out.weights);
   out.file_bytes = file->size();
   out.warnings = std::move(manifest->warnings);
   out.warnings.insert(out.warnings.end(), plan->warnings.begin(), plan->warnings.end());
   warn_about_base(*manifest, base, out.warnings);
-  if (out.coverage.zero_effect_modules == out.coverage.modules.size())
+  if (out.coverage.zero_effect_modules == out.coverage.modules.size() && out.coverage.copies.empty())
     out.warnings.push_back("the adapter changes nothing: in every module a factor or the scaling is zero");
   if (out.coverage.largest_update_bound > suspicious_update)
     out.warnings.push_back(

@@ -18,6 +18,7 @@ struct found_module {
   std::array<const safetensors_tensor*, lora_factor_count> tensors = {};
 
   const safetensors_tensor* at(lora_factor f) const { return tensors[static_cast<std::size_t>(f)]; }
+  bool adapted() const { return at(lora_factor::a) || at(lora_factor::b); }
   const safetensors_tensor& any() const {
     return **std::find_if(tensors.begin(), tensors.end(), [](auto* tensor) { return tensor != nullptr; });
   }
@@ -25,6 +26,10 @@ struct found_module {
 
 using module_key = std::pair<std::uint32_t, projection>;
 using found_modules = std::map<module_key, found_module>;  // canonical order
+
+std::optional<std::uint32_t> layer_of(const module_key& key) {
+  return in_layer(key.second) ? std::optional(key.first) : std::nullopt;
+}
 
 error cancelled() {
   return fail(errc::cancelled, "the load of the adapter was cancelled");
@@ -58,7 +63,7 @@ result<found_modules> find_modules(const safetensors_header& header, const model
   for (const auto& tensor : header.tensors) {
     auto place = place_tensor(tensor.name, base);
     if (!place) return place.error();
-    if (place->layer >= base.layers)
+    if (in_layer(place->where) && place->layer >= base.layers)
       return refused(refusal::base_mismatch, "tensor " + shown(tensor.name) + " is for layer " +
                                                  std::to_string(place->layer) + ", the base has " +
                                                  std::to_string(base.layers) + " layers");
@@ -71,7 +76,8 @@ result<found_modules> find_modules(const safetensors_header& header, const model
     factor = &tensor;
     module.prefix = std::move(place->prefix);
   }
-  if (out.empty()) return refused(refusal::missing_tensor, "adapter_model.safetensors holds no LoRA tensor");
+  if (std::none_of(out.begin(), out.end(), [](auto& m) { return m.second.adapted(); }))
+    return refused(refusal::missing_tensor, "adapter_model.safetensors holds no LoRA tensor");
   return out;
 }
 
@@ -143,6 +149,79 @@ result<std::optional<stored_factor>> plan_vector(const found_module& module, con
   return std::optional(*std::move(out));
 }
 
+// What PEFT does not define for a lookup.
+result<void> check_embedding(const module_key& key, const adapter_manifest& manifest) {
+  if (key.second != projection::embed) return {};
+  if (manifest.lora_bias)
+    return refused(
+        refusal::unsupported_bias,
+        "adapter_config.json: lora_bias is true, which embed_tokens cannot have; train without it");
+  if (manifest.dora)
+    return refused(
+        refusal::unsupported_dora,
+        "adapter_config.json: use_dora is true and embed_tokens is adapted, which is not served; leave "
+        "embed_tokens out of target_modules");
+  return {};
+}
+
+result<planned_copy> plan_copy(projection where, const safetensors_tensor& tensor, const model_config& base) {
+  if (tensor.shape != std::vector<std::uint64_t>{base.vocab, base.hidden})
+    return wrong_shape(tensor, {base.vocab, base.hidden}, " (tokens and width of the base)");
+  auto weight = stored(tensor);
+  if (!weight) return weight.error();
+  return planned_copy{where, base.vocab, base.hidden, *std::move(weight)};
+}
+
+bool names_saved(const adapter_manifest& manifest, std::string_view path) {
+  return std::any_of(manifest.saved.begin(), manifest.saved.end(),
+                     [&](const auto& name) { return names_module(name, path); });
+}
+
+// Modules outside the layers that come whole. A base layer beside LoRA is the base that PEFT adapted; tied
+// matrices are one in PEFT, so the copy of one stands for both.
+result<std::vector<planned_copy>> plan_copies(const found_modules& modules, const adapter_manifest& manifest,
+                                              const model_config& base) {
+  std::vector<planned_copy> out;
+  const auto embed = modules.find({0, projection::embed}), head = modules.find({0, projection::head});
+  for (const auto& found : {embed, head}) {
+    if (found == modules.end()) continue;
+    const auto& module = found->second;
+    auto path = module_path(module.prefix, 0, found->first.second);
+    if (manifest.ties)
+      return refused(refusal::unsupported_field,
+                     "adapter_config.json: ensure_weight_tying is true and " + shown(path) +
+                         " is adapted or copied, which is not served; train without it");
+    auto copy = module.at(lora_factor::copy);
+    if (copy && !names_saved(manifest, path))
+      return refused(
+          refusal::unsupported_modules_to_save,
+          "tensor " + shown(copy->name) +
+              " is a full copy of a module that modules_to_save of adapter_config.json does not name");
+    if (copy && (module.adapted() || module.at(lora_factor::base)))
+      return refused(refusal::bad_config,
+                     "module " + shown(path) +
+                         " is both adapted and a full copy; leave it out of target_modules or "
+                         "modules_to_save");
+    if (module.at(lora_factor::base) && !module.adapted())
+      return refused(refusal::unsupported_modules_to_save,
+                     "tensor " + shown(module.at(lora_factor::base)->name) + " is a copy of the base of " +
+                         shown(path) + ", which is not adapted");
+  }
+  auto base_of = [&](auto found) {
+    return found == modules.end() ? nullptr : found->second.at(lora_factor::base);
+  };
+  for (auto [found, other] : {std::pair(embed, head), {head, embed}}) {
+    auto tensor = found == modules.end() ? nullptr : found->second.at(lora_factor::copy);
+    if (!tensor) tensor = base_of(found);
+    if (!tensor && base.tied_head) tensor = base_of(other);
+    if (!tensor) continue;
+    auto copy = plan_copy(found == embed ? projection::embed : projection::head, *tensor, base);
+    if (!copy) return copy.error();
+    out.push_back(*std::move(copy));
+  }
+  return out;
+}
+
 result<planned_site> check_module(const module_key& key, const found_module& module,
                                   const module_match& match, const adapter_manifest& manifest,
                                   const model_config& base, std::uint32_t max_rank) {
@@ -153,7 +232,7 @@ result<planned_site> check_module(const module_key& key, const found_module& mod
                                                    " has no partner: " + std::string(to_string(factor)) +
                                                    " of " + shown(path) + " is missing");
   if (match.selective()) {
-    auto wanted = match.targets(path, key.first);
+    auto wanted = match.targets(path, layer_of(key));
     if (!wanted) return wanted.error();
     if (!*wanted)
       return refused(refusal::unknown_tensor, "tensor " + shown(module.any().name) +
@@ -164,6 +243,7 @@ result<planned_site> check_module(const module_key& key, const found_module& mod
   if (!scale) return scale.error();
   auto site = plan_site(key, module, *scale, base, max_rank);
   if (!site) return site;
+  if (auto ok = check_embedding(key, manifest); !ok) return ok.error();
   auto bias = plan_vector(
       module, {lora_factor::bias, "lora_bias", manifest.lora_bias, refusal::unsupported_bias}, site->out);
   if (!bias) return bias.error();
@@ -175,11 +255,35 @@ result<planned_site> check_module(const module_key& key, const found_module& mod
   return site;
 }
 
+// What stands before the layers: PEFT's usual one where only the head is adapted.
+std::string prefix_of(const found_modules& modules) {
+  for (const auto& [key, module] : modules)
+    if (key.second != projection::head) return module.prefix;
+  return "model.";
+}
+
+std::string head_path(std::string_view prefix) {
+  return module_path(prefix == "language_model.model." ? "language_model." : "", 0, projection::head);
+}
+
 // The reverse: every module of the base that the manifest targets has its tensors. A file that was cut or
 // merged wrongly would otherwise be served with a part of its effect.
-result<void> check_complete(const found_modules& modules, const module_match& match, const model_config& base,
+result<void> check_complete(const found_modules& modules, const module_match& match,
+                            const adapter_manifest& manifest, const model_config& base,
                             const std::stop_token& stop) {
-  const auto& prefix = modules.begin()->second.prefix;
+  const auto prefix = prefix_of(modules);
+  for (auto where : {projection::embed, projection::head}) {
+    auto path = where == projection::embed ? module_path(prefix, 0, where) : head_path(prefix);
+    auto found = modules.find({0, where});
+    auto wanted = match.targets(path, std::nullopt);
+    if (!wanted) return wanted.error();
+    if (*wanted && (found == modules.end() || !found->second.adapted()))
+      return refused(refusal::missing_tensor,
+                     "adapter_config.json targets " + shown(path) + ", but the file has no tensors for it");
+    if (names_saved(manifest, path) && (found == modules.end() || !found->second.at(lora_factor::copy)))
+      return refused(refusal::missing_tensor,
+                     "adapter_config.json saves " + shown(path) + ", but the file has no copy of it");
+  }
   for (std::uint32_t layer = 0; layer < base.layers; ++layer) {
     for (auto where : projections_of(base)) {
       if (stop.stop_requested()) return cancelled();
@@ -199,7 +303,7 @@ result<void> check_complete(const found_modules& modules, const module_match& ma
 std::vector<std::string> idle_targets(const adapter_manifest& manifest, const found_modules& modules) {
   std::vector<std::string> paths;
   for (const auto& [key, module] : modules)
-    paths.push_back(module_path(module.prefix, key.first, key.second));
+    if (module.adapted()) paths.push_back(module_path(module.prefix, key.first, key.second));
   std::vector<std::string> out;
   for (const auto& name : manifest.targets.names) {
     bool used = std::any_of(paths.begin(), paths.end(), [&](auto& path) { return names_module(name, path); });
@@ -220,12 +324,18 @@ result<site_plan> plan_sites(const safetensors_header& header, const adapter_man
   site_plan out;
   for (const auto& [key, module] : *modules) {
     if (stop.stop_requested()) return cancelled();
+    if (!in_layer(key.second) && !module.adapted() && !module.at(lora_factor::bias) &&
+        !module.at(lora_factor::magnitude))
+      continue;  // whole copies only
     auto site = check_module(key, module, *match, manifest, base, max_rank);
     if (!site) return site.error();
     out.sites.push_back(*std::move(site));
   }
+  auto copies = plan_copies(*modules, manifest, base);
+  if (!copies) return copies.error();
+  out.copies = *std::move(copies);
   if (match->selective()) {
-    if (auto ok = check_complete(*modules, *match, base, stop); !ok) return ok.error();
+    if (auto ok = check_complete(*modules, *match, manifest, base, stop); !ok) return ok.error();
     out.warnings = idle_targets(manifest, *modules);
   } else {
     out.warnings.push_back(

@@ -37,9 +37,18 @@ struct planned_site {
   std::optional<stored_factor> magnitude = {};  ///< [out]
 };
 
+/// One full copy before its bytes are read.
+struct planned_copy {
+  projection where = projection::head;
+  std::uint32_t rows = 0;
+  std::uint32_t cols = 0;
+  stored_factor weight;  ///< [rows, cols]
+};
+
 /// What is to be read, in canonical order.
 struct site_plan {
   std::vector<planned_site> sites;
+  std::vector<planned_copy> copies;
   std::vector<std::string> warnings;
 };
 

@@ -17,9 +17,10 @@
 
 namespace lorica {
 
-/// Projections that read the same input: they share one shrink and one packed matrix of the base.
-enum class lora_group : std::uint8_t { qkv, o, gate_up, down };
-inline constexpr std::uint32_t lora_group_count = 4;
+/// Projections that read the same input: they share one shrink and one packed matrix of the base. The head is
+/// in no layer.
+enum class lora_group : std::uint8_t { qkv, o, gate_up, down, head };
+inline constexpr std::uint32_t lora_group_count = 4;  ///< of each layer
 
 /// B of one projection as packed blocks [out / 32][rank][32] (bfloat16: pairs), added to its part of the
 /// base. The parts of a fused module share their columns. With DoRA the rows of B are multiplied by m / n.
@@ -56,6 +57,15 @@ struct packed_group {
   }
 };
 
+/// What an adapter does to embeddings: x = (E_token + scaling * B A_token) * the model's scale.
+struct packed_embedding {
+  std::uint32_t rank = 0;        ///< 0: nothing; even in bfloat16
+  const std::byte* a = nullptr;  ///< [vocab, rank]
+  const std::byte* b = nullptr;  ///< blocks [hidden / 32][rank][32]
+  float scaling = 0;
+  const std::byte* table = nullptr;  ///< [vocab, hidden] in place of the base's E; null: that
+};
+
 /// Hands out a mapping from front to back, every piece aligned for the kernels.
 class arena {
  public:
@@ -83,12 +93,22 @@ class cpu_packed_adapter final : public packed_adapter {
   std::uint64_t bytes() const noexcept override { return memory_.size(); }
   std::vector<std::uint32_t> ranks() const override { return ranks_; }
   bool stands_alone() const noexcept override {
-    return std::any_of(groups_.begin(), groups_.end(), [](auto& g) { return g.rescales(); });
+    return embedding_.table || head_matrix_.data || head_.rescales() ||
+           std::any_of(groups_.begin(), groups_.end(), [](auto& g) { return g.rescales(); });
   }
 
   const packed_group& group(std::uint32_t layer, lora_group which) const noexcept {
+    if (which == lora_group::head) return head_;
     return groups_[std::size_t{layer} * lora_group_count + static_cast<std::size_t>(which)];
   }
+  const packed_embedding& embedding() const noexcept { return embedding_; }
+
+  /// The matrix in place of the base's head; without data where there is none.
+  const packed_matrix& head_matrix() const noexcept { return head_matrix_; }
+
+  /// The head answers otherwise than the base's.
+  bool changes_head() const noexcept { return head_.ranks != 0 || head_matrix_.data; }
+
   std::uint32_t layers() const noexcept {
     return static_cast<std::uint32_t>(groups_.size() / lora_group_count);
   }
@@ -103,6 +123,9 @@ class cpu_packed_adapter final : public packed_adapter {
   adapter_version version_;
   cpu_dtype dtype_ = cpu_dtype::float32;
   std::vector<packed_group> groups_;  // [layers][groups]
+  packed_group head_;
+  packed_matrix head_matrix_;
+  packed_embedding embedding_;
   std::vector<std::uint32_t> ranks_;
   mapped_memory memory_;
 };
@@ -126,11 +149,24 @@ class cpu_adapter_packer final : public adapter_packer {
   std::uint64_t b_bytes(const lora_site& s, std::uint32_t outputs) const noexcept;
   static std::uint64_t vector_bytes(const std::vector<float>& v, std::uint32_t outputs) noexcept;
   std::uint32_t outputs_of(projection part) const noexcept;
-  std::uint64_t unrounded_bytes(const adapter_weights& weights) const noexcept;
+  struct kept_copies {
+    const module_copy* embed = nullptr;
+    const module_copy* head = nullptr;
+  };
+  bool equals_base(const module_copy& copy) const;
+  kept_copies copies_of(const adapter_weights& weights) const;
+  std::uint64_t head_bytes() const noexcept;
+  std::uint64_t embedding_bytes(std::uint32_t width) const noexcept;
+  std::uint64_t unrounded_bytes(const adapter_weights& weights, const kept_copies& copies) const noexcept;
+  result<packed_group> pack_group(const std::vector<const lora_site*>& sites, const kept_copies& copies,
+                                  arena& from, const std::stop_token& stop) const;
+  result<packed_embedding> pack_embedding(const adapter_weights& weights, const kept_copies& copies,
+                                          arena& from, const std::stop_token& stop) const;
+  result<packed_matrix> pack_head(const module_copy& copy, arena& from, const std::stop_token& stop) const;
   void pack_a(const lora_site& s, std::uint32_t first, const packed_group& group, std::byte* out) const;
   void pack_b(const lora_site& s, std::uint32_t first, std::span<const float> factors, std::byte* out) const;
-  result<packed_site> pack_part(const lora_site& s, projection part, std::uint32_t first, arena& from,
-                                const std::stop_token& stop) const;
+  result<packed_site> pack_part(const lora_site& s, projection part, std::uint32_t first,
+                                const kept_copies& copies, arena& from, const std::stop_token& stop) const;
 
   std::shared_ptr<const model_weights> base_;
   const model_config& model_;  // of `base_`

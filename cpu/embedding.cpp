@@ -15,12 +15,61 @@ embedding_rule embedding_rule_for(const model_config& m, cpu_dtype dtype, std::u
   return out;
 }
 
-void embed(const model_weights& model, const step_plan& plan, const embedding_rule& rule, workspace& w,
-           share mine) {
+namespace {
+
+float number_at(const std::byte* from, std::uint32_t element_size, std::size_t index) noexcept {
+  if (element_size == sizeof(float)) return reinterpret_cast<const float*>(from)[index];
+  return from_bfloat(reinterpret_cast<const std::uint16_t*>(from)[index]);
+}
+
+/// The token's row of the base's table, or of the one that its adapter brings.
+void read_token(const model_weights& model, const step_plan& plan, const segment* s, std::uint32_t row,
+                std::uint32_t element_size, std::span<float> x) {
+  const auto token = static_cast<std::size_t>(plan.token(row));
+  const auto* table = s ? plan.adapter(s->first_use).embedding().table : nullptr;
+  if (!table) return model.embedding().read_rows(token, x);
+  for (std::size_t k = 0; k < x.size(); ++k)
+    x[k] = number_at(table, element_size, token * x.size() + k);
+}
+
+/// x += w * scaling * B A_token.
+void add_low_rank(const packed_embedding& e, float weight, const kernel_table& kernels, std::size_t token,
+                  std::uint32_t hidden, const row_buffer& low_rank, std::uint32_t row, float* x) {
+  auto* u = low_rank.row(row);
+  for (std::size_t r = 0; r < e.rank; ++r) {
+    const float number = number_at(e.a, low_rank.element_size, token * e.rank + r) * e.scaling * weight;
+    if (low_rank.element_size == sizeof number)
+      reinterpret_cast<float*>(u)[r] = number;
+    else
+      reinterpret_cast<std::uint16_t*>(u)[r] = to_bfloat(number);
+  }
+  gemm_args a;
+  a.x = u;
+  a.rows = 1;
+  a.weights = e.b;
+  a.depth = e.rank;
+  a.blocks = blocks_for(hidden);
+  a.y = x;
+  a.into = gemm_into::add;
+  kernels.gemm(a);
+}
+
+}  // namespace
+
+void embed(const model_weights& model, const kernel_table& kernels, const step_plan& plan,
+           const embedding_rule& rule, workspace& w, share mine) {
   const auto hidden = model.config().hidden;
   for (auto row = mine.first; row < mine.last; ++row) {
     auto* x = reinterpret_cast<float*>(w.residual.row(row));
-    model.embedding().read_rows(static_cast<std::uint64_t>(plan.token(row)), {x, hidden});
+    const auto* s = plan.segment_of(row);
+    read_token(model, plan, s, row, w.low_rank.element_size, {x, hidden});
+    for (std::uint32_t u = 0; s && u < s->uses; ++u) {
+      auto& use = plan.step().uses[s->first_use + u];
+      auto& e = plan.adapter(s->first_use + u).embedding();
+      if (e.rank != 0)
+        add_low_rank(e, use.weight, kernels, static_cast<std::size_t>(plan.token(row)), hidden, w.low_rank,
+                     row, x);
+    }
     for (std::uint32_t i = 0; i < hidden && rule.scale != 1; ++i)
       x[i] *= rule.scale;
     auto* cos = reinterpret_cast<float*>(w.cos.row(row));

@@ -23,8 +23,9 @@ struct embedding_rule {
 embedding_rule embedding_rule_for(const model_config& m, cpu_dtype dtype, std::uint32_t positions);
 
 /// Fills rows [mine.first, mine.last) of the residual stream with their tokens' embeddings, straight from the
-/// file's tensor, and their cos and sin of position * inv_freq (float32 angles, as in transformers).
-void embed(const model_weights& model, const step_plan& plan, const embedding_rule& rule, workspace& w,
-           share mine);
+/// file's tensor and with what their adapters do to them, and their cos and sin of position * inv_freq
+/// (float32 angles, as in transformers). Low-rank inputs pass through `low_rank` of the same rows.
+void embed(const model_weights& model, const kernel_table& kernels, const step_plan& plan,
+           const embedding_rule& rule, workspace& w, share mine);
 
 }  // namespace lorica

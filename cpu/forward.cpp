@@ -32,7 +32,7 @@ forward::forward(std::shared_ptr<const model_weights> model, std::unique_ptr<con
       embedding_(embedding_rule_for(model_->config(), dtype, max_positions)) {}
 
 void forward::layers(const step_plan& plan, unsigned member) {
-  embed(*model_, plan, embedding_, memory_, share_of(plan.rows(), member, team_.active()));
+  embed(*model_, kernels_, plan, embedding_, memory_, share_of(plan.rows(), member, team_.active()));
   team_.barrier(member);
   for (std::uint32_t layer = 0; layer < weights_->layers().size(); ++layer) {
     attention_layer(plan, layer, member);
@@ -234,24 +234,27 @@ void forward::rescaled(const step_plan& plan, std::uint32_t layer, lora_group gr
 
 void forward::shrink(const step_plan& plan, std::uint32_t layer, lora_group group, const row_buffer& x,
                      unsigned member) {
-  auto& step = plan.step();
-  if (step.segments.empty()) return;
-  const auto element = element_bytes(dtype_);
-  for (auto& s : step.segments) {
-    std::uint32_t column = 0;
-    for (std::uint32_t use = s.first_use; use < s.first_use + s.uses; ++use) {
-      auto& g = plan.adapter(use).group(layer, group);
-      auto mine = ranks_of(g, member, team_.active());
-      if (mine.first < mine.last)
-        kernels_.shrink({x.row(s.first_row), x.stride, s.rows,
-                         g.a + std::size_t{mine.first} * g.depth * element, g.depth, mine.last - mine.first,
-                         g.scaling + mine.first, step.uses[use].weight,
-                         memory_.low_rank.row(s.first_row) + std::size_t{column + mine.first} * element,
-                         memory_.low_rank.stride});
-      column += g.ranks;
-    }
-  }
+  if (plan.step().segments.empty()) return;
+  for (auto& s : plan.step().segments)
+    shrink_segment(plan, layer, group, s, x, member);
   team_.barrier(member);
+}
+
+void forward::shrink_segment(const step_plan& plan, std::uint32_t layer, lora_group group, const segment& s,
+                             const row_buffer& x, unsigned member) {
+  const auto element = element_bytes(dtype_);
+  std::uint32_t column = 0;
+  for (std::uint32_t use = s.first_use; use < s.first_use + s.uses; ++use) {
+    auto& g = plan.adapter(use).group(layer, group);
+    auto mine = ranks_of(g, member, team_.active());
+    if (mine.first < mine.last)
+      kernels_.shrink({x.row(s.first_row), x.stride, s.rows,
+                       g.a + std::size_t{mine.first} * g.depth * element, g.depth, mine.last - mine.first,
+                       g.scaling + mine.first, plan.step().uses[use].weight,
+                       memory_.low_rank.row(s.first_row) + std::size_t{column + mine.first} * element,
+                       memory_.low_rank.stride});
+    column += g.ranks;
+  }
 }
 
 void forward::expand(const step_plan& plan, std::uint32_t layer, lora_group group, const segment& s,
@@ -309,22 +312,69 @@ void forward::head(const step_plan& plan, std::uint32_t first, std::uint32_t cou
     norm_row(weights_->final_norm(), s.first_row + s.rows - 1, memory_.head_input.row(i));
   }
   team_.barrier(member);
-  auto& matrix = weights_->head();
-  auto mine = share_of(matrix.blocks, member, team_.active());
-  gemm_args a;
-  a.x = memory_.head_input.data;
-  a.x_stride = memory_.head_input.stride;
-  a.rows = count;
-  a.weights = matrix.data + mine.first * matrix.block_bytes(dtype_);
-  a.depth = matrix.depth;
-  a.blocks = mine.last - mine.first;
-  a.y = floats(memory_.logits.data) + std::size_t{mine.first} * block_outputs;
-  a.y_stride = memory_.logits.stride;
-  kernels_.gemm(a);
+  if (plan.changes_head()) {
+    for_head_runs(plan, first, count, [&](const segment& run, bool changed) {
+      if (changed) shrink_segment(plan, 0, lora_group::head, run, memory_.head_input, member);
+    });
+    team_.barrier(member);
+  }
+  logits(plan, first, count, share_of(weights_->head().blocks, member, team_.active()));
+  team_.barrier(member);
+}
+
+/// Neighbouring samples with the same matrix in one product, then what each run of them adds.
+void forward::logits(const step_plan& plan, std::uint32_t first, std::uint32_t count, share blocks) {
+  auto at = [&](std::uint32_t row) {
+    return floats(memory_.logits.row(row)) + std::size_t{blocks.first} * block_outputs;
+  };
+  const auto stride = memory_.logits.stride;
+  share together{0, 0};
+  const packed_matrix* matrix = &weights_->head();
+  auto flush = [&] {
+    product(*matrix, memory_.head_input, together, blocks, gemm_into::store, at(together.first), stride);
+  };
+  for_head_runs(plan, first, count, [&](const segment& run, bool changed) {
+    auto& own = head_matrix(plan, run, changed);
+    if (&own != matrix) {
+      flush();
+      together = {run.first_row, run.first_row};
+      matrix = &own;
+    }
+    together.last = run.first_row + run.rows;
+  });
+  flush();
+  for_head_runs(plan, first, count, [&](const segment& run, bool changed) {
+    if (changed) expand(plan, 0, lora_group::head, run, weights_->head(), blocks, at(run.first_row), stride);
+  });
   const auto cap = model_->config().logit_softcap;
   for (std::uint32_t i = 0; i < count && cap > 0; ++i)
-    kernels_.softcap({a.y + i * a.y_stride, std::size_t{a.blocks} * block_outputs, cap});
-  team_.barrier(member);
+    kernels_.softcap({at(i), std::size_t{blocks.last - blocks.first} * block_outputs, cap});
+}
+
+const packed_matrix& forward::head_matrix(const step_plan& plan, const segment& run, bool changed) const {
+  if (!changed) return weights_->head();
+  auto& own = plan.adapter(run.first_use).head_matrix();
+  return own.data ? own : weights_->head();
+}
+
+/// Calls `work` for samples [first, first + count) in runs of equal segments: rows of a run count from
+/// `first`.
+template <class Work>
+void forward::for_head_runs(const step_plan& plan, std::uint32_t first, std::uint32_t count,
+                            const Work& work) {
+  auto segment_at = [&](std::uint32_t i) {
+    auto& s = plan.step().sequences[plan.samples()[first + i]];
+    return plan.head_segment_of(s.first_row + s.rows - 1);
+  };
+  for (std::uint32_t begin = 0, end = 0; begin < count; begin = end) {
+    auto* s = segment_at(begin);
+    for (end = begin + 1; end < count && segment_at(end) == s;)
+      ++end;
+    segment run = s ? *s : segment{};
+    run.first_row = begin;
+    run.rows = end - begin;
+    work(run, s != nullptr);
+  }
 }
 
 }  // namespace lorica

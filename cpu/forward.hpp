@@ -49,6 +49,14 @@ class forward {
   void shrink(const step_plan& plan, std::uint32_t layer, lora_group group, const row_buffer& x,
               unsigned member);
 
+  void shrink_segment(const step_plan& plan, std::uint32_t layer, lora_group group, const segment& s,
+                      const row_buffer& x, unsigned member);
+  void logits(const step_plan& plan, std::uint32_t first, std::uint32_t count, share blocks);
+  const packed_matrix& head_matrix(const step_plan& plan, const segment& run, bool changed) const;
+  template <class Work>
+  static void for_head_runs(const step_plan& plan, std::uint32_t first, std::uint32_t count,
+                            const Work& work);
+
   /// Blocks [blocks.first, blocks.last) of base and adapters over all rows: the products of block `first` go
   /// to column 0 of `y`. Where they are added and an adapter rescales them (DoRA), its rows are computed
   /// apart first.

@@ -122,12 +122,32 @@ void step_plan::fill(const batch& step, token_history& history) {
     if (s.sample) samples_.push_back(i);
   }
   low_rank_width_ = 0;
+  changes_head_ = false;
   for (auto& s : step.segments) {
     std::uint32_t width = 0;
+    changes_head_ |= changes_head(s);
     for (std::uint32_t u = 0; u < s.uses; ++u)
       width += adapter(s.first_use + u).widest();
     low_rank_width_ = std::max(low_rank_width_, width);
   }
+}
+
+const segment* step_plan::segment_of(std::uint32_t row) const noexcept {
+  auto after = std::ranges::upper_bound(step_->segments, row, {}, &segment::first_row);
+  if (after == step_->segments.begin()) return nullptr;
+  auto& s = *std::prev(after);
+  return row < s.first_row + s.rows ? &s : nullptr;
+}
+
+bool step_plan::changes_head(const segment& s) const noexcept {
+  for (std::uint32_t u = 0; u < s.uses; ++u)
+    if (adapter(s.first_use + u).changes_head()) return true;
+  return false;
+}
+
+const segment* step_plan::head_segment_of(std::uint32_t row) const noexcept {
+  auto* s = changes_head_ ? segment_of(row) : nullptr;
+  return s && changes_head(*s) ? s : nullptr;
 }
 
 /// A head of a row costs its visible tokens, and some for the start.

@@ -46,6 +46,15 @@ class step_plan {
     return static_cast<const cpu_packed_adapter&>(*step_->uses[use].adapter);
   }
 
+  /// The segment of a row; null for base rows.
+  const segment* segment_of(std::uint32_t row) const noexcept;
+
+  /// The segment of a row whose adapters change the head; null for the others.
+  const segment* head_segment_of(std::uint32_t row) const noexcept;
+
+  /// An adapter of this step changes the head.
+  bool changes_head() const noexcept { return changes_head_; }
+
   /// Elements of low-rank input that the widest composition of this step needs per row.
   std::uint32_t low_rank_width() const noexcept { return low_rank_width_; }
 
@@ -57,6 +66,7 @@ class step_plan {
   std::string_view broken_sequence(const batch& step, const sequence_rows& s, const token_history& history);
   std::string_view broken_segments(const batch& step,
                                    const std::unordered_set<const packed_adapter*>& attached) const;
+  bool changes_head(const segment& s) const noexcept;
   static std::string_view broken_company(const batch& step);
   void fill(const batch& step, token_history& history);
   void share_attention(unsigned members);
@@ -70,6 +80,7 @@ class step_plan {
   std::vector<std::uint32_t> samples_;
   std::vector<attention_item> attention_;
   std::uint32_t low_rank_width_ = 0;
+  bool changes_head_ = false;
   std::uint64_t check_ = 0;                // number of the check, so that marks need no clearing
   std::vector<std::uint64_t> slot_mark_;   // last check that met the slot
   std::vector<std::uint64_t> block_mark_;  // last check in which the block was written

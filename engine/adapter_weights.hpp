@@ -12,7 +12,7 @@ namespace lorica {
 /// With a magnitude m every row i of W + scaling * B A is brought to the length m_i (DoRA, Liu et al. 2024,
 /// section 4); biases stay.
 struct lora_site {
-  std::uint32_t layer = 0;
+  std::uint32_t layer = 0;  ///< 0 for those outside the layers
   projection where = projection::q;
   std::uint32_t rank = 0;
   std::uint32_t in = 0;
@@ -24,11 +24,20 @@ struct lora_site {
   std::vector<float> magnitude = {};  ///< [out], or empty: none (`use_dora`)
 };
 
+/// A matrix that stands in for the base's: of `projection::embed` or `head` (`modules_to_save`).
+struct module_copy {
+  projection where = projection::head;
+  std::uint32_t rows = 0;     ///< tokens
+  std::uint32_t cols = 0;     ///< hidden
+  std::vector<float> weight;  ///< [rows, cols]
+};
+
 /// An adapter as its file means it: checked, finite, in canonical order (layer, then projection), independent
 /// of any executor.
 struct adapter_weights {
   adapter_version version;
   std::vector<lora_site> sites;
+  std::vector<module_copy> copies = {};  ///< at most one per module, in the order of projections
 };
 
 }  // namespace lorica

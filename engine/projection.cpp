@@ -34,6 +34,8 @@ projection_shape shape_of(const model_config& base, projection where) noexcept {
     case projection::o: return {attention, base.hidden};
     case projection::down: return {ffn, base.hidden};
     case projection::gate_up: return {base.hidden, 2 * ffn};
+    case projection::embed: return {base.vocab, base.hidden};
+    case projection::head: return {base.hidden, base.vocab};
     default: return {base.hidden, ffn};
   }
 }

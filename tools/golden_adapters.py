@@ -1,5 +1,6 @@
 """The adapters of tests/golden/adapters: PEFT writes them, every variant showing one thing a reader must understand."""
 
+import copy
 import json
 import zlib
 from dataclasses import dataclass
@@ -103,6 +104,25 @@ VARIANTS = [
             "alpha_pattern": {"layers.0.mlp.up_proj": -9},
         },
     ),
+    Variant(
+        "embedding-and-head",
+        {
+            "r": 4,
+            "lora_alpha": 8,
+            "target_modules": ["q_proj", "embed_tokens", "lm_head"],
+            "rank_pattern": {"lm_head": 7},
+            "alpha_pattern": {"embed_tokens": 6},
+        },
+    ),
+    Variant("head-bias", {"r": 3, "lora_alpha": 6, "lora_bias": True, "target_modules": ["v_proj", "lm_head"]}),
+    Variant("embedding-rslora", {"r": 5, "lora_alpha": 3, "use_rslora": True, "target_modules": ["embed_tokens"]}),
+    Variant("dora-head", {"r": 4, "lora_alpha": 8, "use_dora": True, "target_modules": ["o_proj", "lm_head"]}),
+    Variant("saved-head", {"r": 4, "lora_alpha": 8, "target_modules": ["v_proj"], "modules_to_save": ["lm_head"]}, dtype=torch.bfloat16),
+    Variant(
+        "saved-embedding",
+        {"r": 4, "lora_alpha": 8, "target_modules": ["q_proj", "lm_head"], "modules_to_save": ["embed_tokens"]},
+        dtype=torch.float16,
+    ),
     Variant("excluded", {"r": 5, "lora_alpha": 10, "target_modules": ALL_SEVEN, "exclude_modules": ["k_proj", "layers.0.mlp.up_proj"]}),
 ]
 # The same for a model whose projections are fused.
@@ -127,28 +147,50 @@ FUSED = [
     Variant("r256", {"r": 256, "lora_alpha": 64, "target_modules": ["qkv_proj"]}),
     Variant("lora-bias", {"r": 5, "lora_alpha": 8, "lora_bias": True, "target_modules": ["qkv_proj", "o_proj", "gate_up_proj"]}),
     Variant("dora", {"r": 4, "lora_alpha": 8, "use_dora": True, "target_modules": ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]}),
+    Variant("embedding-and-head", {"r": 4, "lora_alpha": 8, "target_modules": ["qkv_proj", "embed_tokens", "lm_head"]}),
+    Variant(
+        "saved-both",
+        {"r": 4, "lora_alpha": 8, "target_modules": ["qkv_proj"], "modules_to_save": ["embed_tokens", "lm_head"]},
+        dtype=torch.bfloat16,
+    ),
 ]
 # What GGUF files and the second spelling of a config are tried with: k and q are in it.
 FEW = ["r8-q-v", "r8-qkv", "patterns", "all-linear", "dora"]
+FEW_QUANTISED = [*FEW, "embedding-and-head"]
 
 
-def variants_for(model, thorough):
+def variants_for(model, thorough, few=FEW):
     """The variants that a model is tried with."""
     known = FUSED if model.family == "phi3" else VARIANTS
-    return [variant for variant in known if thorough or variant.name in FEW]
+    return [variant for variant in known if thorough or variant.name in few]
 
 
 def write(variant, base, model_name, folder):
-    """Writes one adapter for `base` and returns the model that PEFT makes of the files, in float32."""
+    """Writes one adapter for `base` and returns the model that PEFT makes of the files, in float32, and the base anew."""
+    # Unloading leaves full copies in the base.
+    untouched = copy.deepcopy(base) if "modules_to_save" in variant.config else None
     config = peft.LoraConfig(task_type="CAUSAL_LM", lora_dropout=0.0, **variant.config)
     adapted = peft.get_peft_model(base, config)
+    spread = base.get_input_embeddings().weight.std().item()
     rng = np.random.default_rng(zlib.crc32(f"{model_name}/{variant.name}".encode()))
     with torch.no_grad():
         for name, parameter in sorted(adapted.named_parameters()):
-            if "lora_A" in name:
+            if "modules_to_save" in name:
+                noise = rng.standard_normal(tuple(parameter.shape)) * 0.5 * parameter.std().item()
+                parameter.copy_((parameter + torch.from_numpy(noise.astype(np.float32))).to(variant.dtype))
+                continue
+            if "lora_embedding_A" in name:
+                scale = 1
+            elif "lora_embedding_B" in name:
+                scale = 0.3 * spread
+            elif "lora_A" in name:
                 scale = 1 / np.sqrt(parameter.shape[1])
             elif "lora_B" in name and name.endswith(".bias"):
                 scale = 0.3
+            elif "lm_head" in name and "lora_B" in name:
+                # As large as the logits are: a cap would bring larger ones together.
+                head = base.get_output_embeddings().weight
+                scale = 0.3 * head.std().item() * np.sqrt(head.shape[1])
             elif "lora_magnitude_vector" in name:
                 # Lengths of the base's rows, changed by up to a third.
                 parameter.mul_(torch.from_numpy(1 + rng.uniform(-0.3, 0.3, tuple(parameter.shape)).astype(np.float32)))
@@ -160,12 +202,12 @@ def write(variant, base, model_name, folder):
             values = rng.standard_normal(tuple(parameter.shape)) * scale
             parameter.copy_(torch.from_numpy(values.astype(np.float32)).to(variant.dtype))
     adapted.save_pretrained(folder)
-    base = adapted.unload()
+    base = copy.deepcopy(untouched) if untouched else adapted.unload()
     _make_repeatable(folder, model_name, variant)
     reloaded = peft.PeftModel.from_pretrained(base, folder).eval()
     assert all(weight.dtype == torch.float32 for weight in reloaded.parameters())
     _rename(folder, variant)
-    return reloaded
+    return reloaded, untouched
 
 
 def _make_repeatable(folder, model_name, variant):

@@ -24,8 +24,11 @@ def norms(folder):
     out = {}
     with safe_open(folder / "adapter_model.safetensors", "pt") as file:
         for name in file.keys():
+            if re.search(r"(embed_tokens|lm_head)\.(base_layer\.)?weight$", name):
+                continue  # a full copy
+            plain = name.replace("lora_embedding_A", "lora_A.weight").replace("lora_embedding_B", "lora_B.weight")
             pattern = r"(?:base_model\.model\.)?(.*)\.lora_(A|B|magnitude)(?:_vector|\.(?:default\.)?(weight|bias))"
-            path, factor, kind = re.fullmatch(pattern, name).groups()
+            path, factor, kind = re.fullmatch(pattern, plain).groups()
             path = path.replace("_orig_mod.", "").replace("language_model.", "")
             part = "bias" if kind == "bias" else factor.lower()
             out.setdefault(path, {})[part] = torch.linalg.norm(file.get_tensor(name).double()).item()

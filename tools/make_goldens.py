@@ -95,9 +95,9 @@ def cases_of(name, base, eos, tokenizer, variants, prompts, adapter_source=None)
     for variant in variants:
         folder = ROOT / "adapters" / name / variant.name
         # The same name gives the same values, so a model of equal shape gets an equal adapter.
-        adapted = golden_adapters.write(variant, base, adapter_source or name, folder)
+        adapted, untouched = golden_adapters.write(variant, base, adapter_source or name, folder)
         found = clear_cases(variant.name, adapted, eos, tokenizer, f"{name}/{variant.name}", prompts)
-        base = adapted.unload()
+        base = untouched or adapted.unload()
         plain = base_answers(base, eos, found)
         differ = [case["token_ids"] != answer for case, answer in zip(found, plain, strict=True)]
         # A single token may leave nothing to choose differently.
@@ -131,7 +131,7 @@ def quantised(name):
     config = AutoConfig.for_model(**golden_models.gguf_config(model))
     base = AutoModelForCausalLM.from_config(config, attn_implementation="eager").float()
     base.load_state_dict(stored, strict=True)
-    variants = golden_adapters.variants_for(model, thorough=False)
+    variants = golden_adapters.variants_for(model, thorough=False, few=golden_adapters.FEW_QUANTISED)
     eos, tokenizer = {golden_models.EOS}, golden_models.tokenizer()
     write_cases(name, cases_of(name, base.eval(), eos, tokenizer, variants, model.prompts, model.name))
 

@@ -113,6 +113,21 @@ void add_magnitudes(fixture_adapter& adapter) {
   add_vectors(adapter, ".lora_magnitude_vector");
 }
 
+void add_outer(fixture_adapter& adapter) {
+  adapter.config["target_modules"] = R"(["v_proj","q_proj","embed_tokens","lm_head"])";
+  adapter.config["rank_pattern"] = R"({"lm_head":3})";
+  const std::string embed = "base_model.model.model.embed_tokens.lora_embedding_";
+  adapter.tensors.push_back(random_tensor(embed + "A", {4, 32}, 71));
+  adapter.tensors.push_back(random_tensor(embed + "B", {16, 4}, 72));
+  add_module(adapter, "lm_head", 3, 16, 32, 73);
+}
+
+void add_copies(fixture_adapter& adapter) {
+  adapter.config["modules_to_save"] = R"(["lm_head","embed_tokens"])";
+  adapter.tensors.push_back(random_tensor("base_model.model.lm_head.weight", {32, 16}, 75));
+  adapter.tensors.push_back(random_tensor("base_model.model.model.embed_tokens.weight", {32, 16}, 76));
+}
+
 fixture_adapter good_adapter() {
   fixture_adapter out;
   out.config = {{"peft_type", "\"LORA\""},

@@ -52,6 +52,12 @@ void add_biases(fixture_adapter& adapter);
 /// `use_dora` with a magnitude for every module that has none.
 void add_magnitudes(fixture_adapter& adapter);
 
+/// LoRA of the embedding (rank 4) and the head (rank 3, by pattern).
+void add_outer(fixture_adapter& adapter);
+
+/// `modules_to_save` with full copies of both.
+void add_copies(fixture_adapter& adapter);
+
 /// A directory that is removed with everything in it.
 class scratch_directory {
  public:

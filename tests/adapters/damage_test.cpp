@@ -54,6 +54,10 @@ const std::vector<std::string> words = {
     "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight",
     "base_model.model.model.layers.0.self_attn.q_proj.lora_B.bias",
     "base_model.model.model.layers.0.self_attn.q_proj.lora_magnitude_vector",
+    "base_model.model.model.embed_tokens.lora_embedding_A",
+    "base_model.model.lm_head.base_layer.weight",
+    "base_model.model.lm_head.weight",
+    "lm_head",
     "base_model.model.model.layers.9.self_attn.q_proj.lora_A.weight",
     "a\nb\x1b[0m",
     std::string(5'000, 'w')};
@@ -90,6 +94,7 @@ void check_sound(const loaded_adapter& adapter) {
     REQUIRE(site.a.size() == std::size_t{site.rank} * site.in);
     REQUIRE(site.b.size() == std::size_t{site.rank} * site.out);
     REQUIRE(std::isfinite(site.scaling));
+    REQUIRE((in_layer(site.where) || site.layer == 0));
     REQUIRE((site.bias.empty() || site.bias.size() == site.out));
     REQUIRE((site.magnitude.empty() || site.magnitude.size() == site.out));
     for (auto* factor : {&site.a, &site.b, &site.bias, &site.magnitude})
@@ -97,18 +102,32 @@ void check_sound(const loaded_adapter& adapter) {
   }
 }
 
+void check_copies(const loaded_adapter& adapter) {
+  const auto base = fixture_base();
+  REQUIRE(adapter.weights.copies.size() <= 2);
+  for (auto& copy : adapter.weights.copies) {
+    REQUIRE(copy.weight.size() == std::size_t{base.vocab} * base.hidden);
+    REQUIRE(std::all_of(copy.weight.begin(), copy.weight.end(), [](float x) { return std::isfinite(x); }));
+  }
+}
+
 constexpr std::uint32_t seed = 20'250;
 constexpr int rounds = 2'000;
 
 // Biases and magnitudes exclude each other.
-enum class beside { biases, magnitudes };
+enum class beside { biases, magnitudes, outer, copies };
 
 fixture_adapter usual_adapter(beside more) {
   auto out = good_adapter();
-  out.config["rank_pattern"] = R"({"nowhere.*(a|b)+":3})";
+  out.config["rank_pattern"] = R"({"nowhere.*(a|b)+":3,"lm_head":3})";
   out.config["alpha_pattern"] = R"({"q_proj":16})";
   out.config["use_rslora"] = "true";
-  more == beside::biases ? add_biases(out) : add_magnitudes(out);
+  switch (more) {
+    case beside::biases: add_biases(out); break;
+    case beside::magnitudes: add_magnitudes(out); break;
+    case beside::outer: add_outer(out); break;
+    case beside::copies: add_copies(out); break;
+  }
   return out;
 }
 
@@ -123,6 +142,7 @@ void hurt(const fixture_adapter& adapter, const std::string& name,
     auto read = read_adapter(place.path(), fixture_base(), {}, {});
     if (read) {
       check_sound(*read);
+      check_copies(*read);
       continue;
     }
     ++refused;
@@ -136,7 +156,8 @@ void hurt(const fixture_adapter& adapter, const std::string& name,
 
 TEST_CASE("an adapter_config.json that is damaged is served as it then is, or refused with a word") {
   INFO("seed " << seed);
-  const auto adapter = usual_adapter(GENERATE(beside::biases, beside::magnitudes));
+  const auto adapter =
+      usual_adapter(GENERATE(beside::biases, beside::magnitudes, beside::outer, beside::copies));
   const auto text = adapter.config_text();
   std::mt19937 bytes(seed);
   json_mutator fields(seed + 1);
@@ -147,7 +168,8 @@ TEST_CASE("an adapter_config.json that is damaged is served as it then is, or re
 
 TEST_CASE("an adapter_model.safetensors that is damaged is served as it then is, or refused with a word") {
   INFO("seed " << seed);
-  const auto adapter = usual_adapter(GENERATE(beside::biases, beside::magnitudes));
+  const auto adapter =
+      usual_adapter(GENERATE(beside::biases, beside::magnitudes, beside::outer, beside::copies));
   const auto image = safetensors_image(adapter.tensors);
   std::mt19937 bytes(seed + 2);
   json_mutator fields(seed + 3);

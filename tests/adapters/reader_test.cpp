@@ -194,6 +194,95 @@ TEST_CASE("magnitudes are read in all their spellings and are a part of the vers
   CHECK(read_back(adapter)->coverage.zero_effect_modules == 0);
 }
 
+TEST_CASE("the embedding and the head are read as modules outside the layers") {
+  auto adapter = good_adapter();
+  add_outer(adapter);
+  auto read = read_back(adapter);
+  if (!read) FAIL(read.error().text);
+  auto& sites = read->weights.sites;
+  REQUIRE(sites.size() == 6);
+  auto of = [&](projection where) { return *std::ranges::find(sites, where, &lora_site::where); };
+  auto embed = of(projection::embed), head = of(projection::head);
+  CHECK(embed.a == numbers(adapter.tensor("lora_embedding_A")));
+  CHECK(embed.b == numbers(adapter.tensor("lora_embedding_B")));
+  CHECK(embed.in == 32);
+  CHECK(embed.out == 16);
+  CHECK(embed.scaling == 2.0f);
+  CHECK(head.rank == 3);
+  CHECK(head.in == 16);
+  CHECK(head.out == 32);
+  CHECK(read->coverage.layers == 2);
+  CHECK(read->coverage.modules.size() == 6);
+  CHECK(read->coverage.parameters == read_back(good_adapter())->coverage.parameters + 4 * 48 + 3 * 48);
+  CHECK(read->warnings.empty());
+  for (auto [from, to] : {std::pair{"base_model.model.", ""},
+                          {"lora_embedding_A", "lora_embedding_A.default"},
+                          {"base_model.model.lm_head", "base_model.model._orig_mod.lm_head"}}) {
+    auto other = read_back(renamed(adapter, from, to));
+    if (!other) FAIL(other.error().text);
+    CHECK(other->weights.version == read->weights.version);
+  }
+  auto vision = renamed(renamed(adapter, "model.model.layers", "model.language_model.model.layers"),
+                        "model.lm_head", "model.language_model.lm_head");
+  vision = renamed(vision, "model.model.embed", "model.language_model.model.embed");
+  auto other = read_back(vision);
+  if (!other) FAIL(other.error().text);
+  CHECK(other->weights.version == read->weights.version);
+  // "all-linear" means neither, and layers_to_transform only what is named in full.
+  adapter.config["target_modules"] = "\"all-linear\"";
+  CHECK(read_back(adapter).error().reason == "unknown_tensor");
+  adapter.config["target_modules"] = R"(["v_proj","q_proj","model.embed_tokens","lm_head"])";
+  adapter.config["layers_to_transform"] = "[0,1]";
+  CHECK(read_back(adapter));
+  adapter.config["target_modules"] = R"(["v_proj","q_proj","embed_tokens","lm_head"])";
+  CHECK(read_back(adapter).error().reason == "unknown_tensor");
+}
+
+TEST_CASE("full copies are read whole, and a part of the version and the coverage") {
+  auto adapter = good_adapter();
+  add_copies(adapter);
+  auto read = read_back(adapter);
+  if (!read) FAIL(read.error().text);
+  auto& copies = read->weights.copies;
+  REQUIRE(copies.size() == 2);
+  CHECK(copies[0].where == projection::embed);
+  CHECK(copies[0].weight == numbers(adapter.tensor("embed_tokens.weight")));
+  CHECK(copies[1].where == projection::head);
+  CHECK(copies[1].weight == numbers(adapter.tensor("lm_head.weight")));
+  CHECK(read->coverage.copies.size() == 2);
+  CHECK(read->coverage.copies[1].norm > 0);
+  CHECK(read->coverage.parameters == read_back(good_adapter())->coverage.parameters + 2 * 32 * 16);
+  CHECK(read->weights.version != read_back(good_adapter())->weights.version);
+  auto touched = adapter;
+  touched.tensors.back().bytes.back() = static_cast<char>(touched.tensors.back().bytes.back() ^ 1);
+  CHECK(read_back(touched)->weights.version != read->weights.version);
+  // Exchanged, the same numbers are another adapter.
+  auto exchanged = renamed(renamed(renamed(adapter, "lm_head", "x"), "model.embed_tokens", "lm_head"), "x",
+                           "model.embed_tokens");
+  CHECK(read_back(exchanged)->weights.version != read->weights.version);
+  adapter.config["lora_alpha"] = "0";
+  CHECK(read_back(adapter)->warnings.empty());
+}
+
+TEST_CASE("the base's matrix beside an adapted one stands for it, on a tied base for both") {
+  auto adapter = good_adapter();
+  add_outer(adapter);
+  adapter.tensors.push_back(
+      random_tensor("base_model.model.model.embed_tokens.base_layer.weight", {32, 16}, 77));
+  auto apart = read_back(adapter);
+  if (!apart) FAIL(apart.error().text);
+  REQUIRE(apart->weights.copies.size() == 1);
+  CHECK(apart->weights.copies[0].where == projection::embed);
+  auto base = fixture_base();
+  base.tied_head = true;
+  scratch_directory place;
+  place.write(adapter);
+  auto tied = read_adapter(place.path(), base, {}, {});
+  if (!tied) FAIL(tied.error().text);
+  REQUIRE(tied->weights.copies.size() == 2);
+  CHECK(tied->weights.copies[0].weight == tied->weights.copies[1].weight);
+}
+
 TEST_CASE("keys in the spellings of other tools mean the same modules and give the same version") {
   auto plain = read_back(good_adapter());
   REQUIRE(plain);

@@ -161,6 +161,71 @@ TEST_CASE("a magnitude that cannot be reached is refused, and norms end when the
   CHECK(ended.error().code == errc::cancelled);
 }
 
+TEST_CASE("the head and the embedding are packed at their true rank and counted") {
+  auto dtype = GENERATE(cpu_dtype::float32, cpu_dtype::bfloat16);
+  auto model = small_model();
+  model.vocab = 3000;
+  cpu_adapter_packer packer(weights_like(model), dtype);
+  adapter_weights weights;
+  weights.sites = {site(0, projection::embed, 3, 3000, 40), site(0, projection::head, 5, 40, 3000)};
+  auto packed = packer.pack(weights, {});
+  REQUIRE(packed);
+  CHECK((*packed)->bytes() == packer.packed_bytes(weights));
+  CHECK((*packed)->ranks() == std::vector<std::uint32_t>{3, 5});
+  CHECK_FALSE((*packed)->stands_alone());
+  auto& adapter = dynamic_cast<const cpu_packed_adapter&>(**packed);
+  auto odd = dtype == cpu_dtype::bfloat16 ? 1u : 0u;
+  CHECK((*packed)->bytes() >= (3000ull * (3 + odd) + 3000ull * (5 + odd)) * element_bytes(dtype));
+  CHECK(adapter.group(0, lora_group::head).ranks == 5 + odd);
+  CHECK(adapter.changes_head());
+  CHECK(adapter.widest() == 5 + odd);
+  auto& e = adapter.embedding();
+  CHECK(e.rank == 3 + odd);
+  CHECK(e.table == nullptr);
+  auto number = [&](std::size_t i) {
+    if (dtype == cpu_dtype::float32) return reinterpret_cast<const float*>(e.a)[i];
+    return bfloat_to_float(reinterpret_cast<const std::uint16_t*>(e.a)[i]);
+  };
+  for (std::size_t r = 0; r < 3; ++r)
+    CHECK(number(2999 * e.rank + r) == weights.sites[0].a[r * 3000 + 2999]);
+  // Another head has no room outside the layers.
+  weights.sites[1].layer = 1;
+  CHECK_FALSE(packer.pack(weights, {}));
+}
+
+TEST_CASE("a full copy costs what it holds, and nothing where it is the base's own matrix") {
+  auto dtype = GENERATE(cpu_dtype::float32, cpu_dtype::bfloat16);
+  auto model = small_model();
+  model.vocab = 1000;
+  auto base = weights_like(model);
+  cpu_adapter_packer packer(base, dtype);
+  adapter_weights weights;
+  weights.sites = {site(0, projection::q, 3, 40, 64)};
+  auto plain = packer.packed_bytes(weights);
+  std::vector<float> own(std::size_t{1000} * 40);
+  base->embedding().read_rows(0, own);
+  weights.copies = {{projection::embed, 1000, 40, own}};
+  CHECK(packer.packed_bytes(weights) == plain);
+  auto same = packer.pack(weights, {});
+  REQUIRE(same);
+  CHECK_FALSE((*same)->stands_alone());
+  CHECK((*same)->bytes() == plain);
+  weights.copies[0].weight.back() += 1;
+  weights.copies.push_back({projection::head, 1000, 40, some_numbers(std::size_t{1000} * 40, 65)});
+  auto packed = packer.pack(weights, {});
+  REQUIRE(packed);
+  CHECK((*packed)->bytes() == packer.packed_bytes(weights));
+  CHECK((*packed)->bytes() >= plain + (1000ull * 40 + 1024ull * 64) * element_bytes(dtype) - 4096);
+  CHECK((*packed)->stands_alone());
+  auto& adapter = dynamic_cast<const cpu_packed_adapter&>(**packed);
+  CHECK(adapter.embedding().table != nullptr);
+  CHECK(adapter.head_matrix().data != nullptr);
+  CHECK(adapter.group(0, lora_group::head).ranks == 0);
+  CHECK(adapter.changes_head());
+  weights.copies[1].rows = 999;
+  CHECK_FALSE(packer.pack(weights, {}));
+}
+
 TEST_CASE("the order of an adapter's sites does not change how it is packed") {
   cpu_adapter_packer packer(weights_like(small_model()), cpu_dtype::float32);
   auto weights = mixed_ranks();

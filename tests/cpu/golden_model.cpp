@@ -54,6 +54,11 @@ planner_options plan_of(const executor_limits& l, const model_config& m, std::ui
 
 }  // namespace
 
+std::vector<std::pair<std::string, float>> shares_of(const golden_case& c) {
+  if (c.adapter.empty()) return c.composition;
+  return {{c.adapter, 1.0f}};
+}
+
 std::vector<golden_case> read_golden(const std::string& path) {
   std::ifstream file(path);
   std::stringstream text;
@@ -64,6 +69,10 @@ std::vector<golden_case> read_golden(const std::string& path) {
   for (auto& c : *list->as_array()) {
     golden_case g;
     if (auto name = c.find("adapter")) g.adapter = *name->as_string();
+    if (auto shares = c.find("composition"))
+      for (auto& share : *shares->as_array())
+        g.composition.emplace_back(*share.as_array()->at(0).as_string(),
+                                   static_cast<float>(share.as_array()->at(1).number()));
     g.prompt = numbers<token_id>(*c.find("prompt_ids"));
     g.tokens = numbers<token_id>(*c.find("token_ids"));
     g.logprobs = numbers<double>(*c.find("logprobs"));
@@ -85,17 +94,19 @@ outcome run_all(const std::shared_ptr<const model_weights>& weights, const std::
   out.answers.resize(cases.size());
   for (std::size_t i = 0; i < cases.size(); ++i) {
     auto& c = cases[i];
-    if (!c.adapter.empty() && !versions.contains(c.adapter)) {
-      auto loaded = must(read_adapter(adapter_folder + "/" + c.adapter, weights->config(), {}, {}));
-      versions[c.adapter] = loaded.weights.version;
-      auto& adapter = packed[loaded.weights.version] = must(engine->packer().pack(loaded.weights, {}));
-      if (auto ok = engine->attach(adapter); !ok) throw std::runtime_error(ok.error().text);
-    }
     sequence s;
+    for (auto& [name, weight] : shares_of(c)) {
+      if (!versions.contains(name)) {
+        auto loaded = must(read_adapter(adapter_folder + "/" + name, weights->config(), {}, {}));
+        versions[name] = loaded.weights.version;
+        auto& adapter = packed[loaded.weights.version] = must(engine->packer().pack(loaded.weights, {}));
+        if (auto ok = engine->attach(adapter); !ok) throw std::runtime_error(ok.error().text);
+      }
+      s.composition.push_back({versions[name], weight});
+    }
     s.id = i;
     s.prompt = c.prompt;
     s.max_new_tokens = static_cast<std::uint32_t>(c.tokens.size());
-    if (!c.adapter.empty()) s.composition = {{versions[c.adapter], 1.0f}};
     if (auto ok = plan.submit(s); !ok) throw std::runtime_error(ok.error().text);
   }
   std::size_t ended = 0;

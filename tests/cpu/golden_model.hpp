@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/ids.hpp"
@@ -15,11 +16,15 @@ namespace lorica::testing {
 
 /// One case of a golden.json: what transformers and peft answered.
 struct golden_case {
-  std::string adapter;  ///< empty: base
+  std::string adapter;                                          ///< empty: base, or a composition
+  std::vector<std::pair<std::string, float>> composition = {};  ///< adapters with weights
   std::vector<token_id> prompt;
   std::vector<token_id> tokens;
   std::vector<double> logprobs;
 };
+
+/// What a case asks for, with weights; empty: base.
+std::vector<std::pair<std::string, float>> shares_of(const golden_case& c);
 
 std::vector<golden_case> read_golden(const std::string& path);
 

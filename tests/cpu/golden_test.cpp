@@ -21,7 +21,8 @@ constexpr std::uint32_t tiny_tokens = 320;
 
 /// Adapters with other tensors than A and B of the layers.
 bool more_than_pairs(const std::string& adapter) {
-  return adapter.starts_with("lora-bias") || adapter.starts_with("dora");
+  return std::ranges::any_of(std::vector<std::string>{"bias", "dora", "embedding", "head"},
+                             [&](auto& word) { return adapter.find(word) != std::string::npos; });
 }
 
 std::vector<std::string> model_names() {
@@ -103,6 +104,31 @@ TEST_CASE("answers are bit-equal in any mix, chunk, thread count and after preem
   CHECK(tight.preemptions > 0);
   CHECK(tight.answers == expected);
   CHECK(run_all(weights, adapters, cases, {.dtype = dtype, .block_tokens = 48}).answers == expected);
+}
+
+TEST_CASE("weighted adapters on one sequence are the sums that PEFT makes of them, alone and mixed") {
+  auto name =
+      GENERATE(as<std::string>{}, "llama-tied-gqa", "llama-untied-bias-f16", "qwen2-bf16", "gemma", "phi3");
+  INFO(name);
+  auto weights = open(golden + "/models/" + name);
+  auto adapters = golden + "/adapters/" + name;
+  auto cases = read_golden(golden + "/models/" + name + "/compositions.json");
+  REQUIRE(cases.size() >= 9);
+  check(cases, alone(weights, adapters, cases, {.token_ids = tiny_tokens}));
+  // Beside base rows and every single adapter.
+  auto others = read_golden(golden + "/models/" + name + "/golden.json");
+  cases.insert(cases.end(), others.begin(), others.end());
+  std::shuffle(cases.begin(), cases.end(), std::mt19937(6));
+  check(cases, run_all(weights, adapters, cases, {.token_ids = tiny_tokens}).answers);
+  std::stable_partition(cases.begin(), cases.end(), [](auto& c) { return !c.composition.empty(); });
+  cases.resize(40);
+  std::shuffle(cases.begin(), cases.end(), std::mt19937(7));
+  for (auto dtype : {cpu_dtype::float32, cpu_dtype::bfloat16}) {
+    auto expected = alone(weights, adapters, cases, {.dtype = dtype});
+    CHECK(run_all(weights, adapters, cases, {.dtype = dtype, .threads = 3, .chunk = 7}).answers == expected);
+    CHECK(run_all(weights, adapters, cases, {.dtype = dtype, .chunk = 3, .max_sequences = 5}).answers ==
+          expected);
+  }
 }
 
 TEST_CASE("the default mode stays near the reference, with adapters of every kind") {
