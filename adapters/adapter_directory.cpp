@@ -2,6 +2,7 @@
 
 #include "adapters/refusal.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <memory>
 #include <utility>
 
 namespace lorica {
@@ -153,6 +155,27 @@ result<adapter_file> adapter_directory::file(const std::string& name) const {
   adapter_file out(*opened, static_cast<std::uint64_t>(facts.st_size), facts.st_mtim, name);
   if (failed != 0) return open_failed(name, EIO);
   if (!S_ISREG(facts.st_mode)) return unreadable(name, "is not a regular file");
+  return out;
+}
+
+std::vector<std::string> adapter_directory::names_ending(std::string_view ending) const {
+  constexpr std::size_t most = 64;
+  std::vector<std::string> out;
+  int again = ::openat(descriptor_, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (again < 0) return out;
+  std::unique_ptr<DIR, int (*)(DIR*)> list(::fdopendir(again), ::closedir);
+  if (!list) {
+    ::close(again);
+    return out;
+  }
+  while (out.size() < most)
+    if (auto entry = ::readdir(list.get())) {
+      std::string_view name(entry->d_name);
+      if (name.size() > ending.size() && name.ends_with(ending)) out.emplace_back(name);
+    } else {
+      break;
+    }
+  std::sort(out.begin(), out.end());
   return out;
 }
 

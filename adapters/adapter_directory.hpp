@@ -6,7 +6,9 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "adapters/root_directory.hpp"
 #include "core/error.hpp"
@@ -56,6 +58,9 @@ class adapter_directory {
   /// Links are followed (download caches consist of them); beneath a root only as far as it reaches, what
   /// leads out is `path_not_allowed`.
   result<adapter_file> file(const std::string& name) const;
+
+  /// Names of the entries that end so, in alphabetical order; few of them when there are very many.
+  std::vector<std::string> names_ending(std::string_view ending) const;
 
   /// True when there is something of that name.
   bool holds(const std::string& name) const noexcept;

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
+#include <optional>
 #include <utility>
 
 #include "adapters/base_name.hpp"
 #include "adapters/digest.hpp"
+#include "adapters/finite_numbers.hpp"
+#include "adapters/gguf_lora.hpp"
 #include "adapters/manifest.hpp"
 #include "adapters/refusal.hpp"
 #include "adapters/site_plan.hpp"
@@ -17,6 +19,7 @@ namespace lorica {
 namespace {
 
 constexpr std::string_view weights_file = "adapter_model.safetensors";
+constexpr std::string_view gguf_ending = ".gguf";
 
 constexpr std::size_t slice = std::size_t{1} << 18;  // elements between two looks at the stop token
 constexpr double suspicious_update = 1e6;
@@ -84,11 +87,7 @@ result<std::vector<float>> read_factor(const adapter_file& file, const stored_fa
     auto stored = std::span(bytes).first(part.size() * width);
     if (auto ok = file.read(factor.begin + at * width, stored); !ok) return ok.error();
     dequantise(factor.type, stored, part);
-    auto bad = std::find_if(part.begin(), part.end(), [](float x) { return !std::isfinite(x); });
-    if (bad != part.end())
-      return refused(refusal::non_finite_weights,
-                     "tensor " + shown(factor.name) + " holds " + (std::isnan(*bad) ? "NaN" : "infinity") +
-                         " at element " + std::to_string(at + static_cast<std::size_t>(bad - part.begin())));
+    if (auto ok = check_finite(factor.name, part, at); !ok) return ok.error();
   }
   return out;
 }
@@ -125,12 +124,80 @@ void warn_about_base(const adapter_manifest& manifest, const model_config& base,
                      shown(base.name));
 }
 
+// Version, coverage and warnings of weights that were read.
+result<loaded_adapter> finished(adapter_weights weights, std::vector<std::string> warnings,
+                                std::uint64_t file_bytes, const std::stop_token& stop) {
+  loaded_adapter out;
+  out.weights = std::move(weights);
+  std::vector<module_coverage> modules;
+  for (const auto& site : out.weights.sites) {
+    if (stop.stop_requested()) return cancelled();
+    modules.push_back(measure(site));
+  }
+  auto version = digest_of(out.weights, stop);
+  if (!version) return version.error();
+  out.weights.version = *version;
+  out.coverage = summarise(std::move(modules), out.weights);
+  out.file_bytes = file_bytes;
+  out.warnings = std::move(warnings);
+  if (out.coverage.zero_effect_modules == out.coverage.modules.size() && out.coverage.copies.empty())
+    out.warnings.push_back("the adapter changes nothing: in every module a factor or the scaling is zero");
+  if (out.coverage.largest_update_bound > suspicious_update)
+    out.warnings.push_back(
+        "the update of a module may be larger than 1000000 (Frobenius norm); was it trained?");
+  return out;
+}
+
+// A GGUF file, read by copy like all others.
+result<loaded_adapter> read_gguf(const adapter_file& file, const std::string& name, const model_config& base,
+                                 const reader_limits& limits, const std::stop_token& stop) {
+  if (file.size() > limits.max_file_bytes) return too_large(name, file.size(), limits.max_file_bytes);
+  std::vector<std::byte> bytes(static_cast<std::size_t>(file.size()));
+  for (std::size_t at = 0; at < bytes.size(); at += slice) {
+    if (stop.stop_requested()) return cancelled();
+    auto part = std::span(bytes).subspan(at, std::min(slice, bytes.size() - at));
+    if (auto ok = file.read(at, part); !ok) return ok.error();
+  }
+  if (auto ok = file.check_unchanged(); !ok) return ok.error();
+  auto read = parse_gguf_lora(name, bytes, base, limits.max_rank, stop);
+  if (!read) return read.error();
+  return finished({.version = {}, .sites = std::move(read->sites)}, std::move(read->warnings), file.size(),
+                  stop);
+}
+
+// The `.gguf` file of a directory that holds no adapter of PEFT's; nothing when there is none.
+result<std::optional<std::string>> lone_gguf(const adapter_directory& directory) {
+  if (directory.holds("adapter_config.json") || directory.holds(std::string(weights_file)))
+    return std::optional<std::string>{};
+  auto names = directory.names_ending(gguf_ending);
+  if (names.empty()) return std::optional<std::string>{};
+  if (names.size() > 1)
+    return fail(
+        errc::unknown_adapter,
+        "the adapter's directory holds " + std::to_string(names.size()) + " .gguf files; name one of them",
+        std::string(refusal::missing_file));
+  return std::optional(names.front());
+}
+
+result<loaded_adapter> read_gguf_path(const std::string& path, const model_config& base,
+                                      const reader_limits& limits, const std::stop_token& stop) {
+  auto slash = path.rfind('/');
+  auto name = slash == std::string::npos ? path : path.substr(slash + 1);
+  auto parent = slash == std::string::npos ? std::string(".") : path.substr(0, slash + 1);
+  auto place = adapter_directory::open(parent);
+  if (!place) return place.error();
+  auto file = place->file(name);
+  if (!file) return file.error();
+  return read_gguf(*file, name, base, limits, stop);
+}
+
 }  // namespace
 
 result<loaded_adapter> read_adapter(const std::string& directory, const model_config& base,
                                     const reader_limits& limits, std::stop_token stop) {
   if (stop.stop_requested()) return cancelled();
   auto place = adapter_directory::open(directory);
+  if (!place && directory.ends_with(gguf_ending)) return read_gguf_path(directory, base, limits, stop);
   if (!place) return place.error();
   return read_adapter(*place, base, limits, std::move(stop));
 }
@@ -138,6 +205,13 @@ result<loaded_adapter> read_adapter(const std::string& directory, const model_co
 result<loaded_adapter> read_adapter(const adapter_directory& directory, const model_config& base,
                                     const reader_limits& limits, std::stop_token stop) {
   if (stop.stop_requested()) return cancelled();
+  auto lone = lone_gguf(directory);
+  if (!lone) return lone.error();
+  if (*lone) {
+    auto file = directory.file(**lone);
+    if (!file) return file.error();
+    return read_gguf(*file, **lone, base, limits, stop);
+  }
   auto manifest = read_manifest(directory, limits.max_config_bytes);
   if (!manifest) return manifest.error();
   auto file = open_weights(directory, limits.max_file_bytes);
@@ -148,36 +222,23 @@ result<loaded_adapter> read_adapter(const adapter_directory& directory, const mo
   auto plan = plan_sites(*header, *manifest, base, limits.max_rank, stop);
   if (!plan) return plan.error();
 
-  loaded_adapter out;
-  std::vector<module_coverage> modules;
-  out.weights.sites.reserve(plan->sites.size());
+  adapter_weights weights;
+  weights.sites.reserve(plan->sites.size());
   for (const auto& planned : plan->sites) {
     auto site = read_site(*file, planned, stop);
     if (!site) return site.error();
-    modules.push_back(measure(*site));
-    out.weights.sites.push_back(*std::move(site));
+    weights.sites.push_back(*std::move(site));
   }
   for (const auto& planned : plan->copies) {
     auto copy = read_copy(*file, planned, stop);
     if (!copy) return copy.error();
-    out.weights.copies.push_back(*std::move(copy));
+    weights.copies.push_back(*std::move(copy));
   }
   if (auto ok = file->check_unchanged(); !ok) return ok.error();
-  auto version = digest_of(out.weights, stop);
-  if (!version) return version.error();
-
-  out.weights.version = *version;
-  out.coverage = summarise(std::move(modules), out.weights);
-  out.file_bytes = file->size();
-  out.warnings = std::move(manifest->warnings);
-  out.warnings.insert(out.warnings.end(), plan->warnings.begin(), plan->warnings.end());
-  warn_about_base(*manifest, base, out.warnings);
-  if (out.coverage.zero_effect_modules == out.coverage.modules.size() && out.coverage.copies.empty())
-    out.warnings.push_back("the adapter changes nothing: in every module a factor or the scaling is zero");
-  if (out.coverage.largest_update_bound > suspicious_update)
-    out.warnings.push_back(
-        "the update of a module may be larger than 1000000 (Frobenius norm); was it trained?");
-  return out;
+  auto warnings = std::move(manifest->warnings);
+  warnings.insert(warnings.end(), plan->warnings.begin(), plan->warnings.end());
+  warn_about_base(*manifest, base, warnings);
+  return finished(std::move(weights), std::move(warnings), file->size(), stop);
 }
 
 }  // namespace lorica

@@ -17,7 +17,7 @@ namespace lorica {
 /// Bounds of one adapter directory. What lies above them is refused before it costs memory.
 struct reader_limits {
   std::uint32_t max_rank = 256;
-  std::uint64_t max_file_bytes = std::uint64_t{4} << 30;  ///< of `adapter_model.safetensors`
+  std::uint64_t max_file_bytes = std::uint64_t{4} << 30;  ///< of the weights
   std::size_t max_config_bytes = std::size_t{1} << 20;    ///< of `adapter_config.json`
   std::size_t max_header_bytes = std::size_t{16} << 20;   ///< of the safetensors header
 };
@@ -27,11 +27,12 @@ struct loaded_adapter {
   adapter_weights weights;  ///< version set, canonical order
   adapter_coverage coverage;
   std::vector<std::string> warnings;  ///< sentences; nothing that changes the result
-  std::uint64_t file_bytes = 0;       ///< size of `adapter_model.safetensors`
+  std::uint64_t file_bytes = 0;       ///< size of `adapter_model.safetensors` or the `.gguf` file
 };
 
-/// Reads a PEFT directory (`adapter_config.json`, `adapter_model.safetensors`) for `base` into memory of its
-/// own: every byte is read once, checked, then used. Blocking; looks at `stop` at least every 200 ms.
+/// Reads a PEFT directory (`adapter_config.json`, `adapter_model.safetensors`), a directory with one `.gguf`
+/// file instead, or such a file by its path, for `base` into memory of its own: every byte is read once,
+/// checked, then used. Blocking; looks at `stop` at least every 200 ms.
 ///
 /// Fails with
 /// - `errc::unknown_adapter`, reason `missing_file`: directory or file is not there;

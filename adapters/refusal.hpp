@@ -11,6 +11,7 @@ namespace lorica {
 /// The stable words for refused adapters (`error.reason`); docs/adapters.md explains each.
 namespace refusal {
 inline constexpr std::string_view bad_config = "bad_config";
+inline constexpr std::string_view bad_gguf = "bad_gguf";
 inline constexpr std::string_view bad_safetensors = "bad_safetensors";
 inline constexpr std::string_view base_mismatch = "base_mismatch";
 inline constexpr std::string_view cache_not_writable = "cache_not_writable";
