@@ -3,14 +3,18 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <span>
 
 namespace lorica {
 namespace {
 
-double norm(const std::vector<float>& numbers) {
+constexpr std::size_t slice = std::size_t{1} << 24;  // elements between two looks at the stop token
+
+double norm(std::span<const float> numbers, const std::stop_token& stop = {}) {
   double sum = 0;
-  for (auto x : numbers)
-    sum += static_cast<double>(x) * static_cast<double>(x);
+  for (std::size_t at = 0; at < numbers.size() && !stop.stop_requested(); at += slice)
+    for (auto x : numbers.subspan(at, std::min(slice, numbers.size() - at)))
+      sum += static_cast<double>(x) * static_cast<double>(x);
   return std::sqrt(sum);
 }
 
@@ -26,7 +30,8 @@ module_coverage measure(const lora_site& site) {
           norm(site.bias), norm(site.magnitude), !site.magnitude.empty()};
 }
 
-adapter_coverage summarise(std::vector<module_coverage> modules, const adapter_weights& weights) {
+adapter_coverage summarise(std::vector<module_coverage> modules, const adapter_weights& weights,
+                           const std::stop_token& stop) {
   adapter_coverage out;
   std::set<std::uint32_t> layers;
   std::set<std::uint32_t> ranks;
@@ -37,7 +42,7 @@ adapter_coverage summarise(std::vector<module_coverage> modules, const adapter_w
     out.largest_update_bound = std::max(out.largest_update_bound, module.update_bound());
   }
   for (const auto& copy : weights.copies) {
-    out.copies.push_back({copy.where, norm(copy.weight)});
+    out.copies.push_back({copy.where, norm(copy.weight, stop)});
     out.parameters += copy.weight.size();
   }
   for (const auto& site : weights.sites)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 #include <vector>
 
 #include "engine/adapter_weights.hpp"
@@ -51,7 +52,9 @@ struct adapter_coverage {
 /// Norms of one module; reads every element once.
 module_coverage measure(const lora_site& site);
 
-/// Sums up modules, which are in canonical order.
-adapter_coverage summarise(std::vector<module_coverage> modules, const adapter_weights& weights);
+/// Sums up modules, which are in canonical order. What it gives once `stop` was requested is incomplete: full
+/// copies may be large.
+adapter_coverage summarise(std::vector<module_coverage> modules, const adapter_weights& weights,
+                           const std::stop_token& stop);
 
 }  // namespace lorica

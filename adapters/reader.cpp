@@ -137,7 +137,8 @@ result<loaded_adapter> finished(adapter_weights weights, std::vector<std::string
   auto version = digest_of(out.weights, stop);
   if (!version) return version.error();
   out.weights.version = *version;
-  out.coverage = summarise(std::move(modules), out.weights);
+  out.coverage = summarise(std::move(modules), out.weights, stop);
+  if (stop.stop_requested()) return cancelled();
   out.file_bytes = file_bytes;
   out.warnings = std::move(warnings);
   if (out.coverage.zero_effect_modules == out.coverage.modules.size() && out.coverage.copies.empty())

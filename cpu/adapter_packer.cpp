@@ -120,10 +120,11 @@ std::uint64_t cpu_adapter_packer::embedding_bytes(std::uint32_t width) const noe
 
 /// What PEFT writes beside an adapted embedding is most often the base's own matrix, which costs nothing
 /// here.
-bool cpu_adapter_packer::equals_base(const module_copy& copy) const {
+bool cpu_adapter_packer::equals_base(const module_copy& copy, const std::stop_token& stop) const {
   auto& base = copy.where == projection::embed ? base_->embedding() : base_->head();
   std::vector<float> row(copy.cols);
   for (std::uint32_t i = 0; i < copy.rows; ++i) {
+    if (i % tokens_at_once == 0 && stop.stop_requested()) return false;
     base.read_rows(i, row);
     const float* own = copy.weight.data() + std::size_t{i} * copy.cols;
     bool same = dtype_ == cpu_dtype::float32 ? std::equal(row.begin(), row.end(), own)
@@ -135,10 +136,11 @@ bool cpu_adapter_packer::equals_base(const module_copy& copy) const {
   return true;
 }
 
-cpu_adapter_packer::kept_copies cpu_adapter_packer::copies_of(const adapter_weights& weights) const {
+cpu_adapter_packer::kept_copies cpu_adapter_packer::copies_of(const adapter_weights& weights,
+                                                              const std::stop_token& stop) const {
   kept_copies out;
   for (auto& copy : weights.copies)
-    if (!equals_base(copy)) (copy.where == projection::embed ? out.embed : out.head) = &copy;
+    if (!equals_base(copy, stop)) (copy.where == projection::embed ? out.embed : out.head) = &copy;
   return out;
 }
 
@@ -170,7 +172,7 @@ std::uint32_t cpu_adapter_packer::outputs_of(projection part) const noexcept {
 }
 
 std::uint64_t cpu_adapter_packer::packed_bytes(const adapter_weights& weights) const {
-  return mapped_memory::rounded(unrounded_bytes(weights, copies_of(weights)));
+  return mapped_memory::rounded(unrounded_bytes(weights, copies_of(weights, {})));
 }
 
 result<void> cpu_adapter_packer::check(const adapter_weights& weights) const {
@@ -226,14 +228,15 @@ void cpu_adapter_packer::pack_a(const lora_site& s, std::uint32_t first, const p
   }
 }
 
-/// Rows [first, first + factors) of B, each times its factor.
-void cpu_adapter_packer::pack_b(const lora_site& s, std::uint32_t first, std::span<const float> factors,
-                                std::byte* out) const {
+/// Rows [first, first + factors) of B, each times its factor; false when it was told to end.
+bool cpu_adapter_packer::pack_b(const lora_site& s, std::uint32_t first, std::span<const float> factors,
+                                std::byte* out, const std::stop_token& stop) const {
   const auto depth = stored_rank(s.rank);
   const auto bytes = std::size_t{depth} * block_outputs * element_bytes(dtype_);
   const auto outputs = static_cast<std::uint32_t>(factors.size());
   std::vector<float> scaled(std::size_t{block_outputs} * s.rank);
   for (std::uint32_t block = 0; block < blocks_for(outputs); ++block) {
+    if (stop.stop_requested()) return false;
     const float* rows[block_outputs] = {};
     for (std::uint32_t lane = 0; lane < block_outputs && block * block_outputs + lane < outputs; ++lane) {
       const auto output = block * block_outputs + lane;
@@ -244,6 +247,7 @@ void cpu_adapter_packer::pack_b(const lora_site& s, std::uint32_t first, std::sp
     }
     pack_block(dtype_, rows, s.rank, depth, out + block * bytes);
   }
+  return true;
 }
 
 /// Outputs [first, first + outputs of the part) of a site. Mappings begin as zeros, so padding is.
@@ -268,7 +272,7 @@ result<packed_site> cpu_adapter_packer::pack_part(const lora_site& s, projection
     out.gain = gain;
   }
   auto* b = from.take(b_bytes(s, outputs));
-  pack_b(s, first, factors, b);
+  if (!pack_b(s, first, factors, b, stop)) return cancelled();
   out.b = b;
   if (!s.bias.empty()) {
     auto* offset = from.take_floats(std::uint64_t{out.blocks} * block_outputs);
@@ -333,7 +337,7 @@ result<packed_embedding> cpu_adapter_packer::pack_embedding(const adapter_weight
       if (!place(a, token, out.rank,
                  [&](std::size_t r) { return r < site->rank ? site->a[r * site->in + token] : 0.0f; }))
         return cancelled();
-    pack_b(*site, 0, std::vector<float>(site->out, 1.0f), b);
+    if (!pack_b(*site, 0, std::vector<float>(site->out, 1.0f), b, stop)) return cancelled();
     out.a = a;
     out.b = b;
   }
@@ -369,7 +373,8 @@ result<std::shared_ptr<const packed_adapter>> cpu_adapter_packer::pack(const ada
                                                                        std::stop_token stop) const {
   if (auto ok = check(weights); !ok) return ok.error();
   if (stop.stop_requested()) return cancelled();
-  const auto copies = copies_of(weights);
+  const auto copies = copies_of(weights, stop);
+  if (stop.stop_requested()) return cancelled();
   auto memory = mapped_memory::allocate(unrounded_bytes(weights, copies), "an adapter");
   if (!memory) return std::move(memory).error();
   auto out = std::make_shared<cpu_packed_adapter>();

@@ -153,8 +153,8 @@ class cpu_adapter_packer final : public adapter_packer {
     const module_copy* embed = nullptr;
     const module_copy* head = nullptr;
   };
-  bool equals_base(const module_copy& copy) const;
-  kept_copies copies_of(const adapter_weights& weights) const;
+  bool equals_base(const module_copy& copy, const std::stop_token& stop) const;
+  kept_copies copies_of(const adapter_weights& weights, const std::stop_token& stop) const;
   std::uint64_t head_bytes() const noexcept;
   std::uint64_t embedding_bytes(std::uint32_t width) const noexcept;
   std::uint64_t unrounded_bytes(const adapter_weights& weights, const kept_copies& copies) const noexcept;
@@ -164,7 +164,8 @@ class cpu_adapter_packer final : public adapter_packer {
                                           arena& from, const std::stop_token& stop) const;
   result<packed_matrix> pack_head(const module_copy& copy, arena& from, const std::stop_token& stop) const;
   void pack_a(const lora_site& s, std::uint32_t first, const packed_group& group, std::byte* out) const;
-  void pack_b(const lora_site& s, std::uint32_t first, std::span<const float> factors, std::byte* out) const;
+  bool pack_b(const lora_site& s, std::uint32_t first, std::span<const float> factors, std::byte* out,
+              const std::stop_token& stop) const;
   result<packed_site> pack_part(const lora_site& s, projection part, std::uint32_t first,
                                 const kept_copies& copies, arena& from, const std::stop_token& stop) const;
 
