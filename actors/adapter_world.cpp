@@ -7,6 +7,7 @@
 #include <random>
 #include <utility>
 
+#include "adapters/refusal.hpp"
 #include "core/log.hpp"
 
 namespace lorica {
@@ -49,7 +50,8 @@ catalogue_entry entry_of(catalogue_record record) {
   out.created = record.created;
   out.lost = record.state == adapter_state::failed;
   if (out.lost)
-    out.failure = fail(errc::bad_adapter, std::move(record.failure_text), std::move(record.failure_reason));
+    out.failure = fail(code_of_refusal(record.failure_reason), std::move(record.failure_text),
+                       std::move(record.failure_reason));
   return out;
 }
 

@@ -17,6 +17,7 @@
 #include "actors/adapter_world.hpp"
 #include "actors/harden.hpp"
 #include "actors/startup_decisions.hpp"
+#include "adapters/refusal.hpp"
 
 namespace lorica {
 namespace {
@@ -71,8 +72,11 @@ error does_not_exist(const std::string& asked) {
 
 /// Why it failed is the operator's to see: texts may hold what he wrote as the source.
 error could_not_be_loaded(const std::string& asked, const error& why) {
-  return fail(errc::bad_adapter, fmt::format("LoRA adapter '{}' was found but could not be loaded.", asked),
-              why.reason, "model");
+  auto code = code_of_refusal(why.reason);
+  auto text = code == errc::unknown_adapter
+                  ? does_not_exist(asked).text
+                  : fmt::format("LoRA adapter '{}' was found but could not be loaded.", asked);
+  return fail(code, std::move(text), why.reason, "model");
 }
 
 adapters_actor::behavior_type adapters_state::start(adapters_parts parts) {

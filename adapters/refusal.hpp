@@ -49,6 +49,12 @@ inline error refused(std::string_view reason, std::string text) {
   return fail(errc::bad_adapter, std::move(text), std::string(reason));
 }
 
+/// What a refusal is to a client, by its word: a source that is not there is a 404, as in vLLM.
+constexpr errc code_of_refusal(std::string_view reason) {
+  bool missing = reason == refusal::hub_not_found || reason == refusal::missing_file;
+  return missing ? errc::unknown_adapter : errc::bad_adapter;
+}
+
 /// `shown` in double quotes.
 std::string quoted(std::string_view text);
 

@@ -33,10 +33,8 @@ http_reply not_found(std::string_view name) {
                       "adapter_not_found", "lora_name"));
 }
 
-/// vLLM's own text for a refusal that it knows, else ours.
+/// vLLM's own text for a rank, else ours: its others refuse what is served here.
 std::string text_of(const error& why) {
-  if (why.reason == "unsupported_dora") return "vLLM does not yet support DoRA.";
-  if (why.reason == "unsupported_modules_to_save") return "vLLM only supports modules_to_save being None.";
   // Ours goes on with the tensor.
   if (why.reason == "rank_too_large") return why.text.substr(0, why.text.find(" (tensor "));
   return why.text;

@@ -23,7 +23,8 @@ class bad_adapter {
  public:
   bad_adapter() : path_(fs::temp_directory_path() / ("lorica-bad-" + std::to_string(::getpid()))) {
     fs::create_directories(path_);
-    std::ofstream(path_ / "adapter_config.json") << R"({"peft_type":"LORA","r":8,"use_dora":true})";
+    std::ofstream(path_ / "adapter_config.json")
+        << R"({"peft_type":"LORA","r":8,"lora_alpha":8,"use_qalora":true})";
     std::ofstream(path_ / "adapter_model.safetensors") << "x";
   }
   ~bad_adapter() { fs::remove_all(path_); }
@@ -112,7 +113,7 @@ TEST_CASE("a bad adapter at start stops the server with its reason") {
   bad_adapter bad;
   auto end = run_lorica({"serve", "--model-id", tiny_model, "--port", "0", "--lora-adapters", bad.given()});
   CHECK(end.exit_code == 1);
-  CHECK_THAT(end.err, Catch::Contains("broken") && Catch::Contains("unsupported_dora"));
+  CHECK_THAT(end.err, Catch::Contains("broken") && Catch::Contains("unsupported_field"));
 }
 
 TEST_CASE("a bad adapter at start can be skipped, and its name is then refused, never the base") {
@@ -122,7 +123,7 @@ TEST_CASE("a bad adapter at start can be skipped, and its name is then refused, 
                         R"({"inputs":"a","parameters":{"adapter_id":"broken","max_new_tokens":2}})");
   CHECK(reply.status == 424);
   CHECK(exchange(server.port(), "GET", "/health").status == 200);
-  CHECK_THAT(server.log(), Catch::Contains("unsupported_dora"));
+  CHECK_THAT(server.log(), Catch::Contains("unsupported_field"));
 }
 
 TEST_CASE("a port that is taken is an error with the port in it") {
