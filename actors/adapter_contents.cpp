@@ -3,6 +3,13 @@
 #include "adapters/tensor_names.hpp"
 
 namespace lorica {
+namespace {
+
+std::string path_of(std::uint32_t layer, projection where) {
+  return module_path(where == projection::head ? "" : "model.", layer, where);
+}
+
+}  // namespace
 
 adapter_contents describe_contents(const loaded_adapter& adapter, std::uint64_t packed_bytes) {
   adapter_contents out;
@@ -13,8 +20,10 @@ adapter_contents describe_contents(const loaded_adapter& adapter, std::uint64_t 
   out.parameters = adapter.coverage.parameters;
   out.warnings = adapter.warnings;
   for (auto& m : adapter.coverage.modules)
-    out.modules.push_back(
-        {module_path("model.", m.layer, m.where), m.rank, m.scaling, m.update_bound(), m.zero_effect()});
+    out.modules.push_back({path_of(m.layer, m.where), m.dora ? module_kind::dora : module_kind::lora, m.rank,
+                           m.scaling, m.norm_update, m.norm_bias > 0, m.zero_effect()});
+  for (auto& copy : adapter.coverage.copies)
+    out.modules.push_back({path_of(0, copy.where), module_kind::full_copy});
   return out;
 }
 

@@ -4,20 +4,19 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/byte_progress.hpp"
+
 namespace lorica {
 
 /// What a load is doing, written by the thread that works and read by whoever is asked. Single numbers only:
 /// a reader may see the bytes of one stage under the name of the next for a moment.
-struct load_progress {
+struct load_progress : byte_progress {
   enum class stage : std::uint8_t { queued, downloading, reading, packing, storing };
 
   std::atomic<stage> now{stage::queued};
-  std::atomic<std::uint64_t> bytes{0};
-  std::atomic<std::uint64_t> total{0};  ///< 0: not known
 
   void enter(stage next, std::uint64_t of = 0) noexcept {
-    bytes = 0;
-    total = of;
+    begin(of);
     now = next;
   }
 };

@@ -61,7 +61,7 @@ result<packed_load> loader_state::load(const load_job& job) const {
   if (job.stop.stop_requested()) return fail(errc::cancelled, "The load was cancelled", "cancelled");
   auto began = parts_->clock.now();
   if (job.progress) job.progress->enter(load_progress::stage::reading);
-  auto read = parts_->read(job.origin, job.stop);
+  auto read = parts_->read(job.origin, job.stop, job.progress.get());
   if (!read) return std::move(read).error();
   for (auto& warning : read->warnings)
     log_warn("adapter {}: {}", job.name, warning);

@@ -74,8 +74,8 @@ struct runtime_options {
 };
 
 /// Reads and checks an adapter as `read_adapter` does; called on the loaders' threads.
-using adapter_source =
-    std::function<result<loaded_adapter>(const adapter_origin& origin, std::stop_token stop)>;
+using adapter_source = std::function<result<loaded_adapter>(
+    const adapter_origin& origin, const std::stop_token& stop, byte_progress* told)>;
 
 /// What the runtime is made of. `counters` and `clock` outlive it.
 struct runtime_parts {

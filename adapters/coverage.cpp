@@ -5,6 +5,8 @@
 #include <set>
 #include <span>
 
+#include "adapters/update_norm.hpp"
+
 namespace lorica {
 namespace {
 
@@ -20,14 +22,13 @@ double norm(std::span<const float> numbers, const std::stop_token& stop = {}) {
 
 }  // namespace
 
-double module_coverage::update_bound() const noexcept {
-  return std::abs(static_cast<double>(scaling)) * norm_a * norm_b;
-}
-
 module_coverage measure(const lora_site& site) {
-  return {site.layer,      site.where,           site.rank,
-          site.scaling,    norm(site.a),         norm(site.b),
-          norm(site.bias), norm(site.magnitude), !site.magnitude.empty()};
+  module_coverage out{site.layer, site.where, site.rank, site.scaling, norm(site.a), norm(site.b)};
+  out.norm_update = update_norm(site, out.norm_a, out.norm_b);
+  out.norm_bias = norm(site.bias);
+  out.norm_magnitude = norm(site.magnitude);
+  out.dora = !site.magnitude.empty();
+  return out;
 }
 
 adapter_coverage summarise(std::vector<module_coverage> modules, const adapter_weights& weights,
@@ -39,7 +40,7 @@ adapter_coverage summarise(std::vector<module_coverage> modules, const adapter_w
     if (in_layer(module.where)) layers.insert(module.layer);
     ranks.insert(module.rank);
     if (module.zero_effect()) ++out.zero_effect_modules;
-    out.largest_update_bound = std::max(out.largest_update_bound, module.update_bound());
+    out.largest_update = std::max(out.largest_update, module.norm_update);
   }
   for (const auto& copy : weights.copies) {
     out.copies.push_back({copy.where, norm(copy.weight, stop)});

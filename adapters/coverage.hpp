@@ -8,8 +8,7 @@
 
 namespace lorica {
 
-/// What one module of an adapter does. Norms are Frobenius norms of the stored factors, so that
-/// |scaling| * norm_a * norm_b bounds the norm of the update of the weights.
+/// What one module of an adapter does. Norms are Frobenius norms.
 struct module_coverage {
   std::uint32_t layer = 0;
   projection where = projection::q;
@@ -17,6 +16,7 @@ struct module_coverage {
   float scaling = 0;
   double norm_a = 0;
   double norm_b = 0;
+  double norm_update = 0;     ///< of scaling * B * A
   double norm_bias = 0;       ///< of `lora_B.bias`; 0 where there is none
   double norm_magnitude = 0;  ///< of `lora_magnitude_vector`; 0 where there is none
   bool dora = false;          ///< there is one
@@ -27,9 +27,6 @@ struct module_coverage {
     if (dora) return false;
     return scaling == 0 || ((norm_a == 0 || norm_b == 0) && norm_bias == 0);
   }
-
-  /// Upper bound of the Frobenius norm of scaling * B * A.
-  double update_bound() const noexcept;
 };
 
 /// A module that an adapter brings whole.
@@ -46,7 +43,7 @@ struct adapter_coverage {
   std::uint32_t layers = 0;          ///< distinct layers touched
   std::uint64_t parameters = 0;      ///< elements of all tensors
   std::vector<std::uint32_t> ranks;  ///< distinct, ascending
-  double largest_update_bound = 0;
+  double largest_update = 0;         ///< `norm_update`
 };
 
 /// Norms of one module; reads every element once.

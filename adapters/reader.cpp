@@ -24,6 +24,22 @@ constexpr std::string_view gguf_ending = ".gguf";
 constexpr std::size_t slice = std::size_t{1} << 18;  // elements between two looks at the stop token
 constexpr double suspicious_update = 1e6;
 
+// Of one read: when to stop, and who hears how far it is.
+struct reading {
+  const std::stop_token& stop;
+  byte_progress* told;
+
+  void begin(std::uint64_t bytes) const {
+    if (told) told->begin(bytes);
+  }
+  void add(std::uint64_t bytes) const {
+    if (told) told->bytes += bytes;
+  }
+  void end() const {
+    if (told) told->bytes = told->total.load();
+  }
+};
+
 error cancelled() {
   return fail(errc::cancelled, "the load of the adapter was cancelled");
 }
@@ -77,41 +93,41 @@ result<safetensors_header> read_header(const adapter_file& file, std::size_t max
 }
 
 result<std::vector<float>> read_factor(const adapter_file& file, const stored_factor& factor,
-                                       const std::stop_token& stop) {
+                                       const reading& how) {
   const std::size_t width = block_bytes(factor.type);
   std::vector<float> out(static_cast<std::size_t>(factor.elements));
   std::vector<std::byte> bytes(std::min(slice, out.size()) * width);
   for (std::size_t at = 0; at < out.size(); at += slice) {
-    if (stop.stop_requested()) return cancelled();
+    if (how.stop.stop_requested()) return cancelled();
     auto part = std::span(out).subspan(at, std::min(slice, out.size() - at));
     auto stored = std::span(bytes).first(part.size() * width);
     if (auto ok = file.read(factor.begin + at * width, stored); !ok) return ok.error();
+    how.add(stored.size());
     dequantise(factor.type, stored, part);
     if (auto ok = check_finite(factor.name, part, at); !ok) return ok.error();
   }
   return out;
 }
 
-result<lora_site> read_site(const adapter_file& file, const planned_site& plan, const std::stop_token& stop) {
+result<lora_site> read_site(const adapter_file& file, const planned_site& plan, const reading& how) {
   lora_site site{plan.layer, plan.where, plan.rank, plan.in, plan.out, plan.scaling, {}, {}};
-  auto a = read_factor(file, plan.a, stop);
+  auto a = read_factor(file, plan.a, how);
   if (!a) return a.error();
-  auto b = read_factor(file, plan.b, stop);
+  auto b = read_factor(file, plan.b, how);
   if (!b) return b.error();
   site.a = *std::move(a);
   site.b = *std::move(b);
   for (auto [planned, to] : {std::pair(&plan.bias, &site.bias), {&plan.magnitude, &site.magnitude}}) {
     if (!*planned) continue;
-    auto vector = read_factor(file, **planned, stop);
+    auto vector = read_factor(file, **planned, how);
     if (!vector) return vector.error();
     *to = *std::move(vector);
   }
   return site;
 }
 
-result<module_copy> read_copy(const adapter_file& file, const planned_copy& plan,
-                              const std::stop_token& stop) {
-  auto weight = read_factor(file, plan.weight, stop);
+result<module_copy> read_copy(const adapter_file& file, const planned_copy& plan, const reading& how) {
+  auto weight = read_factor(file, plan.weight, how);
   if (!weight) return weight.error();
   return module_copy{plan.where, plan.rows, plan.cols, *std::move(weight)};
 }
@@ -143,27 +159,28 @@ result<loaded_adapter> finished(adapter_weights weights, std::vector<std::string
   out.warnings = std::move(warnings);
   if (out.coverage.zero_effect_modules == out.coverage.modules.size() && out.coverage.copies.empty())
     out.warnings.push_back("the adapter changes nothing: in every module a factor or the scaling is zero");
-  if (out.coverage.largest_update_bound > suspicious_update)
-    out.warnings.push_back(
-        "the update of a module may be larger than 1000000 (Frobenius norm); was it trained?");
+  if (out.coverage.largest_update > suspicious_update)
+    out.warnings.push_back("the update of a module is larger than 1000000 (Frobenius norm); was it trained?");
   return out;
 }
 
 // A GGUF file, read by copy like all others.
 result<loaded_adapter> read_gguf(const adapter_file& file, const std::string& name, const model_config& base,
-                                 const reader_limits& limits, const std::stop_token& stop) {
+                                 const reader_limits& limits, const reading& how) {
   if (file.size() > limits.max_file_bytes) return too_large(name, file.size(), limits.max_file_bytes);
+  how.begin(file.size());
   std::vector<std::byte> bytes(static_cast<std::size_t>(file.size()));
   for (std::size_t at = 0; at < bytes.size(); at += slice) {
-    if (stop.stop_requested()) return cancelled();
+    if (how.stop.stop_requested()) return cancelled();
     auto part = std::span(bytes).subspan(at, std::min(slice, bytes.size() - at));
     if (auto ok = file.read(at, part); !ok) return ok.error();
+    how.add(part.size());
   }
   if (auto ok = file.check_unchanged(); !ok) return ok.error();
-  auto read = parse_gguf_lora(name, bytes, base, limits.max_rank, stop);
+  auto read = parse_gguf_lora(name, bytes, base, limits.max_rank, how.stop);
   if (!read) return read.error();
   return finished({.version = {}, .sites = std::move(read->sites)}, std::move(read->warnings), file.size(),
-                  stop);
+                  how.stop);
 }
 
 // The `.gguf` file of a directory that holds no adapter of PEFT's; nothing when there is none.
@@ -180,38 +197,28 @@ result<std::optional<std::string>> lone_gguf(const adapter_directory& directory)
   return std::optional(names.front());
 }
 
-result<loaded_adapter> read_gguf_path(const std::string& path, const model_config& base,
-                                      const reader_limits& limits, const std::stop_token& stop) {
-  auto slash = path.rfind('/');
-  auto name = slash == std::string::npos ? path : path.substr(slash + 1);
-  auto parent = slash == std::string::npos ? std::string(".") : path.substr(0, slash + 1);
-  auto place = adapter_directory::open(parent);
-  if (!place) return place.error();
-  auto file = place->file(name);
-  if (!file) return file.error();
-  return read_gguf(*file, name, base, limits, stop);
-}
-
 }  // namespace
 
-result<loaded_adapter> read_adapter(const std::string& directory, const model_config& base,
-                                    const reader_limits& limits, std::stop_token stop) {
+result<loaded_adapter> read_adapter(const std::string& path, const model_config& base,
+                                    const reader_limits& limits, const std::stop_token& stop) {
   if (stop.stop_requested()) return cancelled();
-  auto place = adapter_directory::open(directory);
-  if (!place && directory.ends_with(gguf_ending)) return read_gguf_path(directory, base, limits, stop);
+  auto place = open_place(path);
   if (!place) return place.error();
-  return read_adapter(*place, base, limits, std::move(stop));
+  return read_adapter(*place, base, limits, stop);
 }
 
-result<loaded_adapter> read_adapter(const adapter_directory& directory, const model_config& base,
-                                    const reader_limits& limits, std::stop_token stop) {
+result<loaded_adapter> read_adapter(const adapter_place& place, const model_config& base,
+                                    const reader_limits& limits, const std::stop_token& stop,
+                                    byte_progress* told) {
+  const reading how{stop, told};
+  const auto& directory = place.directory;
   if (stop.stop_requested()) return cancelled();
-  auto lone = lone_gguf(directory);
+  auto lone = place.file.empty() ? lone_gguf(directory) : result(std::optional(place.file));
   if (!lone) return lone.error();
   if (*lone) {
     auto file = directory.file(**lone);
     if (!file) return file.error();
-    return read_gguf(*file, **lone, base, limits, stop);
+    return read_gguf(*file, **lone, base, limits, how);
   }
   auto manifest = read_manifest(directory, limits.max_config_bytes);
   if (!manifest) return manifest.error();
@@ -223,19 +230,21 @@ result<loaded_adapter> read_adapter(const adapter_directory& directory, const mo
   auto plan = plan_sites(*header, *manifest, base, limits.max_rank, stop);
   if (!plan) return plan.error();
 
+  how.begin(file->size());
   adapter_weights weights;
   weights.sites.reserve(plan->sites.size());
   for (const auto& planned : plan->sites) {
-    auto site = read_site(*file, planned, stop);
+    auto site = read_site(*file, planned, how);
     if (!site) return site.error();
     weights.sites.push_back(*std::move(site));
   }
   for (const auto& planned : plan->copies) {
-    auto copy = read_copy(*file, planned, stop);
+    auto copy = read_copy(*file, planned, how);
     if (!copy) return copy.error();
     weights.copies.push_back(*std::move(copy));
   }
   if (auto ok = file->check_unchanged(); !ok) return ok.error();
+  how.end();
   auto warnings = std::move(manifest->warnings);
   warnings.insert(warnings.end(), plan->warnings.begin(), plan->warnings.end());
   warn_about_base(*manifest, base, warnings);

@@ -6,8 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "adapters/adapter_directory.hpp"
+#include "adapters/adapter_place.hpp"
 #include "adapters/coverage.hpp"
+#include "core/byte_progress.hpp"
 #include "core/error.hpp"
 #include "engine/adapter_weights.hpp"
 #include "model/model_config.hpp"
@@ -31,19 +32,21 @@ struct loaded_adapter {
 };
 
 /// Reads a PEFT directory (`adapter_config.json`, `adapter_model.safetensors`), a directory with one `.gguf`
-/// file instead, or such a file by its path, for `base` into memory of its own: every byte is read once,
-/// checked, then used. Blocking; looks at `stop` at least every 200 ms.
+/// file instead, or such a file, for `base` into memory of its own: every byte is read once, checked, then
+/// used. Blocking; looks at `stop` at least every 200 ms and counts the bytes of the weights in `told` (may
+/// be null).
 ///
 /// Fails with
 /// - `errc::unknown_adapter`, reason `missing_file`: directory or file is not there;
 /// - `errc::bad_adapter`, reason one of the words of docs/adapters.md: found but refused;
 /// - `errc::io`, reason `unreadable_file`: the operating system could not read it;
 /// - `errc::cancelled`: `stop` was requested.
-result<loaded_adapter> read_adapter(const std::string& directory, const model_config& base,
-                                    const reader_limits& limits, std::stop_token stop);
+result<loaded_adapter> read_adapter(const adapter_place& place, const model_config& base,
+                                    const reader_limits& limits, const std::stop_token& stop,
+                                    byte_progress* told = nullptr);
 
-/// The same from a directory that is open.
-result<loaded_adapter> read_adapter(const adapter_directory& directory, const model_config& base,
-                                    const reader_limits& limits, std::stop_token stop);
+/// The same from a path that is opened as it is.
+result<loaded_adapter> read_adapter(const std::string& path, const model_config& base,
+                                    const reader_limits& limits, const std::stop_token& stop);
 
 }  // namespace lorica

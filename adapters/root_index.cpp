@@ -48,14 +48,15 @@ class root_scan {
       ++unreadable_;
       return;
     }
-    for (auto& name : list(*top)) {
+    for (auto& name : list(*top).directories) {
       auto below = done() ? nullptr : open(name);
       if (!below) continue;
-      add(name, *below);
-      for (auto& part : list(*below)) {
+      auto held = list(*below);
+      if (has_config(*below) || held.ggufs == 1) add(name);
+      for (auto& part : held.directories) {
         auto path = name + "/" + part;
         auto inner = done() ? nullptr : open(path);
-        if (inner) add(path, *inner);
+        if (inner && (has_config(*inner) || list(*inner).ggufs == 1)) add(path);
       }
     }
   }
@@ -69,24 +70,33 @@ class root_scan {
     return out;
   }
 
-  /// Names of what may be directories and could be a part of an adapter's name. Sorted, so that the names
-  /// which are kept do not hang on the order of the disk.
-  std::vector<std::string> list(DIR& directory) {
-    std::vector<std::string> names;
+  struct listing {
+    /// What may be directories and could be a part of an adapter's name. Sorted, so that the names which are
+    /// kept do not hang on the order of the disk.
+    std::vector<std::string> directories;
+    std::size_t ggufs = 0;
+  };
+
+  listing list(DIR& directory) {
+    listing out;
     while (!done()) {
       auto entry = ::readdir(&directory);
       if (!entry) break;
       const std::string_view name = entry->d_name;
       if (name == "." || name == "..") continue;
       if (++looked_at_ > limits_.max_entries) break;
-      if (may_be_directory(*entry) && check_adapter_name(name)) names.emplace_back(name);
+      if (name.ends_with(".gguf")) ++out.ggufs;
+      if (may_be_directory(*entry) && check_adapter_name(name)) out.directories.emplace_back(name);
     }
-    std::sort(names.begin(), names.end());
-    return names;
+    std::sort(out.directories.begin(), out.directories.end());
+    return out;
   }
 
-  void add(const std::string& name, DIR& directory) {
-    if (::faccessat(::dirfd(&directory), "adapter_config.json", F_OK, AT_SYMLINK_NOFOLLOW) != 0) return;
+  static bool has_config(DIR& directory) {
+    return ::faccessat(::dirfd(&directory), "adapter_config.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+  }
+
+  void add(const std::string& name) {
     if (out_.roots_.size() == limits_.max_names && !out_.roots_.contains(name))
       full_ = true;
     else

@@ -21,8 +21,9 @@ struct root_index_limits {
 };
 
 /// The adapters that lie beneath the roots under a name: `name` and `org/name`, directories that hold an
-/// `adapter_config.json` and whose names are adapter names. So a name in a request is only ever compared,
-/// never made into a path. A plain value: as of one scan; immutable, any thread.
+/// `adapter_config.json` or exactly one `.gguf` file and whose names are adapter names. So a name in a
+/// request is only ever compared, never made into a path. A plain value: as of one scan; immutable, any
+/// thread.
 class root_index {
  public:
   /// Of no roots.

@@ -17,20 +17,20 @@ std::string variable(const char* name, const char* older = nullptr) {
   return std::string(text ? text : "");
 }
 
-/// Opens the directory that an origin means.
-result<adapter_directory> directory_of(const adapter_origin& origin, const adapter_roots& roots,
-                                       const hub_cache& cache) {
+/// Opens what an origin means.
+result<adapter_place> place_of(const adapter_origin& origin, const adapter_roots& roots,
+                               const hub_cache& cache) {
   using enum adapter_origin::kind;
-  if (origin.where == path) return adapter_directory::open(origin.text);
-  if (origin.where == root) return roots.open_directory(origin.text);
+  if (origin.where == path) return open_place(origin.text);
+  if (origin.where == root) return open_place(roots, origin.text);
   if (origin.where == found) {
     auto colon = origin.text.find(':');
-    return roots.open_directory(rooted_path{std::stoul(origin.text), origin.text.substr(colon + 1)});
+    return open_place(roots, rooted_path{std::stoul(origin.text), origin.text.substr(colon + 1)});
   }
   auto at = origin.text.find('@');
   auto snapshot = source_directory({{}, origin.text.substr(0, at), origin.text.substr(at + 1), true}, cache);
   if (!snapshot) return std::move(snapshot).error();
-  return adapter_directory::open(*snapshot);
+  return open_place(*snapshot);
 }
 
 }  // namespace
@@ -68,10 +68,11 @@ adapter_source reader_of(const model_config& model, std::uint32_t max_rank,
   reader_limits limits;
   limits.max_rank = max_rank;
   return [model, limits, roots = std::move(roots), cache = std::move(cache)](
-             const adapter_origin& origin, std::stop_token stop) -> result<loaded_adapter> {
-    auto directory = directory_of(origin, *roots, cache);
-    if (!directory) return std::move(directory).error();
-    return read_adapter(*directory, model, limits, std::move(stop));
+             const adapter_origin& origin, const std::stop_token& stop,
+             byte_progress* told) -> result<loaded_adapter> {
+    auto place = place_of(origin, *roots, cache);
+    if (!place) return std::move(place).error();
+    return read_adapter(*place, model, limits, stop, told);
   };
 }
 

@@ -85,13 +85,30 @@ struct adapter_job {
   std::optional<std::int64_t> ended;
 };
 
+/// How an adapter changes a module.
+enum class module_kind : std::uint8_t {
+  lora,
+  dora,       ///< LoRA and a length for every row
+  full_copy,  ///< the whole matrix in the base's place: no rank, no scaling
+};
+
+constexpr std::string_view to_string(module_kind k) noexcept {
+  switch (k) {
+    case module_kind::lora: return "lora";
+    case module_kind::dora: return "dora";
+    default: return "full_copy";
+  }
+}
+
 /// What one module of an adapter does.
 struct adapter_module {
   std::string name;  ///< `model.layers.3.self_attn.q_proj`
+  module_kind kind = module_kind::lora;
   std::uint32_t rank = 0;
   float scaling = 0;
-  double update_norm = 0;    ///< upper bound of the Frobenius norm of scaling * B * A
-  bool zero_effect = false;  ///< answers as the base does
+  std::optional<double> update_norm = {};  ///< Frobenius norm of scaling * B * A; absent of a full copy
+  bool bias = false;                       ///< B has one
+  bool zero_effect = false;                ///< answers as the base does
 };
 
 /// What the files of an adapter hold.
@@ -101,7 +118,7 @@ struct adapter_contents {
   std::uint64_t bytes = 0;           ///< of memory, packed
   std::uint64_t file_bytes = 0;      ///< of the weights file
   std::uint64_t parameters = 0;
-  std::vector<adapter_module> modules;  ///< by layer
+  std::vector<adapter_module> modules;  ///< by layer, then those outside the layers, then full copies
   std::vector<std::string> warnings;
 };
 

@@ -92,9 +92,14 @@ void write_contents(json_writer& w, const adapter_contents& c) {
   w.key("parameters").unsigned_integer(c.parameters);
   w.key("modules").begin_array();
   for (auto& m : c.modules) {
-    w.begin_object().key("name").string(m.name).key("rank").unsigned_integer(m.rank);
-    w.key("scaling").number(shortest(m.scaling)).key("update_norm").number(m.update_norm);
-    w.key("zero_effect").boolean(m.zero_effect).end_object();
+    w.begin_object().key("name").string(m.name).key("kind").string(to_string(m.kind));
+    w.key("rank").unsigned_integer(m.rank).key("scaling").number(shortest(m.scaling));
+    w.key("update_norm");
+    if (m.update_norm)
+      w.number(*m.update_norm);
+    else
+      w.null();
+    w.key("bias").boolean(m.bias).key("zero_effect").boolean(m.zero_effect).end_object();
   }
   w.end_array();
   write_texts(w, "warnings", c.warnings);

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes tests/golden/adapter_modules.json: what PEFT makes of the adapters in tests/golden/adapters, module by module.
 
-Per adapter `<model>/<variant>` and module path: rank and scaling as PEFT's layers hold them, and the Frobenius norms of A and B, and of
-what else a module has, as they are stored. A second run writes the same bytes. Needs tools/requirements-train.txt; run it from the root of the repository.
+Per adapter `<model>/<variant>` and module path: rank and scaling as PEFT's layers hold them, and the Frobenius norms of A, B and scaling * B A,
+and of what else a module has, as they are stored. A second run writes the same bytes. Needs tools/requirements-train.txt; run it from the root of the repository.
 """
 
 import json
@@ -20,8 +20,10 @@ ROOT = Path("tests/golden")
 
 
 def norms(folder):
-    """Frobenius norms by module path: {path: {"a": norm, "b": norm, ...}}, `bias` and `magnitude` where there are such."""
+    """Frobenius norms by module path: {path: {"a": norm, "b": norm, "product": norm of B A, ...}}, `bias` and `magnitude` where there are
+    such."""
     out = {}
+    factors = {}
     with safe_open(folder / "adapter_model.safetensors", "pt") as file:
         for name in file.keys():
             if re.search(r"(embed_tokens|lm_head)\.(base_layer\.)?weight$", name):
@@ -31,7 +33,11 @@ def norms(folder):
             path, factor, kind = re.fullmatch(pattern, plain).groups()
             path = path.replace("_orig_mod.", "").replace("language_model.", "")
             part = "bias" if kind == "bias" else factor.lower()
-            out.setdefault(path, {})[part] = torch.linalg.norm(file.get_tensor(name).double()).item()
+            tensor = file.get_tensor(name).double()
+            out.setdefault(path, {})[part] = torch.linalg.norm(tensor).item()
+            factors[path, part] = tensor
+    for path, of in out.items():
+        of["product"] = torch.linalg.norm(factors[path, "b"] @ factors[path, "a"]).item()
     return out
 
 
@@ -48,9 +54,11 @@ def modules(folder):
             continue
         path = name.removeprefix("base_model.model.")
         norm = stored.pop(path)
+        scaling = module.scaling["default"]
         out[path] = {
             "rank": module.r["default"],
-            "scaling": module.scaling["default"],
+            "scaling": scaling,
+            "norm_update": round(abs(scaling) * norm.pop("product"), 9),
         } | {f"norm_{part}": round(value, 9) for part, value in norm.items()}
     assert not stored, f"{folder}: PEFT has no module for {sorted(stored)}"
     return out

@@ -34,7 +34,8 @@ expected expect(const std::string& adapter, const std::string& prompt, std::uint
 result<loaded_adapter> read_fake(const std::string& directory, std::stop_token stop);
 
 /// The same as the runtime wants it: whatever kind of place is named.
-inline result<loaded_adapter> read_origin(const adapter_origin& origin, std::stop_token stop) {
+inline result<loaded_adapter> read_origin(const adapter_origin& origin, const std::stop_token& stop,
+                                          byte_progress*) {
   return read_fake(origin.text, std::move(stop));
 }
 

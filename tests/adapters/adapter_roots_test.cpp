@@ -45,9 +45,9 @@ struct world {
   }
 
   result<loaded_adapter> read(std::string_view path) const {
-    auto directory = open().open_directory(path);
-    if (!directory) return directory.error();
-    return read_adapter(*directory, fixture_base(), {}, {});
+    auto place = open_place(open(), std::string(path));
+    if (!place) return place.error();
+    return read_adapter(*place, fixture_base(), {}, {});
   }
 
   error refusal(std::string_view path) const {
@@ -97,11 +97,11 @@ TEST_CASE("several roots are tried in order, and one of them can be meant") {
   write_adapter(second / "only");
   auto roots = adapter_roots::open({w.root.string(), second.string()});
   REQUIRE(roots);
-  CHECK(read_adapter(*roots->open_directory("sql"), fixture_base(), {}, {}));
+  CHECK(read_adapter(*open_place(*roots, "sql"), fixture_base(), {}, {}));
   CHECK(roots->open_directory("only"));
   CHECK(roots->open_directory((second / "sql").string()));
-  CHECK(read_adapter(*roots->open_directory(rooted_path{0, "sql"}), fixture_base(), {}, {}));
-  CHECK_FALSE(read_adapter(*roots->open_directory(rooted_path{1, "sql"}), fixture_base(), {}, {}));
+  CHECK(read_adapter(*open_place(*roots, rooted_path{0, "sql"}), fixture_base(), {}, {}));
+  CHECK_FALSE(read_adapter(*open_place(*roots, rooted_path{1, "sql"}), fixture_base(), {}, {}));
   CHECK(roots->open_directory(rooted_path{0, "only"}).error().reason == "missing_file");
   CHECK(roots->open_directory(rooted_path{2, "sql"}).error().reason == "path_not_allowed");
   CHECK(roots->open_directory(rooted_path{1, "../root/sql"}).error().reason == "path_not_allowed");
@@ -372,7 +372,7 @@ TEST_CASE("a directory that is open stays the one it was, whatever its name mean
     REQUIRE(directory);
     fs::rename(w.root / "sql", w.root / "was");
     fs::create_directory_symlink(w.outside, w.root / "sql");
-    CHECK(read_adapter(*directory, fixture_base(), {}, {}));
+    CHECK(read_adapter({*std::move(directory), {}}, fixture_base(), {}, {}));
   }
   // A file that is a link must be sought from the root: then the name counts again, and has to mean the same.
   world w;

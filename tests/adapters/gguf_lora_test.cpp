@@ -185,6 +185,34 @@ TEST_CASE("a LoRA in GGUF is the adapter that it was made of, in Hugging Face or
   CHECK(files >= 9);
 }
 
+TEST_CASE("beneath a root a GGUF adapter is named by its file, and nothing leads out") {
+  auto image = good_file().build();
+  scratch_directory place;
+  std::filesystem::create_directories(place.path() + "/root/org");
+  std::filesystem::create_directories(place.path() + "/outside");
+  place.write("root/org/one.gguf", image);
+  place.write("root/org/two.gguf", image);
+  place.write("outside/secret.gguf", image);
+  std::filesystem::create_symlink("../../outside/secret.gguf", place.path() + "/root/org/link.gguf");
+  std::filesystem::create_directory_symlink("../outside", place.path() + "/root/away");
+  auto roots = adapter_roots::open({place.path() + "/root"});
+  REQUIRE(roots);
+  auto read = [&](const auto& path) -> result<loaded_adapter> {
+    auto found = open_place(*roots, path);
+    if (!found) return found.error();
+    return read_adapter(*found, fixture_base(), {}, {});
+  };
+  CHECK(read(std::string("org/one.gguf")));
+  CHECK(read(place.path() + "/root/org/two.gguf"));
+  CHECK(read(rooted_path{0, "org/one.gguf"}));
+  CHECK(read(std::string("org/three.gguf")).error().reason == "missing_file");
+  CHECK(read(std::string("org/one.gguf/one.gguf")).error().reason == "missing_file");
+  for (auto path : {"org/link.gguf", "away/secret.gguf", "../outside/secret.gguf", "org/../org/one.gguf"}) {
+    INFO(path);
+    CHECK(read(std::string(path)).error().reason == "path_not_allowed");
+  }
+}
+
 TEST_CASE("a GGUF adapter is found by its path or as the only one of a directory without PEFT's files") {
   auto image = good_file().build();
   scratch_directory place;

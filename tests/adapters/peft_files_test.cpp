@@ -71,6 +71,9 @@ TEST_CASE("every adapter that PEFT wrote loads with PEFT's ranks and scalings") 
       CHECK(found.scaling == static_cast<float>(said->find("scaling")->number()));
       CHECK(found.norm_a == Approx(said->find("norm_a")->number()).epsilon(1e-9).margin(1e-9));
       CHECK(found.norm_b == Approx(said->find("norm_b")->number()).epsilon(1e-9).margin(1e-9));
+      auto size = std::abs(double{found.scaling}) * found.norm_a * found.norm_b;
+      CHECK(found.norm_update ==
+            Approx(said->find("norm_update")->number()).epsilon(1e-5).margin(1e-6 * size));
       auto bias = said->find("norm_bias"), magnitude = said->find("norm_magnitude");
       CHECK(found.norm_bias == Approx(bias ? bias->number() : 0).epsilon(1e-9));
       CHECK(found.norm_magnitude == Approx(magnitude ? magnitude->number() : 0).epsilon(1e-9));

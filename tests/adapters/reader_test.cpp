@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <set>
 
 #include "adapters/base_name.hpp"
@@ -376,7 +377,16 @@ TEST_CASE("coverage tells what is touched and what has no effect") {
   CHECK(coverage.layers == 2);
   CHECK(coverage.parameters == 2 * (64 + 64 + 64 + 32));
   CHECK(coverage.modules[1].norm_a == Approx(4.0));  // sqrt(64 * 0.25)
-  CHECK(coverage.modules[1].update_bound() == Approx(2 * 4.0 * coverage.modules[1].norm_b));
+  // All columns of A are alike: the product is the sum of B's columns, halved, in each of the 16.
+  const auto& v = read->weights.sites[1];
+  double square = 0;
+  for (std::uint32_t row = 0; row < v.out; ++row) {
+    double sum = 0;
+    for (std::uint32_t i = 0; i < v.rank; ++i)
+      sum += double{v.b[row * v.rank + i]};
+    square += sum * sum;
+  }
+  CHECK(coverage.modules[1].norm_update == Approx(2 * 0.5 * std::sqrt(16 * square)).epsilon(1e-5));
   CHECK(read->warnings.empty());
 
   adapter.config["lora_alpha"] = "0";
@@ -408,6 +418,28 @@ TEST_CASE("what looks odd but changes nothing is a warning") {
   auto silent = good_adapter();
   silent.config.erase("target_modules");
   CHECK_THAT(read_back(silent)->warnings.at(0), Catch::Contains("target_modules is missing"));
+}
+
+TEST_CASE("a read tells how many bytes of the weights it has") {
+  scratch_directory place;
+  place.write(good_adapter());
+  auto opened = open_place(place.path());
+  REQUIRE(opened);
+  byte_progress told;
+  auto read = read_adapter(*opened, fixture_base(), {}, {}, &told);
+  REQUIRE(read);
+  CHECK(told.total == read->file_bytes);
+  CHECK(told.bytes == read->file_bytes);
+  // A read that fails on the way tells of what it has read before.
+  auto adapter = good_adapter();
+  auto& last = adapter.tensors.back();
+  last = filled_tensor(last.name, last.shape, std::numeric_limits<float>::infinity());
+  place.write(adapter);
+  auto again = open_place(place.path());
+  REQUIRE(again);
+  REQUIRE_FALSE(read_adapter(*again, fixture_base(), {}, {}, &told));
+  CHECK(told.bytes > 0);
+  CHECK(told.bytes < told.total);
 }
 
 TEST_CASE("a load that nobody wants any more ends with cancelled") {

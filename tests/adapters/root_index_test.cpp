@@ -97,6 +97,19 @@ TEST_CASE("what is no adapter or has no adapter's name is not found, however it 
   CHECK(index.warnings().empty());
 }
 
+TEST_CASE("a directory with one GGUF file counts, with several it needs the name of one") {
+  world w;
+  for (auto path : {"one", "org/one", "two", "org/two"})
+    fs::create_directories(w.first / path);
+  for (auto file :
+       {"one/a.gguf", "org/one/a.gguf", "two/a.gguf", "two/b.gguf", "org/two/a.gguf", "org/two/b.gguf"})
+    std::ofstream(w.first / file) << "x";
+  auto index = w.scan();
+  CHECK(index.find("one") == rooted_path{0, "one"});
+  CHECK(index.find("org/one") == rooted_path{0, "org/one"});
+  CHECK(index.size() == 2);
+}
+
 TEST_CASE("links count when they stay beneath the root") {
   world w;
   put(w.first / "org" / "sql");

@@ -103,7 +103,8 @@ TEST_CASE("a dry run shows what a load would do") {
   p.contents.bytes = 100;
   p.contents.file_bytes = 120;
   p.contents.parameters = 25;
-  p.contents.modules = {{"model.layers.0.self_attn.q_proj", 8, 0.1f, 1.5, false}};
+  p.contents.modules = {{"model.layers.0.self_attn.q_proj", module_kind::dora, 8, 0.1f, 1.5, true, false},
+                        {"lm_head", module_kind::full_copy}};
   p.contents.warnings = {"names another base"};
   p.changes = true;
   p.fits = true;
@@ -116,7 +117,9 @@ TEST_CASE("a dry run shows what a load would do") {
       R"({"version":"ab)" +
           std::string(62, '0') +
           R"(","ranks":[8],"bytes":100,"file_bytes":120,"parameters":25,"modules":[{"name":)"
-          R"("model.layers.0.self_attn.q_proj","rank":8,"scaling":0.1,"update_norm":1.5,"zero_effect":false}],)"
+          R"("model.layers.0.self_attn.q_proj","kind":"dora","rank":8,"scaling":0.1,"update_norm":1.5,"bias":true,)"
+          R"("zero_effect":false},{"name":"lm_head","kind":"full_copy","rank":0,"scaling":0,"update_norm":null,)"
+          R"("bias":false,"zero_effect":false}],)"
           R"("warnings":["names another base"]}})");
   CHECK(s.adapters.last().what == "preview");
 }
