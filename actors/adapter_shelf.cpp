@@ -1,5 +1,6 @@
 #include "actors/adapter_shelf.hpp"
 
+#include <algorithm>
 #include <caf/typed_event_based_actor.hpp>
 #include <utility>
 
@@ -19,9 +20,9 @@ lease_reply make_lease_reply(result<packed_ptr> r) {
 
 /// Removes what is kept for a version.
 template <class T>
-std::vector<T> take(std::map<adapter_version, std::vector<T>>& all, const adapter_version& version) {
+T take(std::map<adapter_version, T>& all, const adapter_version& version) {
   auto found = all.extract(version);
-  return found.empty() ? std::vector<T>() : std::move(found.mapped());
+  return found.empty() ? T() : std::move(found.mapped());
 }
 
 /// What a request hears when its version cannot be brought back: the adapter is known, so never a 404.
@@ -34,19 +35,21 @@ error for_requests(error why) {
 
 adapter_shelf::adapter_shelf(adapters_actor::pointer self, executor_actor executor,
                              std::vector<loader_actor> loaders, adapter_reads& reads,
-                             residency_options options, const clock_source& clock, listener tell)
+                             residency_options options, std::chrono::milliseconds patience,
+                             const clock_source& clock, listener tell)
     : self_(self),
       executor_(std::move(executor)),
       loaders_(std::move(loaders)),
       reads_(reads),
+      patience_(patience),
       clock_(clock),
       began_(clock.now()),
       tell_(std::move(tell)),
       books_(options) {}
 
 adapter_shelf::~adapter_shelf() {
-  for (auto& [version, promises] : waiting_)
-    for (auto& p : promises)
+  for (auto& [version, wishes] : waiting_)
+    for (auto& p : wishes.promises)
       p.deliver(make_lease_reply(fail(errc::unavailable, "The server is shutting down")));
 }
 
@@ -62,9 +65,15 @@ lease_reply adapter_shelf::lease(const adapter_version& version) {
 
 caf::result<lease_reply> adapter_shelf::acquire(const version_reference_ptr& wanted) {
   if (auto held = lease(wanted->version)) return held;
-  auto& promises = waiting_[wanted->version];
-  auto answer = promises.emplace_back(self_->make_response_promise<lease_reply>());
-  if (promises.size() == 1) bring_back(wanted, urgency::request, room_from::anyone);
+  bool behind = starves();
+  auto& all = waiting_[wanted->version];
+  auto answer = all.promises.emplace_back(self_->make_response_promise<lease_reply>());
+  if (all.promises.size() > 1) return answer;
+  all.since = clock_.now();
+  if (behind)
+    parked_.push_back(wanted);
+  else
+    bring_back(wanted, urgency::request, room_from::anyone);
   return answer;
 }
 
@@ -76,7 +85,7 @@ void adapter_shelf::release(const adapter_version& version) {
 
 void adapter_shelf::want(const version_reference_ptr& wanted) {
   books_.want(wanted->version);
-  if (books_.resident(wanted->version) || books_.loading(wanted->version)) return;
+  if (!parked_.empty() || books_.resident(wanted->version) || books_.loading(wanted->version)) return;
   bring_back(wanted, urgency::request, room_from::unwanted);
 }
 
@@ -106,9 +115,34 @@ void adapter_shelf::retry() {
   if (std::exchange(retrying_, true)) return;
   auto parked = std::exchange(parked_, {});
   for (auto& wanted : parked) {
-    if (waiting_.contains(wanted->version)) bring_back(wanted, urgency::request, room_from::anyone);
+    if (!waiting_.contains(wanted->version)) continue;
+    if (starves())
+      parked_.push_back(wanted);
+    else
+      bring_back(wanted, urgency::request, room_from::anyone);
   }
   retrying_ = false;
+}
+
+std::optional<std::chrono::nanoseconds> adapter_shelf::longest_wait() const {
+  std::optional<std::chrono::nanoseconds> out;
+  for (auto& wanted : parked_)
+    if (auto all = waiting_.find(wanted->version); all != waiting_.end())
+      out = std::max(out.value_or(std::chrono::nanoseconds(0)), clock_.now() - all->second.since);
+  return out;
+}
+
+/// Room goes to the oldest wish and to nobody else.
+bool adapter_shelf::starves() const {
+  auto waited = longest_wait();
+  return patience_.count() > 0 && waited && *waited >= patience_;
+}
+
+std::vector<adapter_version> adapter_shelf::leased() const {
+  std::vector<adapter_version> out;
+  for (auto& [version, packed] : packed_)
+    if (books_.leases(version) > 0 && !pinned_.contains(version)) out.push_back(version);
+  return out;
 }
 
 /// Reads a version again from where it was read first.
@@ -211,7 +245,7 @@ void adapter_shelf::shelve(packed_ptr packed) {
 void adapter_shelf::arrived(const adapter_version& version) {
   for (auto& done : take(putting_, version))
     done({});
-  for (auto& p : take(waiting_, version))
+  for (auto& p : take(waiting_, version).promises)
     p.deliver(lease(version));
   tell_.changed();
   retry();
@@ -221,7 +255,7 @@ void adapter_shelf::arrived(const adapter_version& version) {
 void adapter_shelf::gave_up(const adapter_version& version, const error& why) {
   for (auto& done : take(putting_, version))
     done(why);
-  for (auto& p : take(waiting_, version))
+  for (auto& p : take(waiting_, version).promises)
     p.deliver(make_lease_reply(why));
   tell_.changed();
   retry();

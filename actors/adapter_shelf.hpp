@@ -1,9 +1,11 @@
 #pragma once
 
 #include <caf/typed_response_promise.hpp>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string_view>
 #include <vector>
@@ -29,8 +31,10 @@ class adapter_shelf {
     std::function<void(const adapter_version&, const error&)> source_changed;
   };
 
+  /// `patience`: a wish that waited so long for room is overtaken by no other; 0: it may always be.
   adapter_shelf(adapters_actor::pointer self, executor_actor executor, std::vector<loader_actor> loaders,
-                adapter_reads& reads, residency_options options, const clock_source& clock, listener tell);
+                adapter_reads& reads, residency_options options, std::chrono::milliseconds patience,
+                const clock_source& clock, listener tell);
   ~adapter_shelf();
   adapter_shelf(const adapter_shelf&) = delete;
   adapter_shelf& operator=(const adapter_shelf&) = delete;
@@ -61,11 +65,23 @@ class adapter_shelf {
   /// they are given back; 0 when it was not in memory.
   void drop(const adapter_version& version, std::function<void(std::uint64_t)> freed);
 
+  /// How long the oldest wish has waited that has no room; nothing when all have.
+  std::optional<std::chrono::nanoseconds> longest_wait() const;
+
+  /// Versions that would leave room when their leases end.
+  std::vector<adapter_version> leased() const;
+
   const residency& books() const noexcept { return books_; }
 
  private:
   using promise = caf::typed_response_promise<lease_reply>;
   using outcome = std::function<void(result<void>)>;
+
+  /// Who wants a lease on a version that is not in memory.
+  struct wishes {
+    std::vector<promise> promises;
+    time_point since;
+  };
 
   lease_reply lease(const adapter_version& version);
   void bring_back(const version_reference_ptr& wanted, urgency how, room_from whose);
@@ -79,23 +95,25 @@ class adapter_shelf {
   void take_off(const adapter_version& version);
   void free(packed_ptr packed);
   void retry();
+  bool starves() const;
   std::uint64_t now() const;
 
   adapters_actor::pointer self_;
   executor_actor executor_;
   std::vector<loader_actor> loaders_;
   adapter_reads& reads_;
+  std::chrono::milliseconds patience_;
   const clock_source& clock_;
   time_point began_;
   listener tell_;
   residency books_;
   std::map<adapter_version, packed_ptr> packed_;
-  std::map<adapter_version, std::vector<promise>> waiting_;  ///< for a version that is not in memory
+  std::map<adapter_version, wishes> waiting_;
   std::map<adapter_version, std::vector<outcome>> putting_;
   std::map<adapter_version, std::vector<std::function<void(std::uint64_t)>>> freeing_;
   std::set<adapter_version> pinned_;
   std::map<adapter_version, double> costs_;    ///< seconds of the latest read, of versions in memory
-  std::vector<version_reference_ptr> parked_;  ///< until something leaves or comes to rest
+  std::vector<version_reference_ptr> parked_;  ///< the oldest first, until something leaves or comes to rest
   bool retrying_ = false;
 };
 

@@ -17,6 +17,7 @@
 #include "actors/adapter_world.hpp"
 #include "actors/harden.hpp"
 #include "actors/startup_decisions.hpp"
+#include "actors/starvation_guard.hpp"
 #include "adapters/refusal.hpp"
 
 namespace lorica {
@@ -47,6 +48,7 @@ class adapters_state {
   void go_on(const std::string& target);
   void go_on(std::vector<adapter_waiters::waiter> waiters);
   void scan();
+  caf::result<lease_reply> acquire(const version_reference_ptr& wanted);
   void release(const adapter_version& version);
   void leave(std::uint64_t stay);
   void expire(std::uint64_t timer);
@@ -61,6 +63,7 @@ class adapters_state {
   std::optional<adapter_unloading> unloading_;
   std::optional<adapter_commands> commands_;
   std::optional<adapter_finding> finding_;
+  std::optional<starvation_guard> guard_;
   std::optional<startup_decisions> startup_;
   adapter_waiters waiters_;
 };
@@ -89,6 +92,7 @@ adapters_actor::behavior_type adapters_state::start(adapters_parts parts) {
   commands_.emplace(*world_, *loading_, *unloading_,
                     parts_->dynamic.has_roots ? root_use::some : root_use::none, settled);
   finding_.emplace(parts_->dynamic);
+  guard_.emplace(*world_, parts_->drain_after);
   restore(std::move(parts_->kept));
   world_->publish();
   startup_.emplace(parts_->startup.size(), parts_->skip_bad, parts_->decided);
@@ -96,15 +100,14 @@ adapters_actor::behavior_type adapters_state::start(adapters_parts parts) {
     load_at_start(adapter);
   read_ahead();
   world_->changed();
-  return {
-      [this](atom::resolve, const std::string& asked) { return resolve(asked); },
-      [this](atom::leave, std::uint64_t stay) { leave(stay); },
-      [this](atom::command, const adapter_command_ptr& what) { commands_->carry_out(what->take()); },
-      [this](atom::acquire, const version_reference_ptr& wanted) { return world_->shelf.acquire(wanted); },
-      [this](atom::release, const adapter_version& version) { release(version); },
-      [this](atom::cancel) { world_->stop_loads(); },
-      [this](atom::expire, std::uint64_t timer) { expire(timer); },
-      [this](atom::publish) { world_->publish(); }};
+  return {[this](atom::resolve, const std::string& asked) { return resolve(asked); },
+          [this](atom::leave, std::uint64_t stay) { leave(stay); },
+          [this](atom::command, const adapter_command_ptr& what) { commands_->carry_out(what->take()); },
+          [this](atom::acquire, const version_reference_ptr& wanted) { return acquire(wanted); },
+          [this](atom::release, const adapter_version& version) { release(version); },
+          [this](atom::cancel) { world_->stop_loads(); },
+          [this](atom::expire, std::uint64_t timer) { expire(timer); },
+          [this](atom::publish) { world_->publish(); }};
 }
 
 caf::result<resolve_reply> adapters_state::resolve(const std::string& asked) {
@@ -208,6 +211,13 @@ void adapters_state::scan() {
           [done](const caf::error&) { done(nullptr); });
 }
 
+caf::result<lease_reply> adapters_state::acquire(const version_reference_ptr& wanted) {
+  auto scheduler = caf::actor_cast<caf::actor_addr>(self_->current_sender());
+  auto reply = world_->shelf.acquire(wanted);
+  guard_->asked(scheduler);
+  return reply;
+}
+
 /// A lease may come after its request and the last name of its version have gone.
 void adapters_state::release(const adapter_version& version) {
   world_->shelf.release(version);
@@ -224,7 +234,7 @@ void adapters_state::leave(std::uint64_t number) {
 }
 
 void adapters_state::expire(std::uint64_t timer) {
-  if (unloading_->expire(timer)) return;
+  if (unloading_->expire(timer) || guard_->expire(timer)) return;
   auto late = waiters_.expire(timer);
   if (!late) return;
   auto entry = world_->names.find(late->asked);

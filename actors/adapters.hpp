@@ -22,6 +22,8 @@ struct adapters_parts {
   eviction_policy eviction = eviction_policy::gdsf;
   dynamic_options dynamic = {};
   std::chrono::milliseconds wait{60'000};  ///< a request waits so long for its adapter to be loaded
+  std::chrono::milliseconds drain_after{
+      3'000};  ///< an adapter without room waits so long for one in use; 0: ever
   std::size_t max_names = 100'000;
   std::int64_t wall_clock = 0;  ///< seconds since the epoch when the actor starts
   std::vector<loader_actor> loaders = {};

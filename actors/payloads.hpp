@@ -21,6 +21,7 @@
 #include "core/generation.hpp"
 #include "core/status_snapshot.hpp"
 #include "core/tokenize_service.hpp"
+#include "engine/planner.hpp"
 
 namespace lorica {
 
@@ -79,6 +80,12 @@ struct submission {
   std::uint32_t max_new_tokens = 0;
   bool ignore_eos = false;
   sampling_params sampling;
+};
+
+/// Which held versions may make place for one that starves, and how; none: nobody starves any more.
+struct drain_order {
+  std::vector<adapter_version> candidates;
+  drain_how how = drain_how::finish;
 };
 
 /// One token of one choice; `end` with the last.

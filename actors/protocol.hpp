@@ -19,6 +19,7 @@ struct adapter_reference;
 struct adapters_facts;
 struct batch;
 struct catalogue_changes;
+struct drain_order;
 struct encoded_prompt;
 struct encode_job;
 struct fetch_job;
@@ -39,6 +40,7 @@ using adapter_command_ptr = std::shared_ptr<const adapter_command>;
 using adapters_facts_ptr = std::shared_ptr<const adapters_facts>;
 using batch_ptr = std::shared_ptr<const batch>;
 using catalogue_changes_ptr = std::shared_ptr<const catalogue_changes>;
+using drain_order_ptr = std::shared_ptr<const drain_order>;
 using encode_job_ptr = std::shared_ptr<const encode_job>;
 using encode_reply = std::shared_ptr<const result<encoded_prompt>>;
 using fetch_job_ptr = std::shared_ptr<const fetch_job>;
@@ -77,6 +79,7 @@ using cancel = caf::atom_constant<caf::atom("cancel")>;
 using command = caf::atom_constant<caf::atom("command")>;
 using destroy = caf::atom_constant<caf::atom("destroy")>;
 using detach = caf::atom_constant<caf::atom("detach")>;
+using drain = caf::atom_constant<caf::atom("drain")>;
 using encode = caf::atom_constant<caf::atom("encode")>;
 using execute = caf::atom_constant<caf::atom("execute")>;
 using expire = caf::atom_constant<caf::atom("expire")>;
@@ -129,6 +132,8 @@ using scheduler_actor = caf::typed_actor<
     caf::reacts_to<atom::pause, sequence_id>,
     // It may run again.
     caf::reacts_to<atom::resume, sequence_id>,
+    // An adapter waits too long for room: one of these is to go, or none any more.
+    caf::reacts_to<atom::drain, drain_order_ptr>,
     // To itself: plan and start the next step, after everything that arrived before.
     caf::reacts_to<atom::step>>;
 

@@ -65,6 +65,7 @@ struct runtime_options {
   dynamic_options dynamic;
   std::size_t max_adapter_names = 100'000;
   std::chrono::milliseconds adapter_wait{60'000};  ///< a request waits so long for its adapter to be loaded
+  std::chrono::milliseconds adapter_drain_after{3'000};  ///< then one in use makes room; 0: never
   std::vector<startup_adapter> adapters;
   bool skip_bad_adapters = false;             ///< go on without start-up adapters that are refused
   std::chrono::milliseconds max_duration{0};  ///< of one request, from its start; 0: none

@@ -62,6 +62,10 @@ scheduler_actor::behavior_type scheduler_state::start(scheduler_parts parts) {
             plan_->resume(id);
             wake();
           },
+          [this](atom::drain, const drain_order_ptr& order) {
+            apply(plan_->drain(order->candidates, order->how));
+            wake();
+          },
           [this](atom::step) { step(); }};
 }
 

@@ -1,5 +1,6 @@
 #include "app/serve.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <atomic>
 #include <chrono>
@@ -142,13 +143,16 @@ runtime_options actor_options(const serve_settings& s, const server_info& info,
   out.tokenizer_workers = s.validation_workers;
   out.adapters = std::move(adapters);
   out.skip_bad_adapters = s.skip_bad_adapters;
+  // The CPU is host and device: one copy, under both limits.
   out.adapter_bytes = s.adapter_host_memory;
+  if (s.adapter_device_memory != 0) out.adapter_bytes = std::min(out.adapter_bytes, s.adapter_device_memory);
   out.eviction = s.evict_least_recent ? eviction_policy::lru : eviction_policy::gdsf;
   out.dynamic = {s.dynamic_adapters == "off"   ? dynamic_mode::off
                  : s.dynamic_adapters == "hub" ? dynamic_mode::hub
                                                : dynamic_mode::root,
                  !s.adapter_roots.empty(), s.dynamic_hub_allow};
   out.adapter_wait = std::chrono::seconds(s.adapter_wait);
+  out.adapter_drain_after = std::chrono::seconds(s.adapter_drain_after);
   return out;
 }
 

@@ -279,9 +279,11 @@ result<serve_settings> merge_settings(const flag_values& flags, const environmen
   s.adapter_roots = v.list("adapter-root");
   s.dynamic_adapters = v.text("dynamic-adapters");
   s.dynamic_hub_allow = v.list("dynamic-hub-allow");
+  s.adapter_device_memory = static_cast<std::uint64_t>(v.number("adapter-device-memory"));
   s.adapter_host_memory = static_cast<std::uint64_t>(v.number("adapter-host-memory"));
   s.evict_least_recent = v.text("adapter-eviction") == "lru";
   s.adapter_wait = *v.count("adapter-wait");
+  s.adapter_drain_after = *v.count("adapter-drain-after");
   s.hostname = v.text("hostname") == "localhost" ? "127.0.0.1" : v.text("hostname");
   s.port = static_cast<std::uint16_t>(v.number("port"));
   s.dtype = to_dtype(v.text("dtype"));

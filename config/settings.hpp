@@ -29,8 +29,10 @@ struct serve_settings {
   std::string dynamic_adapters;                ///< `off`, `root`, `hub`
   std::vector<std::string> dynamic_hub_allow;  ///< organisations
   std::uint64_t adapter_host_memory = 0;
-  bool evict_least_recent = false;  ///< by last use only
-  std::uint32_t adapter_wait = 0;   ///< seconds
+  std::uint64_t adapter_device_memory = 0;  ///< 0: as `adapter_host_memory`
+  bool evict_least_recent = false;          ///< by last use only
+  std::uint32_t adapter_wait = 0;           ///< seconds
+  std::uint32_t adapter_drain_after = 0;    ///< seconds
   std::string hostname;
   std::uint16_t port = 0;
   compute_dtype dtype = compute_dtype::automatic;

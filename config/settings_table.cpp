@@ -63,7 +63,16 @@ constexpr setting table[] = {
      .fallback = "4294967296",
      .text = "Bytes for adapters in memory, with K, M or G after the number; others are read again when they "
              "are asked for.",
-     .least = 1 << 20,
+     .least = 1 << 12,
+     .most = 64 * tebi},
+    {.flag = "adapter-device-memory",
+     .environment = "LORICA_ADAPTER_DEVICE_MEMORY",
+     .kind = bytes,
+     .fallback = "0",
+     .text =
+         "Bytes for adapters on the device, with K, M or G after the number; 0: as many as in memory. On the "
+         "CPU both are the same bytes, so the smaller of the two limits counts.",
+     .least = 0,
      .most = 64 * tebi},
     {.flag = "adapter-eviction",
      .environment = "LORICA_ADAPTER_EVICTION",
@@ -78,6 +87,15 @@ constexpr setting table[] = {
      .fallback = "60",
      .text = "Seconds that a request waits for its adapter to be loaded.",
      .least = 1,
+     .most = 3600},
+    {.flag = "adapter-drain-after",
+     .environment = "LORICA_ADAPTER_DRAIN_AFTER",
+     .kind = integer,
+     .fallback = "3",
+     .text =
+         "Seconds that an adapter waits for room while all others are in use; then the one with the least "
+         "work left takes no new requests until it has made room. 0: it waits until one falls idle.",
+     .least = 0,
      .most = 3600},
     {.flag = "skip-bad-adapters",
      .environment = "SKIP_BAD_ADAPTERS",

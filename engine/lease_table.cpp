@@ -50,6 +50,13 @@ const lease_table::entry* lease_table::find(const adapter_version& version) cons
   return found == entries_.end() ? nullptr : &found->second;
 }
 
+std::vector<lease_table::entry*> lease_table::held() {
+  std::vector<entry*> out;
+  for (auto& [version, e] : entries_)
+    if (e.held) out.push_back(&e);
+  return out;
+}
+
 std::vector<adapter_version> lease_table::wanted() {
   std::vector<adapter_version> out;
   for (auto& version : std::exchange(wanted_, {})) {

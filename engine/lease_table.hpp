@@ -24,6 +24,9 @@ class lease_table {
     lease held;                ///< null: asked for, not answered yet
     std::uint64_t users = 0;
     bool asked = false;  ///< was handed out by `wanted`
+
+    /// Takes no new users: its lease is to go back. Of a held one.
+    bool draining = false;
   };
 
   /// Adds a user; a version that is neither held nor asked for becomes wanted.
@@ -43,6 +46,9 @@ class lease_table {
 
   /// The entry of a version that is held or asked for; null when there is none.
   const entry* find(const adapter_version& version) const;
+
+  /// The entries that are held, in no order.
+  std::vector<entry*> held();
 
   /// Versions wanted since the last call, in the order of first use.
   std::vector<adapter_version> wanted();

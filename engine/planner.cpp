@@ -153,6 +153,7 @@ plan_outcome planner::complete(const step_output& output) {
     else if (r->doomed)
       end(*r, *r->doomed, out);
   }
+  give_way(out);
   return out;
 }
 
@@ -202,9 +203,7 @@ void planner::end(record& r, result<finish_reason> how, plan_outcome& out) {
     waiting_.erase(place_of(r));
   }
   r.blocks.clear();
-  for (auto& u : r.uses)
-    if (auto lease = leases_.drop(*u.lease)) out.leases.push_back(std::move(lease));
-  if (gathering_several_ == &r) gathering_several_ = nullptr;
+  scatter_leases(r, out);
   auto id = r.facts.id;
   out.ended.push_back({id, std::move(how)});
   records_.erase(id);

@@ -50,6 +50,7 @@ struct sequence_end {
 struct [[nodiscard]] plan_outcome {
   std::vector<sequence_token> tokens;
   std::vector<sequence_end> ended;
+  std::vector<sequence_id> preempted;      ///< of an adapter that drains; went back to the queue
   std::vector<lease_table::lease> leases;  ///< no longer needed; to be destroyed on another thread
 };
 
@@ -58,6 +59,12 @@ struct planned_step {
   std::shared_ptr<const batch> work;
   std::vector<sequence_id> admitted;   ///< run from this step on (again, after a preemption)
   std::vector<sequence_id> preempted;  ///< went back to the queue; nothing is lost but time
+};
+
+/// How the sequences of an adapter that drains leave it.
+enum class drain_how : std::uint8_t {
+  finish,   ///< they run to their end
+  preempt,  ///< they go back to the queue and are recomputed later
 };
 
 /// Counts for the status; the last four only grow.
@@ -82,6 +89,7 @@ struct planner_stats {
 /// blocks run out, the youngest running sequence goes back to the head of the queue and is recomputed later
 /// (preemption; Kwon et al. 2023, section 4.5); what it sampled stays. Paused sequences give way first.
 /// Of sequences that gather several leases only one does so at a time, so two never wait for each other.
+/// `drain` lets an adapter go that others would never leave room for.
 class planner {
  public:
   explicit planner(planner_options options);
@@ -112,6 +120,12 @@ class planner {
   /// A version cannot be had: the sequences that wait for it end with `why`.
   plan_outcome lease_refused(const adapter_version& version, const error& why);
 
+  /// An adapter waits too long for room: the one of `candidates` with the least work left takes no more
+  /// sequences until its lease has gone back; those that wait with it start over (the drainer of SGLang). At
+  /// most one drains at a time, and while it does further calls only say how. Sequences that are paused never
+  /// hold up a drain: they are preempted. Without candidates nothing drains any more.
+  plan_outcome drain(const std::vector<adapter_version>& candidates, drain_how how);
+
   /// Plans a step. Nothing when a step is in flight or nothing can run; any other call may change that.
   std::optional<planned_step> next_step();
 
@@ -140,9 +154,12 @@ class planner {
   result<void> check(const sequence& s) const;
   void make_blocks(planned_step& step);
   record& victim();
-  void preempt(record& r, planned_step& step);
+  void preempt(record& r, std::vector<sequence_id>& preempted);
   void admit_waiting(planned_step& step);
   std::uint32_t gather_leases(record& r, asking may_ask);
+  void scatter_leases(record& r, plan_outcome& out);
+  std::uint64_t work_left(const lease_table::entry& e) const;
+  void give_way(plan_outcome& out);
   bool fits(const record& r) const;
   bool make_room(const record& r, planned_step& step);
   void admit(record& r);
@@ -163,6 +180,7 @@ class planner {
   std::vector<record*> in_flight_;  // in the order of the batch's sequences
   std::vector<std::uint32_t> free_slots_;
   record* gathering_several_ = nullptr;
+  drain_how draining_ = drain_how::finish;
   std::uint64_t admitted_tokens_ = 0;
   std::uint64_t next_ticket_ = 0;
   planner_stats counts_;

@@ -37,6 +37,18 @@ struct planner::record {
     return true;
   }
 
+  bool uses_lease(const lease_table::entry& e) const noexcept {
+    for (auto& u : uses)
+      if (u.lease == &e) return true;
+    return false;
+  }
+
+  bool drains() const noexcept {
+    for (auto& u : uses)
+      if (u.lease->draining) return true;
+    return false;
+  }
+
   /// Tokens at its longest.
   std::uint64_t most_tokens() const noexcept { return std::uint64_t{prompt_tokens} + facts.max_new_tokens; }
 

@@ -29,7 +29,7 @@ void planner::make_blocks(planned_step& step) {
   for (auto r : order) {
     if (r->paused) continue;
     while (r->running && !r->blocks.grow(r->tokens.size()))
-      preempt(victim(), step);
+      preempt(victim(), step.preempted);
   }
 }
 
@@ -40,7 +40,7 @@ planner::record& planner::victim() {
   return paused == running_.rend() ? *running_.back() : **paused;
 }
 
-void planner::preempt(record& r, planned_step& step) {
+void planner::preempt(record& r, std::vector<sequence_id>& preempted) {
   std::erase(running_, &r);
   admitted_tokens_ -= r.most_tokens();
   free_slots_.push_back(r.slot);
@@ -49,7 +49,7 @@ void planner::preempt(record& r, planned_step& step) {
   r.preempted = true;
   r.computed = 0;
   waiting_.emplace(place_of(r), &r);
-  step.preempted.push_back(r.facts.id);
+  preempted.push_back(r.facts.id);
   ++counts_.preemptions;
 }
 
@@ -77,6 +77,7 @@ std::uint32_t planner::gather_leases(record& r, asking may_ask) {
   std::uint32_t missing = 0;
   for (auto& share : r.facts.composition) {
     auto known = leases_.find(share.version);
+    if (known && known->draining) return 0;
     unasked += known ? 0 : 1;
     missing += known && known->held ? 0 : 1;
   }
@@ -113,7 +114,7 @@ bool planner::make_room(const record& r, planned_step& step) {
   if (blocks < blocks_.blocks_for(r.tokens.size()) + running_.size() - paused.size()) return false;
   if (options_.max_total_tokens != 0 && tokens + r.most_tokens() > options_.max_total_tokens) return false;
   for (; !fits(r); paused.pop_back())
-    preempt(*paused.back(), step);
+    preempt(*paused.back(), step.preempted);
   return true;
 }
 

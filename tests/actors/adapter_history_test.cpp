@@ -130,6 +130,7 @@ class history {
     house_->world.system().spawn(
         [](caf::event_based_actor* self, adapters_actor to, version_reference_ptr wanted,
            std::shared_ptr<std::optional<result<packed_ptr>>> lease) {
+          self->set_default_handler(caf::drop);  // it asks like a scheduler, and is none
           self->request(to, caf::infinite, atom::acquire::value, wanted)
               .then([lease](const lease_reply& reply) { *lease = *reply; });
         },

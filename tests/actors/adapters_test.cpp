@@ -2,6 +2,8 @@
 
 #include <caf/event_based_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
+#include <map>
+#include <set>
 
 #include "actors/executor.hpp"
 #include "actors/loader.hpp"
@@ -29,6 +31,7 @@ struct shelf {
   int reads = 0;
   std::string swapped;  ///< this directory holds something else from now on
   std::optional<result<void>> decided;
+  std::map<std::string, version_reference_ptr> meanings;
 
   fake_executor engine{executor_limits{}};
   metrics counters;
@@ -84,6 +87,7 @@ struct shelf {
   std::shared_ptr<wish> acquire(const version_reference_ptr& what) {
     auto out = std::make_shared<wish>();
     auto ask = [&, out](caf::event_based_actor* self, const version_reference_ptr& what) {
+      self->set_default_handler(caf::drop);  // it asks like a scheduler, and is none
       self->request(adapters, caf::infinite, atom::acquire::value, what)
           .then([out](const lease_reply& reply) {
             if (*reply) {
@@ -170,6 +174,66 @@ TEST_CASE("a version that has no room waits until a lease ends") {
   s.world.run();
   CHECK(late->lease);
   CHECK(fake_executor::alive == 2);
+}
+
+TEST_CASE("when an adapter has waited too long the scheduler hears who may make room, until nobody waits") {
+  struct seen {
+    shelf s;
+    std::vector<drain_order_ptr> orders;
+    std::map<std::string, lease_reply> leases;
+  } t;
+  auto& [s, orders, leases] = t;
+  auto scheduler = s.world.system().spawn(
+      [](scheduler_actor::pointer self, seen* t) {
+        return scheduler_actor::behavior_type{
+            [](atom::submit, const submission_ptr&) {},
+            // A command of this test: take a lease on the adapter of that letter.
+            [self, t](atom::cancel, sequence_id letter) {
+              std::string called(1, static_cast<char>(letter));
+              self->request(t->s.adapters, caf::infinite, atom::acquire::value, t->s.meanings.at(called))
+                  .then([t, called](const lease_reply& reply) { t->leases[called] = reply; });
+            },
+            [](atom::pause, sequence_id) {}, [](atom::resume, sequence_id) {},
+            [t](atom::drain, const drain_order_ptr& order) { t->orders.push_back(order); },
+            [](atom::step) {}};
+      },
+      &t);
+  auto take = [&](char letter) {
+    s.meanings[std::string(1, letter)] = s.meaning(std::string(1, letter));
+    caf::anon_send(scheduler, atom::cancel::value, static_cast<sequence_id>(letter));
+    s.world.run();
+  };
+  take('b');
+  take('c');
+  REQUIRE(leases.size() == 2);
+  take('a');
+  CHECK(leases.size() == 2);
+  s.world.pass(2999ms);
+  CHECK(orders.empty());
+  s.world.pass(1ms);
+  REQUIRE(orders.size() == 1);
+  auto b = s.meanings["b"]->version, c = s.meanings["c"]->version;
+  CHECK(std::set(orders[0]->candidates.begin(), orders[0]->candidates.end()) == std::set{b, c});
+  CHECK(orders[0]->how == drain_how::finish);
+  for (int i = 0; i < 4; ++i)
+    s.world.pass(3s);
+  REQUIRE(orders.size() == 5);
+  CHECK(orders[3]->how == drain_how::finish);
+  CHECK(orders[4]->how == drain_how::preempt);
+  leases["c"].reset();
+  s.world.run();
+  CHECK(leases["a"]);
+  take('c');
+  CHECK_FALSE(leases["c"]);
+  leases["a"].reset();
+  leases["b"].reset();
+  s.world.run();
+  CHECK(leases["c"]);
+  s.world.pass(10s);
+  REQUIRE(orders.size() == 6);
+  CHECK(orders[5]->candidates.empty());
+  leases.clear();
+  s.world.end({scheduler});
 }
 
 TEST_CASE("files that changed under a version are refused instead of served") {

@@ -45,7 +45,9 @@ struct stage {
             [s](atom::submit, const submission_ptr& request) { s->submitted.push_back(request); },
             [s](atom::cancel, sequence_id id) { s->cancelled.push_back(id); },
             [s](atom::pause, sequence_id id) { s->paused.push_back(id); },
-            [s](atom::resume, sequence_id id) { s->resumed.push_back(id); }, [](atom::step) {}};
+            [s](atom::resume, sequence_id id) { s->resumed.push_back(id); },
+            [](atom::drain, const drain_order_ptr&) {},
+            [](atom::step) {}};
       },
       this);
   telemetry_actor telemetry = world.system().spawn(

@@ -479,6 +479,113 @@ TEST_CASE("with a limit of adapters per step every sequence gets its turn") {
   CHECK(b.tokens[3].size() == 4);
 }
 
+TEST_CASE("an adapter that drains takes no more sequences, and goes when its last one ends") {
+  bench_top t(four_slots());
+  t.submit(prompt_of(1, 2, 20, {1}));
+  t.submit(prompt_of(2, 2, 6, {2}));
+  t.step();
+  for (auto number : {std::uint8_t{1}, std::uint8_t{2}})
+    t.keep(t.plan.lease_granted(version_of(number), lease_of(number)));
+  t.step();
+  // 2 has less before it than 1; 3 is no candidate.
+  t.submit(prompt_of(3, 2, 2, {3}));
+  t.step();
+  CHECK(t.plan.lease_wanted() == std::vector{version_of(3)});
+  t.keep(t.plan.drain({version_of(1), version_of(2)}, drain_how::finish));
+  t.submit(prompt_of(4, 2, 2, {2}));
+  t.submit(prompt_of(5, 2, 2, {1}));
+  while (!t.ends.contains(2)) {
+    auto rows = t.step();
+    CHECK(rows.contains(1));
+    CHECK_FALSE(rows.contains(4));
+  }
+  CHECK(t.tokens[2].size() == 6);
+  CHECK(t.ends.contains(5));
+  CHECK(t.returned == 1);
+  // Its lease went back: whoever still wants it asks anew.
+  t.step();
+  CHECK(t.plan.lease_wanted() == std::vector{version_of(2)});
+  t.keep(t.plan.lease_granted(version_of(3), lease_of(3)));
+  t.keep(t.plan.lease_granted(version_of(2), lease_of(2)));
+  t.run();
+  CHECK(t.tokens[1].size() == 20);
+  CHECK(t.tokens[3].size() == 2);
+  CHECK(t.tokens[4].size() == 2);
+  CHECK(t.returned == 4);
+}
+
+TEST_CASE("who waits with a draining adapter lets it go, and one drains at a time until all is well") {
+  auto narrow = four_slots();
+  narrow.max_sequences = 2;
+  bench_top t(narrow);
+  t.submit(prompt_of(1, 2, 9, {1}));
+  t.submit(prompt_of(2, 2, 9));
+  t.submit(prompt_of(3, 2, 9, {2}));  // asks ahead, holds its lease and has no slot
+  t.step();
+  for (auto number : {std::uint8_t{1}, std::uint8_t{2}})
+    t.keep(t.plan.lease_granted(version_of(number), lease_of(number)));
+  t.step();
+  CHECK(t.plan.stats().leases == 2);
+  t.keep(t.plan.drain({version_of(1), version_of(2)}, drain_how::finish));
+  CHECK(t.returned == 1);
+  // Both are named again, but nothing drains any more: the second is asked for anew, or was, and gone.
+  t.keep(t.plan.drain({version_of(1)}, drain_how::finish));
+  t.submit(prompt_of(4, 2, 3, {1}));
+  t.step();
+  t.keep(t.plan.drain({}, drain_how::finish));
+  t.keep(t.plan.lease_granted(version_of(2), lease_of(2)));
+  t.run();
+  CHECK(t.ends.size() == 4);
+  CHECK(t.tokens[4].size() == 3);
+}
+
+TEST_CASE("a drain that takes too long preempts, and a paused sequence never holds it up") {
+  for (auto how : {drain_how::finish, drain_how::preempt}) {
+    bench_top alone(four_slots());
+    alone.submit(prompt_of(1, 3, 20, {1}));
+    alone.step();
+    alone.keep(alone.plan.lease_granted(version_of(1), lease_of(1)));
+    alone.run();
+
+    bench_top t(four_slots());
+    t.submit(prompt_of(1, 3, 20, {1}));
+    t.submit(prompt_of(2, 3, 20));
+    t.step();
+    t.keep(t.plan.lease_granted(version_of(1), lease_of(1)));
+    for (int i = 0; i < 5; ++i)
+      t.step();
+    if (how == drain_how::finish) t.plan.pause(1);
+    auto out = t.plan.drain({version_of(1)}, how);
+    CHECK(out.preempted == std::vector<sequence_id>{1});
+    t.keep(std::move(out));
+    CHECK(t.returned == 1);
+    CHECK(t.plan.stats().running == 1);
+    t.plan.resume(1);
+    t.step();
+    CHECK(t.plan.lease_wanted() == std::vector{version_of(1)});
+    t.keep(t.plan.lease_granted(version_of(1), lease_of(1)));
+    t.run();
+    CHECK(t.tokens[1] == alone.tokens[1]);
+    CHECK(t.tokens[2].size() == 20);
+  }
+}
+
+TEST_CASE("a sequence in the step in flight gives way when the step is over") {
+  bench_top t(four_slots());
+  t.submit(prompt_of(1, 3, 20, {1}));
+  t.step();
+  t.keep(t.plan.lease_granted(version_of(1), lease_of(1)));
+  auto step = t.plan.next_step();
+  REQUIRE(step);
+  auto at_once = t.plan.drain({version_of(1)}, drain_how::preempt);
+  CHECK(at_once.preempted.empty());
+  CHECK(at_once.leases.empty());
+  auto after = t.plan.complete(t.device.execute(*step->work));
+  CHECK(after.tokens.size() == 1);
+  CHECK(after.preempted == std::vector<sequence_id>{1});
+  CHECK(after.leases.size() == 1);
+}
+
 TEST_CASE("a failed step ends its sequences, and only them") {
   bench_top b(four_slots());
   for (sequence_id id = 1; id <= 6; ++id)

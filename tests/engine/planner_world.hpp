@@ -27,6 +27,8 @@ class planner_world {
       cancel(some_id());
     else if (dice < 20)
       pause(some_id());
+    else if (dice < 22)
+      drain_some();
     else if (dice < 30)
       resume(some_id());
     else if (dice < 44)
@@ -160,6 +162,14 @@ class planner_world {
     if (auto known = live_.find(id); known != live_.end()) known->second.paused = false;
   }
 
+  void drain_some() {
+    std::vector<adapter_version> candidates;
+    for (std::uint8_t number = 1; number <= 6; ++number)
+      if (roll(2) == 0) candidates.push_back(version_of(number));
+    if (roll(4) == 0) candidates.clear();
+    absorb(planner_.drain(candidates, roll(3) == 0 ? drain_how::preempt : drain_how::finish));
+  }
+
   void grant(adapter_version version) {
     asked_.erase(version);
     ++leases_alive_;
@@ -245,6 +255,12 @@ class planner_world {
     if (!planner_.step_in_flight()) over = std::exchange(step_ids_, {});
     for (auto& t : out.tokens)
       take(t);
+    for (auto id : out.preempted) {
+      auto& a = live_.at(id);
+      require(std::exchange(a.running, false), "who gives way was running");
+      require(!a.facts.composition.empty(), "the base never gives way to an adapter");
+      a.blocks = 0;
+    }
     for (auto& e : out.ended)
       take(e, std::ranges::find(over, e.id) != over.end());
     may_destroy_ = true;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -130,6 +131,49 @@ TEST_CASE("loads that are refused disturb neither a stream nor what serves") {
   reader.join();
   CHECK(alone == beside);
   CHECK(answer(server, "steady") == before);
+  CHECK(server.stop().empty());
+}
+
+TEST_CASE("an adapter that waits for room gets it although another is always in use") {
+  scratch_directory scratch;
+  auto first = sources()[0], second = sources()[1];
+  auto given = arguments(scratch);
+  std::uint64_t together = 0;
+  {
+    server_process server(given);
+    for (auto& name : {first, second}) {
+      CHECK(answer(server, name) != "404");
+      auto shown = parse_json(exchange(server.port(), "GET", "/v1/adapters/" + name).body);
+      REQUIRE(shown);
+      together += static_cast<std::uint64_t>(*shown->find("bytes")->as_int());
+    }
+  }
+  given.insert(given.end(),
+               {"--adapter-host-memory", std::to_string(together - 1), "--adapter-drain-after", "1"});
+  server_process server(given);
+  // So many clients of the first adapter that one always generates.
+  std::atomic<bool> over = false;
+  std::atomic<int> answered = 0;
+  std::vector<std::jthread> clients;
+  auto body = R"({"inputs":"abc","parameters":{"ignore_eos_token":true,"max_new_tokens":300,"adapter_id":")" +
+              first + "\"}}";
+  for (int i = 0; i < 16; ++i)
+    clients.emplace_back([&] {
+      while (!over) {
+        auto reply = exchange(server.port(), "POST", "/generate", body);
+        if (reply.status == 200) ++answered;
+      }
+    });
+  while (answered < 6)
+    std::this_thread::yield();
+  auto late = answer(server, second);
+  auto before_end = answered.load();
+  over = true;
+  clients.clear();
+  CHECK_THAT(late, Catch::Contains("generated_text"));
+  CHECK(before_end > 6);
+  CHECK_THAT(server.log(), Catch::Contains("another one in use makes place"));
+  CHECK(answer(server, first) != late);
   CHECK(server.stop().empty());
 }
 
