@@ -1,7 +1,7 @@
 #include "app/serve.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
