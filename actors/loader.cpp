@@ -1,8 +1,6 @@
 #include "actors/loader.hpp"
 
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include <sched.h>
 
 #include <caf/actor_system.hpp>
 #include <caf/stateful_actor.hpp>
@@ -18,12 +16,11 @@
 namespace lorica {
 namespace {
 
-constexpr int nice_of_loader = 15;
-
-/// Loads run beside generation: the kernel gives the cores to whoever computes.
+/// Loads run beside generation, in the time that it leaves: a thread of this policy gives its core away at
+/// once to whoever computes, where one of low priority finishes its time slice first.
 void lower_priority() {
-  auto thread = static_cast<id_t>(::syscall(SYS_gettid));
-  if (::setpriority(PRIO_PROCESS, thread, nice_of_loader) != 0) log_warn("loader: priority stays as it is");
+  const sched_param none{};
+  if (::sched_setscheduler(0, SCHED_IDLE, &none) != 0) log_warn("loader: priority stays as it is");
 }
 
 class loader_state {

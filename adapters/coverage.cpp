@@ -5,7 +5,7 @@
 #include <set>
 #include <span>
 
-#include "adapters/update_norm.hpp"
+#include "adapters/factor_norms.hpp"
 
 namespace lorica {
 namespace {
@@ -23,8 +23,8 @@ double norm(std::span<const float> numbers, const std::stop_token& stop = {}) {
 }  // namespace
 
 module_coverage measure(const lora_site& site) {
-  module_coverage out{site.layer, site.where, site.rank, site.scaling, norm(site.a), norm(site.b)};
-  out.norm_update = update_norm(site, out.norm_a, out.norm_b);
+  auto norms = norms_of(site);
+  module_coverage out{site.layer, site.where, site.rank, site.scaling, norms.a, norms.b, norms.update};
   out.norm_bias = norm(site.bias);
   out.norm_magnitude = norm(site.magnitude);
   out.dora = !site.magnitude.empty();

@@ -28,6 +28,7 @@ constexpr double suspicious_update = 1e6;
 struct reading {
   const std::stop_token& stop;
   byte_progress* told;
+  std::vector<std::byte> stored = {};  // what is read before it is numbers
 
   void begin(std::uint64_t bytes) const {
     if (told) told->begin(bytes);
@@ -92,24 +93,26 @@ result<safetensors_header> read_header(const adapter_file& file, std::size_t max
   return header;
 }
 
-result<std::vector<float>> read_factor(const adapter_file& file, const stored_factor& factor,
-                                       const reading& how) {
+result<std::vector<float>> read_factor(const adapter_file& file, const stored_factor& factor, reading& how) {
   const std::size_t width = block_bytes(factor.type);
   std::vector<float> out(static_cast<std::size_t>(factor.elements));
-  std::vector<std::byte> bytes(std::min(slice, out.size()) * width);
   for (std::size_t at = 0; at < out.size(); at += slice) {
     if (how.stop.stop_requested()) return cancelled();
     auto part = std::span(out).subspan(at, std::min(slice, out.size() - at));
-    auto stored = std::span(bytes).first(part.size() * width);
+    auto stored = std::as_writable_bytes(part);
+    if (factor.type != tensor_type::f32) {
+      how.stored.resize(std::max(how.stored.size(), part.size() * width));
+      stored = std::span(how.stored).first(part.size() * width);
+    }
     if (auto ok = file.read(factor.begin + at * width, stored); !ok) return ok.error();
     how.add(stored.size());
-    dequantise(factor.type, stored, part);
+    if (factor.type != tensor_type::f32) dequantise(factor.type, stored, part);
     if (auto ok = check_finite(factor.name, part, at); !ok) return ok.error();
   }
   return out;
 }
 
-result<lora_site> read_site(const adapter_file& file, const planned_site& plan, const reading& how) {
+result<lora_site> read_site(const adapter_file& file, const planned_site& plan, reading& how) {
   lora_site site{plan.layer, plan.where, plan.rank, plan.in, plan.out, plan.scaling, {}, {}};
   auto a = read_factor(file, plan.a, how);
   if (!a) return a.error();
@@ -126,7 +129,7 @@ result<lora_site> read_site(const adapter_file& file, const planned_site& plan, 
   return site;
 }
 
-result<module_copy> read_copy(const adapter_file& file, const planned_copy& plan, const reading& how) {
+result<module_copy> read_copy(const adapter_file& file, const planned_copy& plan, reading& how) {
   auto weight = read_factor(file, plan.weight, how);
   if (!weight) return weight.error();
   return module_copy{plan.where, plan.rows, plan.cols, *std::move(weight)};
@@ -140,19 +143,18 @@ void warn_about_base(const adapter_manifest& manifest, const model_config& base,
                      shown(base.name));
 }
 
-// Version, coverage and warnings of weights that were read.
-result<loaded_adapter> finished(adapter_weights weights, std::vector<std::string> warnings,
-                                std::uint64_t file_bytes, const std::stop_token& stop) {
+digest_beside::form form_of(const site_plan& plan) {
+  bool more = !plan.copies.empty() ||
+              std::ranges::any_of(plan.sites, [](auto& site) { return site.bias || site.magnitude; });
+  return more ? digest_beside::form::more : digest_beside::form::pairs;
+}
+
+// Coverage and warnings of weights that were read and measured.
+result<loaded_adapter> finished(adapter_weights weights, std::vector<module_coverage> modules,
+                                std::vector<std::string> warnings, std::uint64_t file_bytes,
+                                const std::stop_token& stop) {
   loaded_adapter out;
   out.weights = std::move(weights);
-  std::vector<module_coverage> modules;
-  for (const auto& site : out.weights.sites) {
-    if (stop.stop_requested()) return cancelled();
-    modules.push_back(measure(site));
-  }
-  auto version = digest_of(out.weights, stop);
-  if (!version) return version.error();
-  out.weights.version = *version;
   out.coverage = summarise(std::move(modules), out.weights, stop);
   if (stop.stop_requested()) return cancelled();
   out.file_bytes = file_bytes;
@@ -166,7 +168,7 @@ result<loaded_adapter> finished(adapter_weights weights, std::vector<std::string
 
 // A GGUF file, read by copy like all others.
 result<loaded_adapter> read_gguf(const adapter_file& file, const std::string& name, const model_config& base,
-                                 const reader_limits& limits, const reading& how) {
+                                 const reader_limits& limits, reading& how) {
   if (file.size() > limits.max_file_bytes) return too_large(name, file.size(), limits.max_file_bytes);
   how.begin(file.size());
   std::vector<std::byte> bytes(static_cast<std::size_t>(file.size()));
@@ -179,8 +181,16 @@ result<loaded_adapter> read_gguf(const adapter_file& file, const std::string& na
   if (auto ok = file.check_unchanged(); !ok) return ok.error();
   auto read = parse_gguf_lora(name, bytes, base, limits.max_rank, how.stop);
   if (!read) return read.error();
-  return finished({.version = {}, .sites = std::move(read->sites)}, std::move(read->warnings), file.size(),
-                  how.stop);
+  adapter_weights weights{.version = {}, .sites = std::move(read->sites)};
+  std::vector<module_coverage> modules;
+  for (const auto& site : weights.sites) {
+    if (how.stop.stop_requested()) return cancelled();
+    modules.push_back(measure(site));
+  }
+  auto version = digest_of(weights, how.stop);
+  if (!version) return version.error();
+  weights.version = *version;
+  return finished(std::move(weights), std::move(modules), std::move(read->warnings), file.size(), how.stop);
 }
 
 // The `.gguf` file of a directory that holds no adapter of PEFT's; nothing when there is none.
@@ -210,7 +220,7 @@ result<loaded_adapter> read_adapter(const std::string& path, const model_config&
 result<loaded_adapter> read_adapter(const adapter_place& place, const model_config& base,
                                     const reader_limits& limits, const std::stop_token& stop,
                                     byte_progress* told) {
-  const reading how{stop, told};
+  reading how{stop, told};
   const auto& directory = place.directory;
   if (stop.stop_requested()) return cancelled();
   auto lone = place.file.empty() ? lone_gguf(directory) : result(std::optional(place.file));
@@ -233,10 +243,14 @@ result<loaded_adapter> read_adapter(const adapter_place& place, const model_conf
   how.begin(file->size());
   adapter_weights weights;
   weights.sites.reserve(plan->sites.size());
+  digest_beside digest(weights.sites, plan->sites.size(), form_of(*plan), stop);
+  std::vector<module_coverage> modules;
   for (const auto& planned : plan->sites) {
     auto site = read_site(*file, planned, how);
     if (!site) return site.error();
     weights.sites.push_back(*std::move(site));
+    digest.have(weights.sites.size());
+    modules.push_back(measure(weights.sites.back()));
   }
   for (const auto& planned : plan->copies) {
     auto copy = read_copy(*file, planned, how);
@@ -248,7 +262,10 @@ result<loaded_adapter> read_adapter(const adapter_place& place, const model_conf
   auto warnings = std::move(manifest->warnings);
   warnings.insert(warnings.end(), plan->warnings.begin(), plan->warnings.end());
   warn_about_base(*manifest, base, warnings);
-  return finished(std::move(weights), std::move(warnings), file->size(), stop);
+  auto version = digest.finish(weights.copies);
+  if (!version) return version.error();
+  weights.version = *version;
+  return finished(std::move(weights), std::move(modules), std::move(warnings), file->size(), stop);
 }
 
 }  // namespace lorica

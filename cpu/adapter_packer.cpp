@@ -77,6 +77,18 @@ void store(cpu_dtype dtype, float value, std::byte* out, std::size_t index) noex
   std::memcpy(out + index * sizeof narrow, &narrow, sizeof narrow);
 }
 
+/// The same for neighbours.
+void store_run(cpu_dtype dtype, std::span<const float> values, std::byte* out, std::size_t index) noexcept {
+  if (dtype == cpu_dtype::float32) {
+    std::memcpy(out + index * sizeof(float), values.data(), values.size_bytes());
+    return;
+  }
+  std::uint16_t narrow[32];
+  for (std::size_t i = 0; i < values.size(); ++i)
+    narrow[i] = to_bfloat(values[i]);
+  std::memcpy(out + index * sizeof narrow[0], narrow, values.size() * sizeof narrow[0]);
+}
+
 /// The sites of a group of a layer, in the order of their parts.
 std::vector<const lora_site*> sites_of(const adapter_weights& w, std::uint32_t layer, lora_group group) {
   std::vector<const lora_site*> out;
@@ -223,8 +235,9 @@ void cpu_adapter_packer::pack_a(const lora_site& s, std::uint32_t first, const p
     const auto tile = (first + r) / rank_tile * rank_tile;
     const auto width = std::min<std::size_t>(rank_tile, group.ranks - tile);
     const auto lane = tile * group.depth + (first + r - tile) * run;
-    for (std::size_t k = 0; k < s.in; ++k)
-      store(dtype_, s.a[r * s.in + k], out, lane + k / run * width * run + k % run);
+    for (std::size_t k = 0; k < s.in; k += run)
+      store_run(dtype_, {s.a.data() + r * s.in + k, std::min<std::size_t>(run, s.in - k)}, out,
+                lane + k * width);
   }
 }
 
