@@ -28,6 +28,23 @@ struct sampling_params {
   bool operator==(const sampling_params&) const = default;
 };
 
+/// The most adapters that one request may name.
+inline constexpr std::size_t most_adapters = 8;
+
+/// What several weighted adapters on one request amount to, with s_i the scaling of adapter i.
+enum class combination : std::uint8_t {
+  sum,     ///< sum of w_i s_i B_i A_i: the weighted sum of their updates (PEFT's `cat`)
+  linear,  ///< s_1 (sum of w_i B_i) (sum of w_i A_i): the sums of their matrices (LoRAX's `linear`)
+};
+
+/// An adapter that a request names.
+struct named_adapter {
+  std::string name;
+  float weight = 1.0f;  ///< finite
+
+  bool operator==(const named_adapter&) const = default;
+};
+
 /// What a client wants of one prompt, after validation of everything that needs no tokenizer.
 struct generation_request {
   std::string request_id;
