@@ -48,7 +48,8 @@ struct named_adapter {
 /// What a client wants of one prompt, after validation of everything that needs no tokenizer.
 struct generation_request {
   std::string request_id;
-  std::string adapter;  ///< name as asked for; empty: base
+  std::vector<named_adapter> adapters;  ///< as asked for, in order; empty: base, usually one
+  combination combine = combination::sum;
   std::variant<std::string, std::vector<token_id>> prompt;
   std::optional<std::uint32_t> max_new_tokens;  ///< absent: up to max_total_tokens
   std::optional<std::uint32_t> truncate;        ///< keep the last n prompt tokens
@@ -73,12 +74,17 @@ constexpr std::string_view to_string(finish_reason r) noexcept {
   }
 }
 
+/// One adapter that answers a request.
+struct served_adapter {
+  std::string name;
+  adapter_version version;
+  std::string tier;  ///< `device`, `host`, `disk`; where it was found
+};
+
 /// What answers a request: decided before the first byte and named in the reply's headers.
 struct served_by {
-  std::string model_id;                    ///< public id of the base
-  std::string adapter;                     ///< empty: base
-  std::optional<adapter_version> version;  ///< set when an adapter serves
-  std::string tier;                        ///< `device`, `host`, `disk`; where the adapter was found
+  std::string model_id;                  ///< public id of the base
+  std::vector<served_adapter> adapters;  ///< in the order asked for; empty: base
 };
 
 /// One token with its text. `text` is whole UTF-8 and may be empty while a character is incomplete; the texts
