@@ -54,6 +54,8 @@ TEST_CASE("unequal ranks are refused with both ranks, the adapters and the modul
   CHECK(head->text.find("(lm_head)") != std::string::npos);
   CHECK(refusal({shape({{0, projection::q, 8}}), shape({{0, projection::k, 2}, {0, projection::v, 4}}),
                  shape({{0, projection::v, 5}})}));
+  CHECK(refusal({shape({{0, projection::v, 4}}),
+                 shape({{0, projection::q, 2}, {0, projection::k, 2}, {0, projection::v, 5}})}));
 }
 
 TEST_CASE("what is no pair of matrices, has no scaling or is too much is not merged") {
