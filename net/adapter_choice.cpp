@@ -20,12 +20,15 @@ std::string in_lower_case(std::string text) {
   return text;
 }
 
-/// What is wrong with names, whichever field gave them; `field` is that one.
+void check_count(field_reader& fields, std::string_view field, std::size_t count) {
+  fields.demand(count <= most_adapters, field,
+                fmt::format("`{}` takes up to {} adapters. Given: {}", field, most_adapters, count));
+}
+
+/// What is wrong with names, few of them, whichever field gave them; `field` is that one.
 void check_names(field_reader& fields, std::string_view field, const std::vector<named_adapter>& named,
                  const server_info& info) {
   fields.demand(!named.empty(), field, none_named);
-  fields.demand(named.size() <= most_adapters, field,
-                fmt::format("`{}` takes up to {} adapters. Given: {}", field, most_adapters, named.size()));
   for (auto& adapter : named) {
     fields.demand(
         !means_base(adapter.name, info), field,
@@ -69,8 +72,7 @@ void read_adapters(field_reader& fields, const server_info& info, generation_req
     into.adapters.push_back(*std::move(one));
   }
   if (!list) return;
-  fields.demand(list->size() <= most_adapters, "adapters",
-                fmt::format("`adapters` takes up to {} adapters. Given: {}", most_adapters, list->size()));
+  check_count(fields, "adapters", list->size());
   check_names(fields, "adapters", into.adapters, info);
 }
 
@@ -108,7 +110,8 @@ void read_merged(field_reader& fields, const server_info& info, generation_reque
     inside.param = "merged_adapters." + inside.param;
     return fields.refuse(std::move(inside));
   }
-  for (std::size_t i = 0; i < ids.size(); ++i)
+  check_count(fields, "merged_adapters", ids.size());
+  for (std::size_t i = 0; i < std::min(ids.size(), most_adapters); ++i)
     into.adapters.push_back({ids[i], weights[i]});
   check_names(fields, "merged_adapters", into.adapters, info);
   into.combine = combination::linear;
