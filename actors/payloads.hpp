@@ -35,6 +35,12 @@ struct adapter_reference {
   std::shared_ptr<const void> stay;  ///< the request counts as a user of the name while it holds this
 };
 
+/// One adapter of a request.
+struct used_adapter {
+  adapter_reference reference;
+  float weight = 1.0f;
+};
+
 /// A prompt on its way to ids.
 struct encode_job {
   std::variant<std::string, std::vector<token_id>> prompt;
@@ -76,7 +82,8 @@ struct submission {
   sequence_id first = 0;
   std::uint32_t choices = 1;
   std::vector<token_id> prompt;
-  std::optional<adapter_reference> adapter;
+  std::vector<used_adapter> adapters;  ///< in the order asked for; empty: base
+  combination combine = combination::sum;
   std::uint32_t max_new_tokens = 0;
   bool ignore_eos = false;
   sampling_params sampling;
@@ -175,8 +182,8 @@ struct adapters_facts {
 
 /// A request at its end.
 struct request_facts {
-  std::string adapter;          ///< empty: base
-  std::optional<errc> failure;  ///< absent: finished by itself
+  std::vector<std::string> adapters;  ///< that were found; empty: base
+  std::optional<errc> failure;        ///< absent: finished by itself
   std::uint32_t prompt_tokens = 0;
   std::uint32_t generated_tokens = 0;
   std::uint32_t max_new_tokens = 0;

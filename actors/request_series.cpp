@@ -92,11 +92,17 @@ request_series::per_adapter& request_series::series_of(const std::string& adapte
   return adapters_.emplace(adapter, make_series(adapter)).first->second;
 }
 
-void request_series::count(const request_facts& facts) {
-  auto& series = series_of(facts.adapter);
+void request_series::count(const std::string& adapter, const request_facts& facts) {
+  auto& series = series_of(adapter);
   series.requests.add();
   series.prompt_tokens.add(facts.prompt_tokens);
   series.generated_tokens.add(facts.generated_tokens);
+}
+
+void request_series::count(const request_facts& facts) {
+  if (facts.adapters.empty()) count("", facts);
+  for (auto& adapter : facts.adapters)
+    count(adapter, facts);
   requests_.add();
   total_.observe(seconds(facts.total));
   tgi_total_.observe(seconds(facts.total));

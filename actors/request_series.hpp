@@ -9,7 +9,8 @@
 namespace lorica {
 
 /// The series about requests, with one set per adapter for the first `most_named` adapters that are used;
-/// later ones share the label `other`, the base has the empty label. Owned by `telemetry`.
+/// later ones share the label `other`, the base has the empty label; a request counts for each adapter that
+/// it names. Owned by `telemetry`.
 class request_series {
  public:
   static constexpr std::size_t most_named = 100;
@@ -21,6 +22,7 @@ class request_series {
   struct per_adapter {
     metrics::counter &requests, &prompt_tokens, &generated_tokens;
   };
+  void count(const std::string& adapter, const request_facts& facts);
   per_adapter& series_of(const std::string& adapter);
   per_adapter make_series(const std::string& label);
   void count_failure(errc why);

@@ -7,13 +7,15 @@ void running_requests::add(const submission& s) {
   r->session = s.session;
   r->first = s.first;
   r->left = s.choices;
-  if (s.adapter) r->meaning = s.adapter->meaning;
+  for (auto& adapter : s.adapters)
+    r->meanings.push_back(adapter.reference.meaning);
   for (std::uint32_t i = 0; i < s.choices; ++i)
     owners_[s.first + i] = r;
-  if (!r->meaning) return;
-  auto& entry = meanings_[r->meaning->version];
-  entry.meaning = r->meaning;
-  ++entry.requests;
+  for (auto& meaning : r->meanings) {
+    auto& entry = meanings_[meaning->version];
+    entry.meaning = meaning;
+    ++entry.requests;
+  }
 }
 
 sequence running_requests::make_sequence(const submission& s, std::uint32_t choice) {
@@ -24,7 +26,9 @@ sequence running_requests::make_sequence(const submission& s, std::uint32_t choi
   out.ignore_eos = s.ignore_eos;
   out.sampling = s.sampling;
   out.sampling.seed += choice;
-  if (s.adapter) out.composition = {{s.adapter->meaning->version, 1.0f}};
+  for (auto& adapter : s.adapters)
+    out.composition.push_back({adapter.reference.meaning->version, adapter.weight});
+  out.combine = s.combine;
   return out;
 }
 
@@ -40,9 +44,11 @@ version_reference_ptr running_requests::meaning(const adapter_version& version) 
 
 void running_requests::remove(sequence_id id) {
   auto owner = owners_.extract(id);
-  if (owner.empty() || --owner.mapped()->left > 0 || !owner.mapped()->meaning) return;
-  auto entry = meanings_.find(owner.mapped()->meaning->version);
-  if (--entry->second.requests == 0) meanings_.erase(entry);
+  if (owner.empty() || --owner.mapped()->left > 0) return;
+  for (auto& meaning : owner.mapped()->meanings) {
+    auto entry = meanings_.find(meaning->version);
+    if (--entry->second.requests == 0) meanings_.erase(entry);
+  }
 }
 
 running_requests::news running_requests::deliver(const plan_outcome& outcome, time_point now) {

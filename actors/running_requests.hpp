@@ -49,7 +49,7 @@ class running_requests {
     sequence_id first = 0;
     std::uint32_t left = 0;
     std::optional<time_point> admitted;
-    version_reference_ptr meaning;
+    std::vector<version_reference_ptr> meanings;  // one per adapter
   };
   struct use {
     version_reference_ptr meaning;

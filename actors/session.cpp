@@ -1,5 +1,7 @@
 #include "actors/session.hpp"
 
+#include <fmt/core.h>
+
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
@@ -27,6 +29,8 @@ class session_state {
 
  private:
   void resolve();
+  void resolve(std::size_t number);
+  void take(std::size_t number, const adapter_reference& found);
   void encode();
   void submit(encoded_prompt prompt);
   void show(const token_chunk& chunk);
@@ -47,7 +51,8 @@ class session_state {
   session_task task_;
   time_point began_, submitted_at_, admitted_, last_;
   std::optional<time_point> first_token_;
-  std::optional<adapter_reference> adapter_;
+  std::vector<std::optional<adapter_reference>> adapters_;  // in the order asked for
+  std::size_t unresolved_ = 0;
   generation_started facts_;
   std::uint32_t prompt_tokens_ = 0;
   std::uint32_t max_new_tokens_ = 0;
@@ -57,6 +62,25 @@ class session_state {
   bool over_ = true;  // the sink has had its last call; true until there is a sink
 };
 static_assert(!std::is_aggregate_v<session_state>);
+
+/// Adapters of one rank each need not be loaded to be seen not to fit; those of several are looked at module
+/// by module when they are.
+std::optional<error> unequal_ranks(const std::vector<std::optional<adapter_reference>>& all) {
+  const adapter_reference* first = nullptr;
+  for (auto& adapter : all) {
+    if (adapter->meaning->ranks.size() != 1) continue;
+    if (!first) first = &*adapter;
+    if (adapter->meaning->ranks == first->meaning->ranks) continue;
+    return fail(
+        errc::invalid,
+        fmt::format(
+            "`linear` needs equal ranks: `{}` has rank {}, `{}` has rank {}; send `adapters` instead, "
+            "which takes any ranks",
+            first->name, first->meaning->ranks[0], adapter->name, adapter->meaning->ranks[0]),
+        {}, "merged_adapters");
+  }
+  return std::nullopt;
+}
 
 session_state::~session_state() {
   // Killed, or forgotten by whoever should have answered: the client still gets its one outcome.
@@ -71,7 +95,7 @@ session_actor::behavior_type session_state::start(std::shared_ptr<const session_
   over_ = false;
   began_ = world_->clock.now();
   if (world_->max_duration.count() > 0) self_->delayed_send(self_, world_->max_duration, atom::expire::value);
-  if (task_.request.adapter.empty()) {
+  if (task_.request.adapters.empty()) {
     encode();
   } else {
     resolve();
@@ -85,19 +109,34 @@ session_actor::behavior_type session_state::start(std::shared_ptr<const session_
           }};
 }
 
+/// All names at once: they wait together, and what was found is given back with the session.
 void session_state::resolve() {
+  unresolved_ = task_.request.adapters.size();
+  adapters_.resize(unresolved_);
+  for (std::size_t number = 0; number < adapters_.size(); ++number)
+    resolve(number);
+}
+
+void session_state::resolve(std::size_t number) {
   self_
       ->request(world_->adapters, world_->adapter_wait + resolve_slack, atom::resolve::value,
-                task_.request.adapter)
+                task_.request.adapters[number].name)
       .then(
-          [this](const resolve_reply& reply) {
+          [this, number](const resolve_reply& reply) {
             if (!*reply) return fail_with(reply->error());
-            adapter_ = **reply;
-            encode();
+            take(number, **reply);
           },
           [this](const caf::error&) {
             fail_with(fail(errc::unavailable, "The adapters do not answer; try again"));
           });
+}
+
+void session_state::take(std::size_t number, const adapter_reference& found) {
+  adapters_[number] = found;
+  if (--unresolved_ != 0) return;
+  if (task_.request.combine == combination::linear)
+    if (auto refused = unequal_ranks(adapters_)) return fail_with(*std::move(refused));
+  encode();
 }
 
 void session_state::encode() {
@@ -132,11 +171,6 @@ void session_state::submit(encoded_prompt prompt) {
   prompt_tokens_ = static_cast<std::uint32_t>(prompt.ids.size());
   facts_.prompt_tokens = prompt_tokens_;
   facts_.prompt = std::move(prompt.texts);
-  if (adapter_) {
-    facts_.served.adapter = adapter_->name;
-    facts_.served.version = adapter_->meaning->version;
-    facts_.served.tier = adapter_->tier;
-  }
   for (std::uint32_t i = 0; i < request.choices; ++i)
     choices_.emplace_back(world_->vocabulary, request, prompt.ids);
   submission all;
@@ -144,7 +178,12 @@ void session_state::submit(encoded_prompt prompt) {
   all.first = task_.first;
   all.choices = request.choices;
   all.prompt = std::move(prompt.ids);
-  all.adapter = adapter_;
+  all.combine = request.combine;
+  for (std::size_t i = 0; i < adapters_.size(); ++i) {
+    auto& found = *adapters_[i];
+    facts_.served.adapters.push_back({found.name, found.meaning->version, found.tier});
+    all.adapters.push_back({found, request.adapters[i].weight});
+  }
   all.max_new_tokens = max_new_tokens_;
   all.ignore_eos = request.ignore_eos;
   all.sampling = request.sampling;
@@ -243,7 +282,8 @@ generation_timings session_state::timings() const {
 
 void session_state::report(std::optional<errc> failure) {
   request_facts facts;
-  if (adapter_) facts.adapter = adapter_->name;
+  for (auto& found : adapters_)
+    if (found) facts.adapters.push_back(found->name);
   facts.failure = failure;
   facts.prompt_tokens = prompt_tokens_;
   for (auto& choice : choices_)

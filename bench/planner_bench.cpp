@@ -19,9 +19,11 @@ class constant_adapter final : public packed_adapter {
   const adapter_version& version() const noexcept override { return version_; }
   std::uint64_t bytes() const noexcept override { return 1; }
   std::vector<std::uint32_t> ranks() const override { return {8}; }
+  const merge_shape& shape() const noexcept override { return shape_; }
 
  private:
   adapter_version version_;
+  merge_shape shape_;
 };
 
 sequence make_sequence(sequence_id id) {

@@ -28,10 +28,28 @@ struct sampling_params {
   bool operator==(const sampling_params&) const = default;
 };
 
+/// The most adapters that one request may name.
+inline constexpr std::size_t most_adapters = 8;
+
+/// What several weighted adapters on one request amount to, with s_i the scaling of adapter i.
+enum class combination : std::uint8_t {
+  sum,     ///< sum of w_i s_i B_i A_i: the weighted sum of their updates (PEFT's `cat`)
+  linear,  ///< s_1 (sum of w_i B_i) (sum of w_i A_i): the sums of their matrices (LoRAX's `linear`)
+};
+
+/// An adapter that a request names.
+struct named_adapter {
+  std::string name;
+  float weight = 1.0f;  ///< finite
+
+  bool operator==(const named_adapter&) const = default;
+};
+
 /// What a client wants of one prompt, after validation of everything that needs no tokenizer.
 struct generation_request {
   std::string request_id;
-  std::string adapter;  ///< name as asked for; empty: base
+  std::vector<named_adapter> adapters;  ///< as asked for, in order; empty: base, usually one
+  combination combine = combination::sum;
   std::variant<std::string, std::vector<token_id>> prompt;
   std::optional<std::uint32_t> max_new_tokens;  ///< absent: up to max_total_tokens
   std::optional<std::uint32_t> truncate;        ///< keep the last n prompt tokens
@@ -56,12 +74,17 @@ constexpr std::string_view to_string(finish_reason r) noexcept {
   }
 }
 
+/// One adapter that answers a request.
+struct served_adapter {
+  std::string name;
+  adapter_version version;
+  std::string tier;  ///< `device`, `host`, `disk`; where it was found
+};
+
 /// What answers a request: decided before the first byte and named in the reply's headers.
 struct served_by {
-  std::string model_id;                    ///< public id of the base
-  std::string adapter;                     ///< empty: base
-  std::optional<adapter_version> version;  ///< set when an adapter serves
-  std::string tier;                        ///< `device`, `host`, `disk`; where the adapter was found
+  std::string model_id;                  ///< public id of the base
+  std::vector<served_adapter> adapters;  ///< in the order asked for; empty: base
 };
 
 /// One token with its text. `text` is whole UTF-8 and may be empty while a character is incomplete; the texts

@@ -421,6 +421,7 @@ result<std::shared_ptr<const packed_adapter>> cpu_adapter_packer::pack(const ada
   for (auto& s : weights.sites)
     ranks.insert(s.rank);
   out->ranks_.assign(ranks.begin(), ranks.end());
+  out->shape_ = merge_shape_of(weights);
   return std::shared_ptr<const packed_adapter>(std::move(out));
 }
 

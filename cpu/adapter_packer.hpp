@@ -51,6 +51,13 @@ struct packed_group {
   std::uint32_t sites = 0;
   std::array<packed_site, 3> site;
 
+  /// The site that begins a module at this part of the base's matrix; null: no module of the adapter does.
+  const packed_site* module_at(std::uint32_t part) const noexcept {
+    for (std::uint32_t i = 0; i < sites; ++i)
+      if (site[i].part == part) return i != 0 && site[i - 1].column == site[i].column ? nullptr : &site[i];
+    return nullptr;
+  }
+
   /// Outputs of the base are changed by a factor (DoRA), so they are needed without what they are added to.
   bool rescales() const noexcept {
     return std::any_of(site.begin(), site.begin() + sites, [](auto& s) { return s.gain != nullptr; });
@@ -92,6 +99,7 @@ class cpu_packed_adapter final : public packed_adapter {
   const adapter_version& version() const noexcept override { return version_; }
   std::uint64_t bytes() const noexcept override { return memory_.size(); }
   std::vector<std::uint32_t> ranks() const override { return ranks_; }
+  const merge_shape& shape() const noexcept override { return shape_; }
   bool stands_alone() const noexcept override {
     return embedding_.table || head_matrix_.data || head_.rescales() ||
            std::any_of(groups_.begin(), groups_.end(), [](auto& g) { return g.rescales(); });
@@ -127,6 +135,7 @@ class cpu_packed_adapter final : public packed_adapter {
   packed_matrix head_matrix_;
   packed_embedding embedding_;
   std::vector<std::uint32_t> ranks_;
+  merge_shape shape_;
   mapped_memory memory_;
 };
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "cpu/bfloat.hpp"
+#include "cpu/stored_number.hpp"
 #include "model/rope.hpp"
 
 namespace lorica {
@@ -17,11 +18,6 @@ embedding_rule embedding_rule_for(const model_config& m, cpu_dtype dtype, std::u
 
 namespace {
 
-float number_at(const std::byte* from, std::uint32_t element_size, std::size_t index) noexcept {
-  if (element_size == sizeof(float)) return reinterpret_cast<const float*>(from)[index];
-  return from_bfloat(reinterpret_cast<const std::uint16_t*>(from)[index]);
-}
-
 /// The token's row of the base's table, or of the one that its adapter brings.
 void read_token(const model_weights& model, const step_plan& plan, const segment* s, std::uint32_t row,
                 std::uint32_t element_size, std::span<float> x) {
@@ -29,20 +25,16 @@ void read_token(const model_weights& model, const step_plan& plan, const segment
   const auto* table = s ? plan.adapter(s->first_use).embedding().table : nullptr;
   if (!table) return model.embedding().read_rows(token, x);
   for (std::size_t k = 0; k < x.size(); ++k)
-    x[k] = number_at(table, element_size, token * x.size() + k);
+    x[k] = read_number(table, element_size, token * x.size() + k);
 }
 
-/// x += w * scaling * B A_token.
-void add_low_rank(const packed_embedding& e, float weight, const kernel_table& kernels, std::size_t token,
+/// x += B u with u = `input(r)`, by way of the row of `low_rank`.
+template <class Input>
+void add_low_rank(const packed_embedding& e, const Input& input, const kernel_table& kernels,
                   std::uint32_t hidden, const row_buffer& low_rank, std::uint32_t row, float* x) {
   auto* u = low_rank.row(row);
-  for (std::size_t r = 0; r < e.rank; ++r) {
-    const float number = number_at(e.a, low_rank.element_size, token * e.rank + r) * e.scaling * weight;
-    if (low_rank.element_size == sizeof number)
-      reinterpret_cast<float*>(u)[r] = number;
-    else
-      reinterpret_cast<std::uint16_t*>(u)[r] = to_bfloat(number);
-  }
+  for (std::size_t r = 0; r < e.rank; ++r)
+    write_number(input(r), u, low_rank.element_size, r);
   gemm_args a;
   a.x = u;
   a.rows = 1;
@@ -54,6 +46,27 @@ void add_low_rank(const packed_embedding& e, float weight, const kernel_table& k
   kernels.gemm(a);
 }
 
+/// A_token of one adapter, times its weight.
+float weighted_a(const step_plan& plan, std::uint32_t use, std::size_t token, std::uint32_t element_size,
+                 std::size_t r) noexcept {
+  auto& e = plan.adapter(use).embedding();
+  return e.rank == 0 ? 0.0f
+                     : read_number(e.a, element_size, token * e.rank + r) * plan.step().uses[use].weight;
+}
+
+/// u of one adapter of a segment: w scaling A_token, or s w (sum of w_j A_j,token) where they are merged.
+float embedding_input(const step_plan& plan, const segment& s, std::uint32_t use, std::size_t token,
+                      std::uint32_t element_size, std::size_t r) noexcept {
+  auto& e = plan.adapter(use).embedding();
+  auto weight = plan.step().uses[use].weight;
+  if (s.combine == combination::sum)
+    return read_number(e.a, element_size, token * e.rank + r) * e.scaling * weight;
+  float sum = 0;
+  for (std::uint32_t other = s.first_use; other < s.first_use + s.uses; ++other)
+    sum += weighted_a(plan, other, token, element_size, r);
+  return sum * (plan.merge_scaling(s) * weight);
+}
+
 }  // namespace
 
 void embed(const model_weights& model, const kernel_table& kernels, const step_plan& plan,
@@ -63,12 +76,14 @@ void embed(const model_weights& model, const kernel_table& kernels, const step_p
     auto* x = reinterpret_cast<float*>(w.residual.row(row));
     const auto* s = plan.segment_of(row);
     read_token(model, plan, s, row, w.low_rank.element_size, {x, hidden});
+    const auto token = static_cast<std::size_t>(plan.token(row));
     for (std::uint32_t u = 0; s && u < s->uses; ++u) {
-      auto& use = plan.step().uses[s->first_use + u];
-      auto& e = plan.adapter(s->first_use + u).embedding();
-      if (e.rank != 0)
-        add_low_rank(e, use.weight, kernels, static_cast<std::size_t>(plan.token(row)), hidden, w.low_rank,
-                     row, x);
+      const auto use = s->first_use + u;
+      auto& e = plan.adapter(use).embedding();
+      auto input = [&](std::size_t r) {
+        return embedding_input(plan, *s, use, token, w.low_rank.element_size, r);
+      };
+      if (e.rank != 0) add_low_rank(e, input, kernels, hidden, w.low_rank, row, x);
     }
     for (std::uint32_t i = 0; i < hidden && rule.scale != 1; ++i)
       x[i] *= rule.scale;

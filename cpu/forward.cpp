@@ -1,7 +1,10 @@
 #include "cpu/forward.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
+
+#include "cpu/linear_merge.hpp"
 
 namespace lorica {
 namespace {
@@ -238,6 +241,10 @@ void forward::shrink(const step_plan& plan, std::uint32_t layer, lora_group grou
   for (auto& s : plan.step().segments)
     shrink_segment(plan, layer, group, s, x, member);
   team_.barrier(member);
+  if (!plan.merges()) return;
+  for (auto& s : plan.step().segments)
+    merge_segment(plan, layer, group, s, member);
+  team_.barrier(member);
 }
 
 void forward::shrink_segment(const step_plan& plan, std::uint32_t layer, lora_group group, const segment& s,
@@ -250,10 +257,32 @@ void forward::shrink_segment(const step_plan& plan, std::uint32_t layer, lora_gr
     if (mine.first < mine.last)
       kernels_.shrink({x.row(s.first_row), x.stride, s.rows,
                        g.a + std::size_t{mine.first} * g.depth * element, g.depth, mine.last - mine.first,
-                       g.scaling + mine.first, plan.step().uses[use].weight,
+                       s.combine == combination::sum ? g.scaling + mine.first : nullptr,
+                       plan.step().uses[use].weight,
                        memory_.low_rank.row(s.first_row) + std::size_t{column + mine.first} * element,
                        memory_.low_rank.stride});
     column += g.ranks;
+  }
+}
+
+void forward::merge_segment(const step_plan& plan, std::uint32_t layer, lora_group group, const segment& s,
+                            unsigned member) {
+  if (s.combine == combination::sum) return;
+  const auto mine = share_of(s.rows, member, team_.active());
+  for (std::uint32_t part = 0; part < std::tuple_size_v<decltype(packed_group::site)>; ++part) {
+    std::array<merged_input, most_adapters> inputs;
+    std::size_t count = 0;
+    std::uint32_t rank = 0, column = 0;
+    for (std::uint32_t use = s.first_use; use < s.first_use + s.uses; ++use) {
+      auto& g = plan.adapter(use).group(layer, group);
+      if (auto* site = g.module_at(part)) {
+        inputs[count++] = {column + site->column, plan.step().uses[use].weight};
+        rank = site->rank;
+      }
+      column += g.ranks;
+    }
+    merge_inputs(std::span(inputs).first(count), rank, plan.merge_scaling(s), memory_.low_rank,
+                 {s.first_row + mine.first, s.first_row + mine.last});
   }
 }
 
@@ -315,6 +344,12 @@ void forward::head(const step_plan& plan, std::uint32_t first, std::uint32_t cou
   if (plan.changes_head()) {
     for_head_runs(plan, first, count, [&](const segment& run, bool changed) {
       if (changed) shrink_segment(plan, 0, lora_group::head, run, memory_.head_input, member);
+    });
+    team_.barrier(member);
+  }
+  if (plan.changes_head() && plan.merges()) {
+    for_head_runs(plan, first, count, [&](const segment& run, bool changed) {
+      if (changed) merge_segment(plan, 0, lora_group::head, run, member);
     });
     team_.barrier(member);
   }

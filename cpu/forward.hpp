@@ -51,6 +51,9 @@ class forward {
 
   void shrink_segment(const step_plan& plan, std::uint32_t layer, lora_group group, const segment& s,
                       const row_buffer& x, unsigned member);
+  /// What `shrink_segment` gave becomes the input of a merge; nothing where a segment is a sum.
+  void merge_segment(const step_plan& plan, std::uint32_t layer, lora_group group, const segment& s,
+                     unsigned member);
   void logits(const step_plan& plan, std::uint32_t first, std::uint32_t count, share blocks);
   const packed_matrix& head_matrix(const step_plan& plan, const segment& run, bool changed) const;
   template <class Work>

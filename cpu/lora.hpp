@@ -8,13 +8,13 @@ namespace lorica {
 /// Rows of A that lie and are multiplied together.
 inline constexpr std::uint32_t rank_tile = 4;
 
-/// U = w * s ⊙ (X Aᵀ): the low-rank inputs of a segment (Hu et al. 2021, section 4.1). The way back, Y += U
-/// Bᵀ, is a `gemm` that adds.
+/// U = w * s ⊙ (X Aᵀ): the low-rank inputs of a segment (Hu et al. 2021, section 4.1); without s where
+/// adapters are merged, whose inputs are added up first. The way back, Y += U Bᵀ, is a `gemm` that adds.
 ///
 /// X is [rows, depth], rows `x_stride` elements apart, depth a multiple of 32. A is [ranks, depth], the
 /// projections that read the same X stacked, in tiles of four ranks (the last one narrower): [depth /
 /// g][tile][g] with g = 16 in float32 and 32 in bfloat16, so that it is read front to back and no rank is
-/// padded. X and A have the format of the kernel. s is [ranks], w the weight of the adapter in its
+/// padded. X and A have the format of the kernel. s is [ranks] or null, w the weight of the adapter in its
 /// composition. U is [rows, ranks] in that format, rows `u_stride` elements apart.
 ///
 /// One output is a sum over sixteen lanes of k, each a chain, joined as a tree: rows, tiles and threads do

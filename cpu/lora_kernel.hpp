@@ -30,7 +30,8 @@ void shrink_tile(const shrink_args& a, std::uint32_t row, std::uint32_t rank) {
   }
   for (int m = 0; m < M; ++m)
     for (int j = 0; j < J; ++j) {
-      const float product = sum(sums[m][j]) * a.scaling[rank + std::uint32_t(j)] * a.weight;
+      const float scaling = a.scaling ? a.scaling[rank + std::uint32_t(j)] : 1.0f;
+      const float product = sum(sums[m][j]) * scaling * a.weight;
       float lanes[16] = {product};
       element narrow[16];
       Format::store_values(narrow, load(lanes));

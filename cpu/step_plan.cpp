@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/checked.hpp"
+#include "engine/linear_merge.hpp"
 
 namespace lorica {
 
@@ -87,7 +88,7 @@ std::string_view step_plan::broken_segments(const batch& step,
     if (row > step.tokens.size()) return "a segment outside the rows";
     if (s.uses == 0 || std::uint64_t{s.first_use} + s.uses > step.uses.size())
       return "uses outside the table";
-    several |= s.uses > 1;
+    several |= s.uses > 1 || s.combine == combination::linear;
   }
   for (auto& use : step.uses) {
     if (!attached.contains(use.adapter)) return "an adapter that is not attached";
@@ -102,6 +103,10 @@ std::string_view step_plan::broken_company(const batch& step) {
   for (auto& s : step.segments)
     for (std::uint32_t use = s.first_use; s.uses > 1 && use < s.first_use + s.uses; ++use)
       if (step.uses[use].adapter->stands_alone()) return "an adapter that stands alone beside another";
+  for (auto& s : step.segments)
+    if (s.combine == combination::linear &&
+        linear_merge_refusal(std::span(step.uses).subspan(s.first_use, s.uses)))
+      return "adapters that cannot be merged";
   return {};
 }
 
@@ -123,8 +128,10 @@ void step_plan::fill(const batch& step, token_history& history) {
   }
   low_rank_width_ = 0;
   changes_head_ = false;
+  merges_ = false;
   for (auto& s : step.segments) {
     std::uint32_t width = 0;
+    merges_ |= s.combine == combination::linear;
     changes_head_ |= changes_head(s);
     for (std::uint32_t u = 0; u < s.uses; ++u)
       width += adapter(s.first_use + u).widest();

@@ -46,6 +46,14 @@ class step_plan {
     return static_cast<const cpu_packed_adapter&>(*step_->uses[use].adapter);
   }
 
+  /// What a merged segment scales by: all modules of its first adapter have this scaling.
+  float merge_scaling(const segment& s) const noexcept {
+    return adapter(s.first_use).shape().scaling.value_or(0.0f);
+  }
+
+  /// A segment of this step is merged.
+  bool merges() const noexcept { return merges_; }
+
   /// The segment of a row; null for base rows.
   const segment* segment_of(std::uint32_t row) const noexcept;
 
@@ -81,6 +89,7 @@ class step_plan {
   std::vector<attention_item> attention_;
   std::uint32_t low_rank_width_ = 0;
   bool changes_head_ = false;
+  bool merges_ = false;
   std::uint64_t check_ = 0;                // number of the check, so that marks need no clearing
   std::vector<std::uint64_t> slot_mark_;   // last check that met the slot
   std::vector<std::uint64_t> block_mark_;  // last check in which the block was written

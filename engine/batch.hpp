@@ -16,13 +16,15 @@ struct adapter_use {
   float weight = 1.0f;  ///< multiplies the adapter's own scaling
 };
 
-/// Neighbouring rows with the same adapter composition; base rows are in no segment. Segments are disjoint
-/// and ascending.
+/// Neighbouring rows with the same adapter composition, combined alike; base rows are in no segment. Segments
+/// are disjoint and ascending.
 struct segment {
   std::uint32_t first_row = 0;
   std::uint32_t rows = 0;
   std::uint32_t first_use = 0;  ///< into `batch::uses`
   std::uint32_t uses = 0;       ///< >= 1, in the order of the composition
+  /// `linear` only where engine/linear_merge.hpp has no objection.
+  combination combine = combination::sum;
 };
 
 /// A row's token when it is "what this slot sampled in its last step", so that a step can be planned ahead.

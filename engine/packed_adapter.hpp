@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/ids.hpp"
+#include "engine/merge_shape.hpp"
 
 namespace lorica {
 
@@ -15,6 +16,9 @@ class packed_adapter {
   virtual const adapter_version& version() const noexcept = 0;
   virtual std::uint64_t bytes() const noexcept = 0;      ///< memory it holds, at true rank
   virtual std::vector<std::uint32_t> ranks() const = 0;  ///< distinct ranks, ascending
+
+  /// What a linear merge with others asks of it.
+  virtual const merge_shape& shape() const noexcept = 0;
 
   /// Its effect is no update that could be summed or weighted (DoRA): it may only be used in a composition of
   /// one, with weight 1.

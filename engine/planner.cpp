@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "engine/linear_merge.hpp"
 #include "engine/planner_record.hpp"
 
 namespace lorica {
@@ -16,10 +17,12 @@ error too_long(std::uint64_t tokens, const std::string& limit) {
               "max_new_tokens");
 }
 
-bool in_company(const sequence& s, const adapter_version& version) {
-  return std::ranges::any_of(s.composition, [&](auto& share) {
-    return share.version == version && (s.composition.size() > 1 || share.weight != 1);
-  });
+bool in_company(const sequence& s, const adapter_share& share) {
+  return s.composition.size() > 1 || share.weight != 1;
+}
+
+bool names(const sequence& s, const adapter_version& version) {
+  return std::ranges::find(s.composition, version, &adapter_share::version) != s.composition.end();
 }
 
 error not_alone() {
@@ -69,17 +72,26 @@ result<void> planner::check(const sequence& s) const {
   for (auto& share : s.composition)
     if (!std::isfinite(share.weight))
       return fail(errc::invalid, "an adapter's weight is not a finite number", {}, "adapters");
-  for (auto& share : s.composition) {
-    auto known = leases_.find(share.version);
-    if (known && known->held && known->held->stands_alone() && in_company(s, share.version))
-      return not_alone();
-  }
+  if (auto refused = composition_refusal(s)) return *std::move(refused);
   if (options_.max_adapters_per_step != 0 && s.composition.size() > options_.max_adapters_per_step)
     return fail(errc::invalid,
                 std::to_string(s.composition.size()) + " adapters are combined; a step takes at most " +
                     std::to_string(options_.max_adapters_per_step),
                 {}, "adapters");
   return {};
+}
+
+/// What the adapters that are held say against their combination.
+std::optional<error> planner::composition_refusal(const sequence& s) const {
+  std::vector<adapter_use> held;
+  for (auto& share : s.composition) {
+    auto known = leases_.find(share.version);
+    if (!known || !known->held) continue;
+    if (known->held->stands_alone() && in_company(s, share)) return not_alone();
+    held.push_back({known->held.get(), share.weight});
+  }
+  if (s.combine != combination::linear || held.size() != s.composition.size()) return std::nullopt;
+  return linear_merge_refusal(held);
 }
 
 result<void> planner::submit(sequence s) {
@@ -112,14 +124,13 @@ void planner::resume(sequence_id id) {
 
 plan_outcome planner::lease_granted(const adapter_version& version, lease_table::lease lease) {
   plan_outcome out;
-  if (lease && lease->stands_alone()) {
-    std::vector<record*> hit;
-    for (auto& [place, r] : waiting_)
-      if (in_company(r->facts, version)) hit.push_back(r);
-    for (auto r : hit)
-      end(*r, not_alone(), out);
-  }
   if (auto spare = leases_.grant(version, std::move(lease))) out.leases.push_back(std::move(spare));
+  std::vector<std::pair<record*, error>> hit;
+  for (auto& [place, r] : waiting_)
+    if (names(r->facts, version))
+      if (auto refused = composition_refusal(r->facts)) hit.emplace_back(r, *std::move(refused));
+  for (auto& [r, why] : hit)
+    end(*r, why, out);
   return out;
 }
 

@@ -152,6 +152,7 @@ class planner {
 
   place place_of(const record& r) const noexcept;
   result<void> check(const sequence& s) const;
+  std::optional<error> composition_refusal(const sequence& s) const;
   void make_blocks(planned_step& step);
   record& victim();
   void preempt(record& r, std::vector<sequence_id>& preempted);

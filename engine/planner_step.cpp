@@ -148,6 +148,7 @@ std::vector<planner::record*> planner::select() {
     r->last_step = counts_.steps + 1;
   auto key = [](const record::use& u) { return std::pair(u.lease->serial, u.weight); };
   std::ranges::stable_sort(able, [key](const record* a, const record* b) {
+    if (a->facts.combine != b->facts.combine) return a->facts.combine < b->facts.combine;
     return std::ranges::lexicographical_compare(a->uses, b->uses, {}, key, key);
   });
   return able;
@@ -200,7 +201,7 @@ std::shared_ptr<const batch> planner::build() const {
 /// are in none.
 void planner::add_to_segments(batch& work, const record& r, const record* before) {
   if (r.base()) return;
-  if (before && before->uses == r.uses) {
+  if (before && before->uses == r.uses && before->facts.combine == r.facts.combine) {
     work.segments.back().rows += r.planned;
     return;
   }
@@ -209,6 +210,7 @@ void planner::add_to_segments(batch& work, const record& r, const record* before
   fresh.rows = r.planned;
   fresh.first_use = static_cast<std::uint32_t>(work.uses.size());
   fresh.uses = static_cast<std::uint32_t>(r.uses.size());
+  fresh.combine = r.facts.combine;
   work.segments.push_back(fresh);
   for (auto& u : r.uses)
     work.uses.push_back({u.lease->held.get(), u.weight});

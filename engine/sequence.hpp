@@ -26,6 +26,7 @@ struct sequence {
   sampling_params sampling;
   std::uint32_t choice = 0;                ///< second counter of the random numbers
   std::vector<adapter_share> composition;  ///< in order; empty: base, usually one
+  combination combine = combination::sum;  ///< what the composition amounts to
 };
 
 }  // namespace lorica

@@ -35,6 +35,17 @@ std::optional<std::vector<std::string>> strings_of(const value::array& list) {
   return out;
 }
 
+std::optional<std::vector<float>> numbers_of(const value::array& list) {
+  std::vector<float> out;
+  out.reserve(list.size());
+  for (auto& item : list) {
+    auto number = item.is_number() ? static_cast<float>(item.number()) : NAN;
+    if (!std::isfinite(number)) return std::nullopt;
+    out.push_back(number);
+  }
+  return out;
+}
+
 }  // namespace
 
 const value* field_reader::raw(std::string_view name) const {
@@ -56,6 +67,10 @@ void field_reader::only(std::initializer_list<std::string_view> known) {
 
 void field_reader::demand(bool fits, std::string_view name, std::string text) {
   if (!fits && !refusal_) refusal_ = invalid_field(std::move(text), std::string(name));
+}
+
+void field_reader::refuse(error why) {
+  if (!refusal_) refusal_ = std::move(why);
 }
 
 void field_reader::wrong_type(std::string_view name, std::string_view wanted, const value& given) {
@@ -96,6 +111,15 @@ std::optional<std::vector<std::string>> field_reader::texts(std::string_view nam
   if (auto list = v->as_array())
     if (auto out = strings_of(*list)) return out;
   wrong_type(name, "a list of strings", *v);
+  return std::nullopt;
+}
+
+std::optional<std::vector<float>> field_reader::numbers(std::string_view name) {
+  auto v = raw(name);
+  if (!v) return std::nullopt;
+  if (auto list = v->as_array())
+    if (auto out = numbers_of(*list)) return out;
+  wrong_type(name, "a list of finite numbers of single precision", *v);
   return std::nullopt;
 }
 

@@ -23,6 +23,9 @@ class field_reader {
   std::optional<std::string> text(std::string_view name);
   std::optional<std::vector<std::string>> texts(std::string_view name);
 
+  /// Finite numbers of single precision.
+  std::optional<std::vector<float>> numbers(std::string_view name);
+
   /// A string or a list of strings.
   std::optional<std::vector<std::string>> text_or_texts(std::string_view name);
 
@@ -40,6 +43,9 @@ class field_reader {
 
   /// Refuses a field unless `fits`, with a text after TGI's prefix.
   void demand(bool fits, std::string_view name, std::string text);
+
+  /// Keeps a refusal that is made already.
+  void refuse(error why);
 
   /// Refuses a field that is known but not served.
   void not_served(std::string_view name);

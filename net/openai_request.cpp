@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/checked.hpp"
+#include "net/adapter_choice.hpp"
 #include "net/field_reader.hpp"
 #include "net/http_error.hpp"
 #include "net/model_name.hpp"
@@ -65,7 +66,7 @@ class completion_reader {
     auto adapter = adapter_of(asked, info_);
     fields_.demand(adapter.empty() || second.empty() || adapter == second, "adapter_id",
                    "`model` and `adapter_id` name two different adapters; leave one out");
-    out_.generation.adapter = adapter.empty() ? second : adapter;
+    choose_adapters(fields_, adapter.empty() ? second : adapter, info_, out_.generation);
   }
 
   void prompt() {
@@ -193,7 +194,6 @@ class completion_reader {
                       "guided_grammar",
                       "grammar",
                       "adapter_source",
-                      "merged_adapters",
                       "api_token"})
       fields_.not_served_unless_neutral(name);
   }

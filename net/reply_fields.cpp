@@ -5,11 +5,15 @@
 namespace lorica {
 
 std::vector<http_field> served_fields(const served_by& served) {
-  if (served.adapter.empty()) return {};
-  std::vector<http_field> out{{"x-adapter-id", served.adapter}};
-  if (served.version) out.push_back({"x-adapter-version", served.version->short_hex()});
-  if (!served.tier.empty()) out.push_back({"x-adapter-tier", served.tier});
-  return out;
+  if (served.adapters.empty()) return {};
+  std::string names, versions, tiers;
+  for (auto& adapter : served.adapters) {
+    auto comma = names.empty() ? "" : ",";
+    names.append(comma).append(adapter.name);
+    versions.append(comma).append(adapter.version.short_hex());
+    tiers.append(comma).append(adapter.tier);
+  }
+  return {{"x-adapter-id", names}, {"x-adapter-version", versions}, {"x-adapter-tier", tiers}};
 }
 
 double shortest(float number) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/checked.hpp"
+#include "net/adapter_choice.hpp"
 #include "net/field_reader.hpp"
 #include "net/http_error.hpp"
 #include "net/model_name.hpp"
@@ -114,7 +115,7 @@ class parameters_reader {
                                g.stop.size()));
     for (auto& s : g.stop)
       fields_.demand(!s.empty(), "stop", "`stop` must not hold an empty string");
-    g.adapter = adapter_of(fields_.text("adapter_id").value_or(""), info_);
+    choose_adapters(fields_, adapter_of(fields_.text("adapter_id").value_or(""), info_), info_, g);
     g.ignore_eos = fields_.boolean("ignore_eos_token").value_or(false);
     out_.return_full_text = fields_.boolean("return_full_text").value_or(false);
   }
@@ -135,9 +136,9 @@ class parameters_reader {
 
   void unserved() {
     fields_.demand(!fields_.raw("grammar"), "grammar", "grammar is not supported");
-    for (auto name : {"watermark", "presence_penalty", "return_k_alternatives", "apply_chat_template",
-                      "response_format", "adapter_source", "merged_adapters", "adapters", "api_token",
-                      "mirostat", "mirostat_tau", "mirostat_eta"})
+    for (auto name :
+         {"watermark", "presence_penalty", "return_k_alternatives", "apply_chat_template", "response_format",
+          "adapter_source", "api_token", "mirostat", "mirostat_tau", "mirostat_eta"})
       fields_.not_served_unless_neutral(name);
   }
 

@@ -1,6 +1,7 @@
 #include "tests/actors/fake_executor.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <stdexcept>
 
@@ -16,18 +17,40 @@ std::uint64_t mix(std::uint64_t h, std::uint64_t v) {
 
 class fake_packed final : public packed_adapter {
  public:
-  fake_packed(const adapter_version& version, std::uint64_t bytes) : version_(version), bytes_(bytes) {
+  fake_packed(const adapter_weights& weights, std::uint64_t bytes)
+      : version_(weights.version), shape_(merge_shape_of(weights)), bytes_(bytes) {
     ++fake_executor::alive;
   }
   ~fake_packed() override { --fake_executor::alive; }
   const adapter_version& version() const noexcept override { return version_; }
   std::uint64_t bytes() const noexcept override { return bytes_; }
-  std::vector<std::uint32_t> ranks() const override { return {8}; }
+  std::vector<std::uint32_t> ranks() const override {
+    std::set<std::uint32_t> out;
+    for (auto& module : shape_.modules)
+      out.insert(module.rank);
+    return {out.begin(), out.end()};
+  }
+  const merge_shape& shape() const noexcept override { return shape_; }
 
  private:
   adapter_version version_;
+  merge_shape shape_;
   std::uint64_t bytes_;
 };
+
+adapter_version composed(const std::vector<std::pair<adapter_version, float>>& parts, combination combine) {
+  if (parts.size() == 1 && parts[0].second == 1 && combine == combination::sum) return parts[0].first;
+  adapter_version out;
+  std::uint64_t h = combine == combination::sum ? 3 : 5;
+  for (auto& [version, weight] : parts) {
+    for (auto byte : version.digest)
+      h = mix(h, byte);
+    h = mix(h, std::bit_cast<std::uint32_t>(weight));
+  }
+  for (std::size_t i = 0; i < out.digest.size(); ++i)
+    out.digest[i] = static_cast<std::uint8_t>((h = mix(h, i)) >> 24);
+  return out;
+}
 
 }  // namespace
 
@@ -43,6 +66,13 @@ adapter_version version_of(const std::string& name) {
   return out;
 }
 
+adapter_version version_of(const std::vector<named_adapter>& composition, combination combine) {
+  std::vector<std::pair<adapter_version, float>> parts;
+  for (auto& part : composition)
+    parts.emplace_back(version_of(part.name), part.weight);
+  return composed(parts, combine);
+}
+
 token_id next_token(const adapter_version& version, const std::vector<token_id>& tokens, std::uint64_t seed) {
   std::uint64_t h = mix(7, seed);
   for (auto byte : version.digest)
@@ -55,7 +85,11 @@ token_id next_token(const adapter_version& version, const std::vector<token_id>&
 
 expected expect(const std::string& adapter, const std::string& prompt, std::uint32_t max_new,
                 std::uint64_t seed) {
-  auto version = version_of(adapter);
+  return expect(version_of(adapter), prompt, max_new, seed);
+}
+
+expected expect(const adapter_version& version, const std::string& prompt, std::uint32_t max_new,
+                std::uint64_t seed) {
   std::vector<token_id> tokens;
   for (unsigned char c : prompt)
     tokens.push_back(c);
@@ -88,6 +122,11 @@ result<loaded_adapter> read_fake(const std::string& directory, std::stop_token s
   site.rank =
       static_cast<std::uint32_t>(colon == std::string::npos ? 100 : std::stoul(directory.substr(colon + 1)));
   out.weights.sites.push_back(site);
+  if (name.starts_with("mixed")) {
+    site.layer = 1;
+    site.rank += 1;
+    out.weights.sites.push_back(site);
+  }
   return out;
 }
 
@@ -96,7 +135,7 @@ fake_executor::~fake_executor() = default;
 result<std::shared_ptr<const packed_adapter>> fake_executor::pack(const adapter_weights& weights,
                                                                   std::stop_token) const {
   return std::shared_ptr<const packed_adapter>(
-      std::make_shared<const fake_packed>(weights.version, packed_bytes(weights)));
+      std::make_shared<const fake_packed>(weights, packed_bytes(weights)));
 }
 
 std::uint64_t fake_executor::packed_bytes(const adapter_weights& weights) const {
@@ -179,8 +218,12 @@ result<step_output> fake_executor::execute(const batch& step) {
     adapter_version version;
     for (auto& segment : step.segments)
       if (s.first_row >= segment.first_row && s.first_row < segment.first_row + segment.rows) {
-        version = step.uses[segment.first_use].adapter->version();
-        adapters.insert(step.uses[segment.first_use].adapter);
+        std::vector<std::pair<adapter_version, float>> parts;
+        for (auto u = segment.first_use; u < segment.first_use + segment.uses; ++u) {
+          parts.emplace_back(step.uses[u].adapter->version(), step.uses[u].weight);
+          adapters.insert(step.uses[u].adapter);
+        }
+        version = composed(parts, segment.combine);
       }
     if (!s.sample) continue;
     auto token = next_token(version, history, s.sampling.sample ? s.sampling.seed : 0);

@@ -18,6 +18,10 @@ namespace lorica::test {
 /// Version of the fake adapter of this name; "" is the base.
 adapter_version version_of(const std::string& name);
 
+/// What the fake executor takes for the version of several adapters: a function of all, their weights, order
+/// and how they are combined. One with weight 1 is itself.
+adapter_version version_of(const std::vector<named_adapter>& composition, combination combine);
+
 /// The next token as a pure function of adapter and tokens: letters, and now and then the end token.
 token_id next_token(const adapter_version& version, const std::vector<token_id>& tokens, std::uint64_t seed);
 
@@ -29,8 +33,11 @@ struct expected {
 };
 expected expect(const std::string& adapter, const std::string& prompt, std::uint32_t max_new,
                 std::uint64_t seed = 0);
+expected expect(const adapter_version& version, const std::string& prompt, std::uint32_t max_new,
+                std::uint64_t seed = 0);
 
-/// Reads the "directory" `name:bytes`; `bad` is refused, `gone` is not there, `hang…` waits for `stop`.
+/// Reads the "directory" `name:bytes`: one module of that rank, and another of one more in `mixed…`; `bad` is
+/// refused, `gone` is not there, `hang…` waits for `stop`.
 result<loaded_adapter> read_fake(const std::string& directory, std::stop_token stop);
 
 /// The same as the runtime wants it: whatever kind of place is named.

@@ -95,7 +95,7 @@ struct fake_world {
   static generation_request ask(std::string prompt, std::string adapter = {}, std::uint32_t max_new = 20) {
     generation_request out;
     out.prompt = std::move(prompt);
-    out.adapter = std::move(adapter);
+    if (!adapter.empty()) out.adapters = {{std::move(adapter)}};
     out.max_new_tokens = max_new;
     return out;
   }

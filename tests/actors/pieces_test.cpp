@@ -136,7 +136,7 @@ TEST_CASE("a cancelled sequence tells nobody, a failed one its session; meanings
   s.choices = 2;
   auto meaning = std::make_shared<version_reference>();
   meaning->version.digest[0] = 9;
-  s.adapter = adapter_reference{"sql", meaning, "device", nullptr};
+  s.adapters = {{adapter_reference{"sql", meaning, "device", nullptr}}};
   requests.add(s);
   CHECK(requests.meaning(meaning->version) == meaning);
   plan_outcome outcome;
@@ -152,7 +152,7 @@ TEST_CASE("series per adapter are bounded") {
   request_series series(counters);
   request_facts facts;
   for (std::size_t i = 0; i < request_series::most_named + 20; ++i) {
-    facts.adapter = "adapter" + std::string(1, static_cast<char>('a' + i % 26)) + std::to_string(i);
+    facts.adapters = {"adapter" + std::string(1, static_cast<char>('a' + i % 26)) + std::to_string(i)};
     series.count(facts);
   }
   auto text = counters.text();

@@ -31,7 +31,7 @@ TEST_CASE("a prompt to the base becomes its tokens") {
   CHECK(got.end->reason == (want.eos ? finish_reason::eos_token : finish_reason::length));
   CHECK(sink->facts()->prompt_tokens == 5);
   CHECK(sink->facts()->served.model_id == "fake-base");
-  CHECK_FALSE(sink->facts()->served.version.has_value());
+  CHECK(sink->facts()->served.adapters.empty());
   CHECK(sink->misorders() == 0);
   CHECK(world.at_rest());
 }
@@ -53,11 +53,12 @@ TEST_CASE("requests for mixed adapters share steps and each gets its own tokens"
     REQUIRE(sinks[i]->wait());
     INFO("adapter " << names[i]);
     CHECK(sinks[i]->at(0).text == expect(names[i], "same prompt", 20).text);
-    CHECK(sinks[i]->facts()->served.adapter == names[i]);
+    auto served = sinks[i]->facts()->served.adapters;
+    CHECK((served.empty() ? "" : served.at(0).name) == names[i]);
     CHECK(sinks[i]->misorders() == 0);
   }
-  CHECK(sinks[1]->facts()->served.version == version_of("sql"));
-  CHECK(sinks[1]->facts()->served.tier == "device");
+  CHECK(sinks[1]->facts()->served.adapters.at(0).version == version_of("sql"));
+  CHECK(sinks[1]->facts()->served.adapters.at(0).tier == "device");
   CHECK(world.engine->most_adapters == 2);
   CHECK(world.engine->broken == 0);
   CHECK(world.at_rest());

@@ -117,7 +117,7 @@ generation_request ask(std::string prompt, std::uint32_t choices = 1) {
 TEST_CASE("a session gives up on adapters that do not answer") {
   stage s;
   auto request = ask("x");
-  request.adapter = "sql";
+  request.adapters = {{"sql"}};
   s.start(request);
   s.world.pass(61s);  // as long as a load may take
   CHECK_FALSE(s.sink->why().has_value());

@@ -144,6 +144,23 @@ TEST_CASE("a batch that breaks its contract is refused and changes nothing") {
     b.segments = {{0, 2, 0, 1}};
     b.uses = {{alone.get(), 0.5f}};
   });
+  auto other = adapter_for(*engine, small_model()->config(), "bare-keys");
+  auto biased = adapter_for(*engine, small_model()->config(), "lora-bias");
+  for (auto& one : {other, biased})
+    REQUIRE(engine->attach(one));
+  for (auto* second : {alone.get(), biased.get()})
+    refused(second == alone.get() ? "stands alone beside" : "cannot be merged", [&](batch& b) {
+      b.segments = {{0, 2, 0, 2, combination::linear}};
+      b.uses = {{adapter.get(), 1.0f}, {second, 1.0f}};
+    });
+  refused("cannot be merged", [&](batch& b) {
+    b.segments = {{0, 2, 0, 2, combination::linear}};
+    b.uses = {{other.get(), 1.0f}, {adapter.get(), 1.0f}};
+  });
+  refused("cannot be merged", [&](batch& b) {
+    b.segments = {{0, 2, 0, 1, combination::linear}};
+    b.uses = {{biased.get(), 1.0f}};
+  });
   auto after = engine->execute(one_sequence({sampled_last, 9}, 3));
   auto expected = reference->execute(one_sequence({sampled_last, 9}, 3));
   REQUIRE(after);

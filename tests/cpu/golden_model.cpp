@@ -69,7 +69,9 @@ std::vector<golden_case> read_golden(const std::string& path) {
   for (auto& c : *list->as_array()) {
     golden_case g;
     if (auto name = c.find("adapter")) g.adapter = *name->as_string();
-    if (auto shares = c.find("composition"))
+    auto merged = c.find("merged");
+    g.combine = merged ? combination::linear : combination::sum;
+    if (auto shares = merged ? merged : c.find("composition"))
       for (auto& share : *shares->as_array())
         g.composition.emplace_back(*share.as_array()->at(0).as_string(),
                                    static_cast<float>(share.as_array()->at(1).number()));
@@ -104,6 +106,7 @@ outcome run_all(const std::shared_ptr<const model_weights>& weights, const std::
       }
       s.composition.push_back({versions[name], weight});
     }
+    s.combine = c.combine;
     s.id = i;
     s.prompt = c.prompt;
     s.max_new_tokens = static_cast<std::uint32_t>(c.tokens.size());

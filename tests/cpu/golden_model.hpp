@@ -18,6 +18,7 @@ namespace lorica::testing {
 struct golden_case {
   std::string adapter;                                          ///< empty: base, or a composition
   std::vector<std::pair<std::string, float>> composition = {};  ///< adapters with weights
+  combination combine = combination::sum;
   std::vector<token_id> prompt;
   std::vector<token_id> tokens;
   std::vector<double> logprobs;

@@ -131,6 +131,65 @@ TEST_CASE("weighted adapters on one sequence are the sums that PEFT makes of the
   }
 }
 
+TEST_CASE("adapters merged matrix by matrix are what LoRAX's linear merge makes of them, alone and mixed") {
+  auto name =
+      GENERATE(as<std::string>{}, "llama-tied-gqa", "llama-untied-bias-f16", "qwen2-bf16", "gemma", "phi3");
+  INFO(name);
+  auto weights = open(golden + "/models/" + name);
+  auto adapters = golden + "/adapters/" + name;
+  auto cases = read_golden(golden + "/models/" + name + "/merges.json");
+  REQUIRE(cases.size() >= 6);
+  REQUIRE(std::ranges::all_of(cases, [](auto& c) { return c.combine == combination::linear; }));
+  check(cases, alone(weights, adapters, cases, {.token_ids = tiny_tokens}));
+  // Beside base rows, single adapters and sums, of the same adapters too.
+  const auto merges = cases.size();
+  for (auto file : {"/compositions.json", "/golden.json"})
+    for (auto& other : read_golden(golden + "/models/" + name + file))
+      if (cases.size() < merges + 90) cases.push_back(other);
+  std::size_t different = 0;
+  for (std::size_t i = 0; i < merges; ++i) {
+    auto summed = cases[i];
+    summed.combine = combination::sum;
+    auto alike = run_all(weights, adapters, {summed}, {.token_ids = tiny_tokens}).answers[0];
+    different += alike.tokens != cases[i].tokens ? 1 : 0;
+    summed.tokens = alike.tokens;
+    summed.logprobs.assign(alike.logprobs.begin(), alike.logprobs.end());
+    cases.push_back(std::move(summed));
+  }
+  CHECK(different * 2 >= merges);
+  std::shuffle(cases.begin(), cases.end(), std::mt19937(8));
+  check(cases, run_all(weights, adapters, cases, {.token_ids = tiny_tokens}).answers);
+  std::stable_partition(cases.begin(), cases.end(), [](auto& c) { return !shares_of(c).empty(); });
+  std::stable_partition(cases.begin(), cases.end(), [](auto& c) { return c.combine == combination::linear; });
+  cases.resize(std::min<std::size_t>(cases.size(), 40));
+  std::shuffle(cases.begin(), cases.end(), std::mt19937(9));
+  for (auto dtype : {cpu_dtype::float32, cpu_dtype::bfloat16}) {
+    auto expected = alone(weights, adapters, cases, {.dtype = dtype});
+    CHECK(run_all(weights, adapters, cases, {.dtype = dtype, .threads = 3, .chunk = 7}).answers == expected);
+    CHECK(run_all(weights, adapters, cases, {.dtype = dtype, .chunk = 3, .max_sequences = 5}).answers ==
+          expected);
+    auto tight = run_all(weights, adapters, cases, {.dtype = dtype, .threads = 2, .chunk = 5, .blocks = 9});
+    CHECK(tight.preemptions > 0);
+    CHECK(tight.answers == expected);
+  }
+}
+
+TEST_CASE("merges in the default mode stay near the reference") {
+  auto name = GENERATE(as<std::string>{}, "llama-tied-gqa", "phi3");
+  auto weights = open(golden + "/models/" + name);
+  auto cases = read_golden(golden + "/models/" + name + "/merges.json");
+  for (auto& c : cases)
+    c.tokens.resize(1);
+  auto answers = run_all(weights, golden + "/adapters/" + name, cases,
+                         {.dtype = cpu_dtype::bfloat16, .token_ids = tiny_tokens})
+                     .answers;
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    INFO(name << ", case " << i);
+    if (answers[i].tokens == cases[i].tokens)
+      CHECK(std::abs(static_cast<double>(answers[i].logprobs[0]) - cases[i].logprobs[0]) < 0.3);
+  }
+}
+
 TEST_CASE("the default mode stays near the reference, with adapters of every kind") {
   auto name = GENERATE(from_range(model_names()));
   auto weights = open(golden + "/models/" + name);

@@ -55,6 +55,15 @@ TEST_CASE("the low-rank inputs equal the scaled sums of products for any rank") 
       auto got = static_cast<double>(u.value(std::size_t{m} * (ranks + 2) + j));
       CHECK(std::abs(got - sum) < tolerance(dtype, std::abs(sum)));
     }
+  // Without scaling, for merges.
+  elements bare(dtype, std::size_t{rows} * (ranks + 2));
+  kernels_for(which, dtype)
+      .shrink({stored_x.at(0), stride, rows, stored_a.at(0), depth, ranks, nullptr, 0.75f, bare.at(0),
+               ranks + 2});
+  auto ones =
+      shrink_with(which, dtype, stored_x, stored_a, std::vector<float>(ranks, 1.0f), rows, depth, stride);
+  for (std::uint32_t i = 0; i < rows * (ranks + 2); ++i)
+    CHECK(bare.value(i) == ones.value(i));
   // A row alone, and a tile of ranks alone, give the same bits.
   auto last = stored(dtype, std::vector<float>(x.end() - stride, x.end()));
   auto alone = shrink_with(which, dtype, last, stored_a, scaling, 1, depth, stride);

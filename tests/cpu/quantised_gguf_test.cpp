@@ -160,7 +160,12 @@ TEST_CASE("a quantised GGUF model has the weights and the answers of its float32
 
   std::vector<golden_case> cases;
   for (token_id start = 0; start < 6; ++start)
-    cases.push_back({"", {}, {start, 5, static_cast<token_id>(start * 6 + 1)}, std::vector<token_id>(8), {}});
+    cases.push_back({"",
+                     {},
+                     combination::sum,
+                     {start, 5, static_cast<token_id>(start * 6 + 1)},
+                     std::vector<token_id>(8),
+                     {}});
   const auto expected = run_all(plain, "", cases, {}).answers;
   const auto answers = run_all(quantised, "", cases, {}).answers;
   REQUIRE(answers.size() == expected.size());

@@ -30,28 +30,42 @@ inline adapter_version version_of(std::uint8_t number) {
   return v;
 }
 
+/// That of an adapter which can be merged with every other of this rank.
+inline merge_shape plain_shape(std::uint32_t rank = 8) {
+  return {{{0, projection::q, rank}}, 2.0f, false};
+}
+
 /// An adapter without weights.
 class fake_adapter final : public packed_adapter {
  public:
-  explicit fake_adapter(adapter_version v, bool alone = false) : version_(v), alone_(alone) {}
+  explicit fake_adapter(adapter_version v, bool alone = false, merge_shape shape = plain_shape())
+      : version_(v), alone_(alone), shape_(std::move(shape)) {}
+
   const adapter_version& version() const noexcept override { return version_; }
   std::uint64_t bytes() const noexcept override { return 1; }
   std::vector<std::uint32_t> ranks() const override { return {8}; }
+  const merge_shape& shape() const noexcept override { return shape_; }
   bool stands_alone() const noexcept override { return alone_; }
 
  private:
   adapter_version version_;
   bool alone_;
+  merge_shape shape_;
 };
 
-/// What a composition means to the fake device: a function of versions, weights and their order.
+/// What a composition means to the fake device: a function of how it is combined, of versions, weights and
+/// their order.
+inline std::uint64_t begin_key(combination combine) {
+  return combine == combination::sum ? 0 : 0x6c696e65u;
+}
+
 inline std::uint64_t add_use(std::uint64_t key, const adapter_version& version, float weight) {
   return mix(mix(key, version.digest[0]), static_cast<std::uint64_t>(weight * 64));
 }
 
-inline std::uint64_t composition_key(const std::vector<adapter_share>& shares) {
-  std::uint64_t key = 0;
-  for (auto& s : shares)
+inline std::uint64_t composition_key(const sequence& of) {
+  std::uint64_t key = begin_key(of.combine);
+  for (auto& s : of.composition)
     key = add_use(key, s.version, s.weight);
   return key;
 }
@@ -139,7 +153,7 @@ class fake_device {
       require(s.first_row >= row && s.rows > 0, "segments are disjoint and ascending");
       row = s.first_row + s.rows;
       require(row <= work.tokens.size() && s.uses > 0, "segments lie inside");
-      std::uint64_t key = 0;
+      std::uint64_t key = begin_key(s.combine);
       for (auto u = s.first_use; u < s.first_use + s.uses; ++u) {
         key = add_use(key, work.uses.at(u).adapter->version(), work.uses[u].weight);
         distinct.push_back(work.uses[u].adapter->version());

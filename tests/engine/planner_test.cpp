@@ -284,6 +284,61 @@ TEST_CASE("an adapter that stands alone ends the sequences that combine or weigh
   CHECK(b.plan.stats().leases == 0);
 }
 
+TEST_CASE("adapters that cannot be merged end the sequences that merge them, and no other") {
+  bench_top b(four_slots());
+  auto merged = [](sequence s) {
+    s.combine = combination::linear;
+    return s;
+  };
+  auto lease = [](std::uint8_t number, std::uint32_t rank) {
+    return std::make_shared<fake_adapter>(version_of(number), false, lorica::testing::plain_shape(rank));
+  };
+  b.submit(prompt_of(5, 3, 30, {1}));
+  b.submit(merged(prompt_of(1, 3, 2, {1, 2})));
+  b.submit(prompt_of(2, 3, 2, {1, 2}));
+  b.submit(merged(prompt_of(3, 3, 2, {1, 3})));
+  b.step();
+  b.keep(b.plan.lease_granted(version_of(1), lease(1, 8)));
+  b.step();
+  CHECK(b.ends.empty());
+  CHECK(b.plan.lease_wanted() == std::vector<adapter_version>{version_of(2)});
+  b.submit(prompt_of(6, 3, 30, {2}));
+  b.step();
+  b.keep(b.plan.lease_granted(version_of(2), lease(2, 4)));
+  REQUIRE(b.ends.size() == 1);
+  REQUIRE_FALSE(b.ends.at(1));
+  CHECK(b.ends.at(1).error().code == errc::invalid);
+  CHECK(b.ends.at(1).error().text.find("has rank 8, adapter 2 has rank 4") != std::string::npos);
+  b.step();
+  // While they are held, such a sequence is refused at once.
+  auto refused = b.plan.submit(merged(prompt_of(4, 3, 2, {2, 1})));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().param == "merged_adapters");
+  b.step();
+  CHECK(b.plan.lease_wanted() == std::vector<adapter_version>{version_of(3)});
+  b.keep(b.plan.lease_granted(version_of(3), lease(3, 8)));
+  b.run();
+  for (auto id : {2, 3, 5, 6})
+    CHECK(*b.ends.at(static_cast<sequence_id>(id)) == finish_reason::length);
+  CHECK(b.plan.stats().leases == 0);
+}
+
+TEST_CASE("a sum and a merge of the same adapters are two segments") {
+  bench_top b(four_slots());
+  auto merged = prompt_of(2, 3, 9, {1});
+  merged.combine = combination::linear;
+  b.submit(prompt_of(1, 2, 9, {1}));
+  b.submit(merged);
+  b.submit(prompt_of(3, 4, 9, {1}));
+  b.step();
+  b.keep(b.plan.lease_granted(version_of(1), lease_of(1)));
+  b.step();
+  auto& segments = b.last.work->segments;
+  REQUIRE(segments.size() == 2);
+  CHECK((segments[0].combine == combination::sum && segments[0].rows == 6));
+  CHECK((segments[1].combine == combination::linear && segments[1].rows == 3));
+}
+
 TEST_CASE("a lease that nobody waits for any more goes straight back") {
   bench_top b(four_slots());
   b.submit(prompt_of(1, 3, 2, {1}));

@@ -115,6 +115,7 @@ class planner_world {
     for (std::uint64_t i = 0; i < count; ++i)
       s.composition.push_back(
           {version_of(static_cast<std::uint8_t>(1 + roll(6))), roll(4) == 0 ? 0.5f : 1.0f});
+    if (count > 0 && roll(3) == 0) s.combine = combination::linear;
     return s;
   }
 
@@ -134,7 +135,7 @@ class planner_world {
     ++accepted;
     account a;
     for (auto token : s.prompt)
-      a.state = chain(a.state, composition_key(s.composition), token, a.tokens++);
+      a.state = chain(a.state, composition_key(s), token, a.tokens++);
     a.facts = std::move(s);
     live_.emplace(a.facts.id, std::move(a));
   }
@@ -275,7 +276,7 @@ class planner_world {
     require(a.last != 0 || a.facts.ignore_eos, "no token after the end token");
     require(t.token == next_token(a.state, a.facts.sampling.seed),
             "a token is what the sequence gives alone");
-    a.state = chain(a.state, composition_key(a.facts.composition), t.token, a.tokens++);
+    a.state = chain(a.state, composition_key(a.facts), t.token, a.tokens++);
     a.last = t.token;
     require(a.tokens <= a.facts.prompt.size() + a.facts.max_new_tokens, "no token too many");
   }

@@ -494,7 +494,8 @@ TEST_CASE("without a service behind them the routes are unavailable") {
 
 TEST_CASE("a source that changed fails a generation in the same way in both styles") {
   test_server s([](fake_run& run) {
-    run.sink->failed(fail(errc::bad_adapter, "adapter_model.safetensors changed", run.request.adapter));
+    run.sink->failed(
+        fail(errc::bad_adapter, "adapter_model.safetensors changed", run.request.adapters.at(0).name));
   });
   auto native = [&](const std::string& name) {
     return post(s.port(), "/generate", R"({"inputs":"a","parameters":{"adapter_id":")" + name + R"("}})");

@@ -47,7 +47,7 @@ bool fake_run::wait_resumed() {
 void fake_run::start() {
   generation_started facts;
   facts.served.model_id = "base-model";
-  if (!request.adapter.empty()) facts.served = served_by_adapter();
+  if (!request.adapters.empty()) facts.served = served_by_adapter();
   facts.prompt_tokens = 5;
   if (request.prompt_tokens_wanted) facts.prompt = {{7, "He", 0, false, {}}, {8, "y", 0, false, {}}};
   sink->started(std::move(facts));
@@ -173,8 +173,8 @@ server_info test_info() {
 }
 
 served_by served_by_adapter() {
-  served_by out{"base-model", "sql", adapter_version{}, "device"};
-  out.version->digest[0] = 0xab;
+  served_by out{"base-model", {{"sql", adapter_version{}, "device"}}};
+  out.adapters[0].version.digest[0] = 0xab;
   return out;
 }
 

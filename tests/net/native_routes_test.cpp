@@ -33,7 +33,7 @@ TEST_CASE("generate answers with one object and says who served it") {
   CHECK(adapter.fields["x-adapter-version"] == "ab0000000000");
   CHECK(adapter.fields["x-adapter-tier"] == "device");
   CHECK(adapter.fields["x-request-id"].size() == 32);
-  CHECK(s.generations.last_request().adapter == "sql");
+  CHECK(s.generations.last_request().adapters == std::vector<named_adapter>{{"sql"}});
   CHECK(s.wait_quiet());
 }
 

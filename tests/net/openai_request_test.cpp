@@ -76,8 +76,7 @@ TEST_CASE("completions refuse by name what is known but not served") {
                             R"("guided_json":{"type":"object"})",
                             R"("structured_outputs":{"regex":"a"})",
                             R"("prompt_logprobs":1)",
-                            R"("length_penalty":2)",
-                            R"("merged_adapters":{"ids":["a"]})"}) {
+                            R"("length_penalty":2)"}) {
     INFO(field);
     auto got = with(field);
     REQUIRE_FALSE(got);
@@ -130,12 +129,15 @@ TEST_CASE("absent means 16 tokens sampled at temperature one, zero means greedy"
 }
 
 TEST_CASE("the model picks the adapter; adapter_id counts when the model means the base") {
-  CHECK(with(R"("model":"sql")")->generation.adapter == "sql");
-  CHECK(with(R"("model":"org/name")")->generation.adapter == "org/name");
-  CHECK(with(R"("model":"tgi","adapter_id":"sql")")->generation.adapter == "sql");
-  CHECK(with(R"("model":"sql","adapter_id":"sql")")->generation.adapter == "sql");
-  CHECK(with(R"("model":"sql","adapter_id":null)")->generation.adapter == "sql");
-  CHECK(with(R"("model":"http://127.0.0.1:80")")->generation.adapter.empty());
+  CHECK(with(R"("model":"sql")")->generation.adapters == std::vector<named_adapter>{{"sql"}});
+  CHECK(with(R"("model":"org/name")")->generation.adapters == std::vector<named_adapter>{{"org/name"}});
+  CHECK(with(R"("model":"tgi","adapter_id":"sql")")->generation.adapters ==
+        std::vector<named_adapter>{{"sql"}});
+  CHECK(with(R"("model":"sql","adapter_id":"sql")")->generation.adapters ==
+        std::vector<named_adapter>{{"sql"}});
+  CHECK(with(R"("model":"sql","adapter_id":null)")->generation.adapters ==
+        std::vector<named_adapter>{{"sql"}});
+  CHECK(with(R"("model":"http://127.0.0.1:80")")->generation.adapters.empty());
   CHECK(with(R"("model":"alias")")->model == "alias");
   CHECK(with(R"("model":"")")->model == "base-model");
 }

@@ -38,7 +38,7 @@ TEST_CASE("a completion names the model as asked for and counts tokens") {
   CHECK(*json.find("usage")->find("total_tokens")->as_int() == 7);
   CHECK(reply.fields["x-adapter-id"] == "sql");
   auto request = s.generations.last_request();
-  CHECK(request.adapter == "sql");
+  CHECK(request.adapters == std::vector<named_adapter>{{"sql"}});
   CHECK_FALSE(request.sampling.sample);
   CHECK(request.max_new_tokens == 16u);
 }

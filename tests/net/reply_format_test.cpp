@@ -1,5 +1,6 @@
 // The bytes that clients parse, as they must be.
 #include "net/openai_reply.hpp"
+#include "net/reply_fields.hpp"
 #include "net/sse_stream.hpp"
 #include "net/tgi_reply.hpp"
 #include "tests/catch.hpp"
@@ -112,6 +113,17 @@ TEST_CASE("a native reply carries the adapter and TGI's times in its header") {
         "x-adapter-id=sql x-adapter-version=ab0000000000 x-adapter-tier=device x-compute-type=cpu "
         "x-compute-time=1.500000 x-compute-characters=3 x-total-time=1500 x-validation-time=2 x-queue-time=3 "
         "x-inference-time=40 x-time-per-token=20 x-prompt-tokens=5 x-generated-tokens=2 x-total-tokens=7 ");
+}
+
+TEST_CASE("several adapters are named in the order asked for, each with its version and tier") {
+  auto served = lorica::testing::served_by_adapter();
+  served.adapters.push_back({"org/chat", adapter_version{}, "disk"});
+  auto fields = served_fields(served);
+  REQUIRE(fields.size() == 3);
+  CHECK((fields[0].name == "x-adapter-id" && fields[0].value == "sql,org/chat"));
+  CHECK((fields[1].name == "x-adapter-version" && fields[1].value == "ab0000000000,000000000000"));
+  CHECK((fields[2].name == "x-adapter-tier" && fields[2].value == "device,disk"));
+  CHECK(served_fields({"base-model", {}}).empty());
 }
 
 TEST_CASE("of several choices the one with the best mean log-probability wins, the others are listed") {

@@ -73,8 +73,6 @@ TEST_CASE("every native field is refused with TGI's own words") {
       {R"("apply_chat_template":true)", "`apply_chat_template` is not served; leave it out"},
       {R"("response_format":{"type":"json_object"})", "`response_format` is not served; leave it out"},
       {R"("adapter_source":"hub")", "`adapter_source` is not served; leave it out"},
-      {R"("merged_adapters":{"ids":["a"]})", "`merged_adapters` is not served; leave it out"},
-      {R"("adapters":["a"])", "`adapters` is not served; leave it out"},
       {R"("api_token":"x")", "`api_token` is not served; leave it out"},
   };
   for (auto& row : table) {
@@ -143,7 +141,7 @@ TEST_CASE("all served fields arrive") {
   CHECK(g.max_new_tokens == 7u);
   CHECK(g.truncate == 9u);
   CHECK(g.stop == std::vector<std::string>{"x"});
-  CHECK(g.adapter == "sql");
+  CHECK(g.adapters == std::vector<named_adapter>{{"sql"}});
   CHECK(g.ignore_eos);
   CHECK(g.prompt_tokens_wanted);
   CHECK((got->details && got->return_full_text && got->prompt_details));
@@ -158,14 +156,14 @@ TEST_CASE("the nulls and neutral values that clients send change nothing") {
       R"("top_p":null,"truncate":null,"typical_p":null,"mirostat":0,"watermark":false,"response_format":null,)"
       R"("decoder_input_details":false,"return_k_alternatives":null,"details":true,"top_n_tokens":null,"grammar":null}})");
   REQUIRE(got);
-  CHECK(got->generation.adapter.empty());
+  CHECK(got->generation.adapters.empty());
   CHECK(got->generation.choices == 1);
 }
 
 TEST_CASE("names of the base mean the base, on the root the field stream decides") {
   for (auto name : {"", "tgi", "dummy", "base-model", "alias", "http://127.0.0.1:8080", "https://x/y"})
-    CHECK(parameters(R"("adapter_id":")" + std::string(name) + "\"")->generation.adapter.empty());
-  CHECK(parameters(R"("adapter_id":"Tgi")")->generation.adapter == "Tgi");
+    CHECK(parameters(R"("adapter_id":")" + std::string(name) + "\"")->generation.adapters.empty());
+  CHECK(parameters(R"("adapter_id":"Tgi")")->generation.adapters == std::vector<named_adapter>{{"Tgi"}});
   CHECK(read(R"({"inputs":"a","stream":true})", tgi_surface::root)->stream);
   CHECK_FALSE(read(R"({"inputs":"a","stream":true})", tgi_surface::plain)->stream);
   CHECK(read(R"({"inputs":"a","stream":false})", tgi_surface::stream)->stream);

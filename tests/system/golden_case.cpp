@@ -32,10 +32,39 @@ std::vector<std::int64_t> ids(const value& list) {
   return out;
 }
 
+/// The field that names several adapters.
+void write_adapters(json_writer& w, const golden_case& g) {
+  if (g.adapters.empty()) return;
+  w.key(g.merged ? "merged_adapters" : "adapters");
+  if (!g.merged) {
+    w.begin_array();
+    for (auto& [name, weight] : g.adapters)
+      w.begin_object().key("id").string(name).key("weight").number(weight).end_object();
+    w.end_array();
+    return;
+  }
+  w.begin_object().key("ids").begin_array();
+  for (auto& [name, weight] : g.adapters)
+    w.string(name);
+  w.end_array().key("weights").begin_array();
+  for (auto& [name, weight] : g.adapters)
+    w.number(weight);
+  w.end_array().key("merge_strategy").string("linear").end_object();
+}
+
+/// Who must answer.
+std::string answering(const golden_case& g) {
+  auto out = g.adapter;
+  for (auto& [name, weight] : g.adapters)
+    out.append(out.empty() ? "" : ",").append(name);
+  return out;
+}
+
 std::string native_body(const golden_case& g, delivery how) {
   json_writer w;
   w.begin_object().key("inputs").string(*g.prompt).key("parameters").begin_object();
   if (!g.adapter.empty()) w.key("adapter_id").string(g.adapter);
+  write_adapters(w, g);
   w.key("max_new_tokens").unsigned_integer(g.max_new_tokens).key("details").boolean(true);
   w.key("decoder_input_details").boolean(how == delivery::plain);
   return w.end_object().end_object().take();
@@ -43,7 +72,9 @@ std::string native_body(const golden_case& g, delivery how) {
 
 std::string completion_body(const golden_case& g, delivery how) {
   json_writer w;
-  w.begin_object().key("model").string(g.adapter).key("prompt").begin_array();
+  w.begin_object().key("model").string(g.adapter);
+  write_adapters(w, g);
+  w.key("prompt").begin_array();
   for (auto id : g.prompt_ids)
     w.integer(id);
   w.end_array().key("max_tokens").unsigned_integer(g.max_new_tokens).key("temperature").integer(0);
@@ -145,6 +176,10 @@ std::vector<golden_case> golden_cases(const std::string& path) {
   for (auto& c : *list.as_array()) {
     golden_case g;
     if (auto name = c.find("adapter")) g.adapter = *name->as_string();
+    g.merged = c.find("merged") != nullptr;
+    if (auto shares = g.merged ? c.find("merged") : c.find("composition"))
+      for (auto& share : *shares->as_array())
+        g.adapters.emplace_back(*share.as_array()->at(0).as_string(), share.as_array()->at(1).number());
     if (auto prompt = c.find("prompt")) g.prompt = *prompt->as_string();
     g.prompt_ids = ids(at(c, "prompt_ids"));
     g.tokens = ids(at(c, "token_ids"));
@@ -168,13 +203,13 @@ http_reply ask(std::uint16_t port, const golden_case& g, delivery how) {
 }
 
 void check_answer(const golden_case& g, delivery how, const http_reply& reply) {
-  INFO("adapter '" << g.adapter << "', prompt of " << g.prompt_ids.size()
+  INFO("adapter '" << answering(g) << "', prompt of " << g.prompt_ids.size()
                    << (g.prompt ? " as text" : " as ids")
                    << (how == delivery::plain ? ", plain" : ", streamed") << ", status " << reply.status);
   REQUIRE(reply.status == 200);
   REQUIRE(reply.complete);
   auto answered = reply.headers.find("x-adapter-id");
-  CHECK((answered == reply.headers.end() ? "" : answered->second) == g.adapter);
+  CHECK((answered == reply.headers.end() ? "" : answered->second) == answering(g));
   if (g.prompt && how == delivery::plain) check_native_plain(g, reply.body);
   if (g.prompt && how == delivery::streamed) check_native_stream(g, reply.body);
   if (!g.prompt && how == delivery::plain) check_completion(g, {parsed(reply.body)});

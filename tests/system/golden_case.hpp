@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/system/http_client.hpp"
@@ -11,8 +12,10 @@ namespace lorica::testing {
 
 /// One case of a golden file (tests/golden/README.md): what transformers and PEFT answered.
 struct golden_case {
-  std::string adapter;                ///< empty: base
-  std::optional<std::string> prompt;  ///< nothing: the prompt is given as ids
+  std::string adapter;                                   ///< empty: base, or several
+  std::vector<std::pair<std::string, double>> adapters;  ///< several with weights
+  bool merged = false;                                   ///< they go into `merged_adapters`
+  std::optional<std::string> prompt;                     ///< nothing: the prompt is given as ids
   std::vector<std::int64_t> prompt_ids;
   std::uint64_t max_new_tokens = 0;
   std::vector<std::int64_t> tokens;
