@@ -61,6 +61,7 @@ struct exchange_under_way {
   const std::function<void()>* when_begun = nullptr;  ///< null or empty: nobody asks
   client_reply reply = {};
   std::size_t field_bytes = 0;
+  bool has_head = false;  ///< whole
   std::string line = {};  ///< of a stream, begun
   cut why = cut::none;
   clock::time_point begun = clock::now();
@@ -83,13 +84,15 @@ bool exchange_under_way::head(std::string_view text) {
   if (field_bytes > most_field_bytes) return end(cut::fields_too_large);
   if (text.starts_with("HTTP/")) {  // also the one after a 1xx
     reply.fields.clear();
+    has_head = false;
     auto blank = text.find(' ');
     reply.status = 0;
     for (auto c : text.substr(blank == std::string_view::npos ? text.size() : blank + 1, 3))
       reply.status = c >= '0' && c <= '9' ? reply.status * 10 + (c - '0') : 0;
     return true;
   }
-  if ((text == "\r\n" || text == "\n") && streams() && when_begun && *when_begun) (*when_begun)();
+  bool is_end = text == "\r\n" || text == "\n";
+  if (is_end && !std::exchange(has_head, true) && streams() && when_begun && *when_begun) (*when_begun)();
   auto colon = text.find(':');
   if (colon != std::string_view::npos)
     reply.fields.emplace_back(lower(text.substr(0, colon)), trimmed(text.substr(colon + 1)));
@@ -243,7 +246,9 @@ error http_client::implementation::too_slow() const {
 
 std::optional<error> http_client::implementation::outcome(CURLcode code,
                                                           const exchange_under_way& now) const {
-  auto broken = [&](const std::string& how) { return fail(errc::malformed, "The answer of " + place + " " + how); };
+  auto broken = [&](const std::string& how) {
+    return fail(errc::malformed, "The answer of " + place + " " + how);
+  };
   switch (now.why) {
     case cut::none: break;
     case cut::enough: return std::nullopt;
@@ -254,7 +259,8 @@ std::optional<error> http_client::implementation::outcome(CURLcode code,
       return broken("has a line beyond " + std::to_string(options.longest_line) + " bytes");
   }
   switch (code) {
-    case CURLE_OK: return std::nullopt;
+    // A connection that ends inside the head counts as an end for libcurl.
+    case CURLE_OK: return now.has_head ? std::nullopt : std::optional(broken("broke off"));
     case CURLE_COULDNT_RESOLVE_HOST: return fail(errc::io, "The name of " + place + " is not known");
     case CURLE_COULDNT_RESOLVE_PROXY:
       return fail(errc::io, "The name of the proxy of this environment is not known");
@@ -306,7 +312,7 @@ result<client_reply> http_client::implementation::run(const client_request& requ
   return std::move(now.reply);
 }
 
-std::string percent_encoded(std::string_view text) {
+std::string url_part(std::string_view text) {
   static constexpr char digits[] = "0123456789ABCDEF";
   std::string out;
   for (unsigned char c : text) {

@@ -16,8 +16,8 @@
 namespace lorica {
 
 struct http_client_options {
-  std::string url;                            ///< `http[s]://host[:port][/prefix]`
-  std::string key;                            ///< sent as bearer; never part of an error. Empty: none
+  std::string url = {};                       ///< `http[s]://host[:port][/prefix]`
+  std::string key = {};                       ///< sent as bearer; never part of an error. Empty: none
   std::chrono::milliseconds timeout{10'000};  ///< for the connection, and for a whole plain reply
   std::chrono::milliseconds silence{60'000};  ///< the longest pause inside a stream
   std::size_t most_bytes = 64 << 20;          ///< of a plain reply's body
@@ -79,6 +79,6 @@ class http_client {
 };
 
 /// `text` as one part of a path or query: all but letters, digits and `-._~` as %XX.
-std::string percent_encoded(std::string_view text);
+std::string url_part(std::string_view text);
 
 }  // namespace lorica

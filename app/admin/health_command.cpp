@@ -66,7 +66,7 @@ std::string words(const value& d) {
        fmt::format("{} running, {} waiting", whole_of(requests, "running"), whole_of(requests, "waiting")));
   line("KV cache",
        fmt::format("{:.0f} of {:.0f} blocks ({:.0f} %)", used, all, all > 0 ? 100 * used / all : 0));
-  line("adapters", fmt::format("{} registered, {} in memory, {} in use", whole_of(adapters, "registered"),
+  line("adapters", fmt::format("{} registered, {} in memory, {} leases", whole_of(adapters, "registered"),
                                whole_of(adapters, "resident"), whole_of(adapters, "leases")));
   line("memory",
        fmt::format("weights {}, KV {}, workspace {}, adapters {} of {}",

@@ -35,11 +35,10 @@ exit_code run_jobs(task& t) {
   if (t.what.has("--cancel") && !id.empty())
     return t.out.refuse(fail(errc::bad_config, "jobs takes ID or --cancel ID"));
   if (t.what.has("--cancel"))
-    return answer(t,
-                  t.server.ask("DELETE", "/v1/adapter_jobs/" + percent_encoded(cancelled), {}, t.stop.once),
+    return answer(t, t.server.ask("DELETE", "/v1/adapter_jobs/" + url_part(cancelled), {}, t.stop.once),
                   job_card);
   if (id.empty()) return answer(t, t.server.get("/v1/adapter_jobs", t.stop.once), table);
-  return answer(t, t.server.get("/v1/adapter_jobs/" + percent_encoded(id), t.stop.once), job_card);
+  return answer(t, t.server.get("/v1/adapter_jobs/" + url_part(id), t.stop.once), job_card);
 }
 
 }  // namespace lorica::admin

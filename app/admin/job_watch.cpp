@@ -12,7 +12,7 @@ constexpr std::chrono::milliseconds between_looks{150};
 /// Tells the server; a load that is too far is left to its end.
 void cancel(task& t, const std::string& id) {
   t.out.remark("Cancelling; Ctrl-C again leaves");
-  auto got = t.server.ask("DELETE", "/v1/adapter_jobs/" + percent_encoded(id), {}, t.stop.twice);
+  auto got = t.server.ask("DELETE", "/v1/adapter_jobs/" + url_part(id), {}, t.stop.twice);
   if (!got) t.out.remark("It cannot be cancelled: " + got.error().text);
 }
 
@@ -37,7 +37,7 @@ result<value> watch_job(task& t, value job, on_interrupt what) {
       cancel(t, id);
       patience.once = t.stop.twice;
     }
-    auto got = t.server.get("/v1/adapter_jobs/" + percent_encoded(id), t.stop.twice);
+    auto got = t.server.get("/v1/adapter_jobs/" + url_part(id), t.stop.twice);
     if (!got) return got;
     job = *std::move(got);
   }

@@ -86,7 +86,7 @@ result<value::array> server_link::adapters(std::string_view query, const std::st
   for (std::size_t page = 0; page < most_pages; ++page) {
     std::string target = "/v1/adapters?limit=1000";
     if (!query.empty()) target += "&" + std::string(query);
-    if (!after.empty()) target += "&after=" + percent_encoded(after);
+    if (!after.empty()) target += "&after=" + url_part(after);
     auto got = get(std::move(target), stop);
     if (!got) return got.error();
     auto data = got->find("data");
@@ -119,7 +119,7 @@ result<client_reply> server_link::follow(const client_request& request,
 }
 
 std::string adapter_target(std::string_view name, std::string_view rest) {
-  return "/v1/adapters/" + percent_encoded(name) + std::string(rest);
+  return "/v1/adapters/" + url_part(name) + std::string(rest);
 }
 
 }  // namespace lorica::admin

@@ -15,7 +15,7 @@ constexpr int most_event_lines = 6;
 constexpr std::string_view keys = "t b l n sort  up down select  p pin/unpin  u unload  ? help  q quit";
 
 constexpr std::string_view help_lines[] = {
-    "t b l n    sort by traffic, bytes, last use, name",
+    "t b l n    sort by traffic, bytes, last use, name (the column with a *)",
     "up down    select; also k and j, page up, page down, home, end",
     "p          pin or unpin the selected adapter",
     "u          unload it; y confirms, any other key does not",
@@ -41,11 +41,6 @@ std::string bar(double share, std::size_t width) {
 
 int event_lines(screen_size size) {
   return std::clamp(size.rows / 5, 0, most_event_lines);
-}
-
-std::string_view name_of(adapter_order order) {
-  constexpr std::string_view names[] = {"name", "traffic", "bytes", "last use"};
-  return names[static_cast<std::size_t>(order)];
 }
 
 screen_line bottom_line(const top_state& s) {
@@ -100,15 +95,18 @@ std::vector<std::string> top_figures(const top_state& s) {
 
 std::vector<std::string> top_table(const top_state& s) {
   using enum alignment;
-  text_table out({{"NAME"},
+  auto title = [&](const char* text, adapter_order order) {
+    return std::string(text) + (s.order() == order ? "*" : "");
+  };
+  text_table out({{title("NAME", adapter_order::name)},
                   {"STATE"},
                   {"TIER"},
-                  {"USERS", right},
+                  {title("USERS", adapter_order::requests), right},
                   {"REQ/S", right},
                   {"TOKENS/S", right},
                   {"REQUESTS", right},
-                  {"BYTES", right},
-                  {"LAST USED", right},
+                  {title("BYTES", adapter_order::bytes), right},
+                  {title("LAST USED", adapter_order::last_used), right},
                   {"VERSION"},
                   {"MARKS"}});
   for (auto& row : s.rows()) {
@@ -118,7 +116,7 @@ std::vector<std::string> top_table(const top_state& s) {
     out.add({name, row.name.empty() ? "-" : row.state, row.name.empty() ? "-" : row.tier,
              row.name.empty() ? "-" : std::to_string(row.users), in_short(row.requests_per_second),
              in_short(row.tokens_per_second), std::to_string(row.requests),
-             row.name.empty() ? "-" : in_bytes(row.bytes), used, row.version, row.marks});
+             row.name.empty() ? "-" : in_bytes(row.bytes), used, row.version.substr(0, 12), row.marks});
   }
   return out.lines();
 }
@@ -143,7 +141,7 @@ std::vector<screen_line> draw_top(const top_state& s, screen_size size) {
       add(text);
   } else {
     auto table = top_table(s);
-    add(table.front() + "   by " + std::string(name_of(s.order())), line_style::title);
+    add(table.front(), line_style::title);
     auto shown = static_cast<std::size_t>(table_rows(size));
     auto count = s.rows().size(), selected = s.selected();
     auto first = selected > shown / 2 ? selected - shown / 2 : 0;
@@ -170,18 +168,18 @@ value top_document(const top_state& s) {
   auto& m = s.latest().metrics;
   value::array adapters;
   for (auto& row : s.rows())
-    adapters.push_back(value(
-        value::object{{"name", row.name.empty() ? value() : value(row.name)},
-                      {"version", row.version.empty() || row.version == "-" ? value() : value(row.version)},
-                      {"state", row.name.empty() ? value() : value(row.state)},
-                      {"tier", row.name.empty() ? value() : value(row.tier)},
-                      {"pinned", value(row.pinned)},
-                      {"users", value(row.users)},
-                      {"requests", value(row.requests)},
-                      {"requests_per_second", value(row.requests_per_second)},
-                      {"tokens_per_second", value(row.tokens_per_second)},
-                      {"bytes", whole(row.bytes)},
-                      {"last_used", row.last_used == 0 ? value() : value(row.last_used)}}));
+    adapters.push_back(
+        value(value::object{{"name", row.name.empty() ? value() : value(row.name)},
+                            {"version", row.version.empty() ? value() : value(row.version)},
+                            {"state", row.name.empty() ? value() : value(row.state)},
+                            {"tier", row.name.empty() ? value() : value(row.tier)},
+                            {"pinned", value(row.pinned)},
+                            {"users", value(row.users)},
+                            {"requests", value(row.requests)},
+                            {"requests_per_second", value(row.requests_per_second)},
+                            {"tokens_per_second", value(row.tokens_per_second)},
+                            {"bytes", whole(row.bytes)},
+                            {"last_used", row.last_used == 0 ? value() : value(row.last_used)}}));
   value::object memory;
   for (auto& [part, bytes] : m.by("lorica_memory_bytes", "part"))
     memory.emplace_back(part + "_bytes", whole(bytes));

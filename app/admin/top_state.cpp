@@ -42,7 +42,7 @@ void top_state::take(top_reading reading) {
   for (auto& a : latest_.adapters) {
     auto name = text_of(a, "name");
     if (name.empty()) continue;
-    rows_.push_back({name, version_of(a), text_of(a, "state"), text_of(a, "tier", "-"), marks_of(a),
+    rows_.push_back({name, text_of(a, "version"), text_of(a, "state"), text_of(a, "tier", "-"), marks_of(a),
                      flag_of(a, "pinned"), number_of(a, "bytes"), whole_of(a, "users"),
                      whole_of(a, "requests"), whole_of(a, "last_used"), rates_.requests(name),
                      rates_.tokens(name)});

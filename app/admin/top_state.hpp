@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -72,7 +73,8 @@ class top_state {
   top_reading latest_;
   top_rates rates_;
   std::vector<top_row> rows_;
-  std::string selection_;  ///< a name, which stays selected wherever its row goes
+  std::optional<std::string>
+      selection_;  ///< a name, which stays selected wherever its row goes; absent: the first
   std::deque<std::string> events_;
   std::string lost_, said_, unloading_;
   bool help_ = false;
