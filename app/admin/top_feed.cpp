@@ -3,6 +3,8 @@
 #include "app/admin/event_line.hpp"
 #include "app/admin/exit_code.hpp"
 
+#include <utility>
+
 namespace lorica::admin {
 namespace {
 
@@ -61,6 +63,12 @@ bool top_feed::pause(const std::stop_token& stop, std::chrono::milliseconds time
   return !stop.stop_requested();
 }
 
+bool top_feed::wait_for_next_reading(const std::stop_token& stop) {
+  std::unique_lock hold(changing_);
+  changed_.wait_for(hold, stop, interval_, [this] { return std::exchange(read_now_, false); });
+  return !stop.stop_requested();
+}
+
 void top_feed::read(const std::stop_token& stop) {
   auto server = server_link::open(address_);
   if (!server) return put(top_loss{server.error().text});
@@ -70,7 +78,7 @@ void top_feed::read(const std::stop_token& stop) {
       put(*std::move(reading));
     else if (!stop.stop_requested())
       put(top_loss{reading.error().text});
-  } while (pause(stop, interval_));
+  } while (wait_for_next_reading(stop));
 }
 
 void top_feed::follow(const std::stop_token& stop) {
@@ -101,6 +109,11 @@ void top_feed::carry_out(const std::stop_token& stop) {
     }
     auto [method, target] = request_of(wish);
     auto got = server->ask(method, target, {}, stop);
+    {
+      std::lock_guard hold(changing_);
+      read_now_ = true;
+      changed_.notify_all();
+    }
     put(top_said{got ? done_text(wish) : wish.name + ": " + got.error().text});
   }
 }

@@ -45,14 +45,16 @@ class top_feed {
   void follow(const std::stop_token& stop);
   void carry_out(const std::stop_token& stop);
   bool pause(const std::stop_token& stop, std::chrono::milliseconds time);
+  bool wait_for_next_reading(const std::stop_token& stop);
   void put(top_news news);
 
   const http_client_options address_;
   const std::chrono::milliseconds interval_;
-  std::mutex changing_;  ///< guards the two queues
+  std::mutex changing_;  ///< guards the queues and `read_now_`
   std::condition_variable_any changed_;
   std::deque<top_news> news_;
   std::deque<top_wish> wishes_;
+  bool read_now_ = false;                    ///< something was changed, so a reading is due
   std::jthread reader_, follower_, worker_;  // last: they end before what they use
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "app/admin/wording.hpp"
 
@@ -131,7 +132,8 @@ top_wish top_state::press(top_key key, char character, int page) {
     unloading_ = name;
     return {};
   }
-  bool pinned = rows_[selected()].pinned;
+  // Taken for done until the next reading says what is: a second key takes it back.
+  bool pinned = std::exchange(rows_[selected()].pinned, !rows_[selected()].pinned);
   said_ = (pinned ? "Unpinning " : "Pinning ") + name;
   return {pinned ? top_wish::kind::unpin : top_wish::kind::pin, name};
 }

@@ -153,6 +153,7 @@ TEST_CASE("p pins or unpins what is selected, and never the base") {
   auto pin = type(state, 'p');
   CHECK(pin.what == top_wish::kind::pin);
   CHECK(pin.name == "a");
+  CHECK(type(state, 'p').what == top_wish::kind::unpin);  // at once, before any reading
   state.press(top_key::end, 0, 10);
   auto unpin = type(state, 'p');
   CHECK(unpin.what == top_wish::kind::unpin);
