@@ -122,7 +122,17 @@ void adapter_commands::run(adapter_command::act c) {
     case adapter_action::prefetch:
       if (entry->current) world_.shelf.prefetch(entry->current);
       return answer_status(name, c.done);
+    case adapter_action::evict: return evict(name, c.done);
   }
+}
+
+void adapter_commands::evict(const std::string& name, const adapter_service::answer<adapter_status>& done) {
+  auto current = world_.names.find(name)->current;
+  bool was_there = current && world_.shelf.books().resident(current->version);
+  if (current)
+    if (auto gone = world_.shelf.evict(current->version); !gone) return done(gone.error());
+  if (was_there) world_.emit("evicted", name, current->version, "asked for");
+  answer_status(name, done);
 }
 
 void adapter_commands::pin(const std::string& name, bool pinned,

@@ -45,6 +45,7 @@ class adapter_commands {
   void preview(const adapter_load& what, result<packed_load> read,
                const adapter_service::answer<adapter_preview>& done);
   void pin(const std::string& name, bool pinned, const adapter_service::answer<adapter_status>& done);
+  void evict(const std::string& name, const adapter_service::answer<adapter_status>& done);
   void keep(const std::string& name, const adapter_service::answer<adapter_status>& done);
   void answer_status(const std::string& name, const adapter_service::answer<adapter_status>& done);
 

@@ -261,6 +261,18 @@ void adapter_shelf::gave_up(const adapter_version& version, const error& why) {
   retry();
 }
 
+result<void> adapter_shelf::evict(const adapter_version& version) {
+  bool was_there = books_.resident(version);
+  if (!books_.evict(version))
+    return fail(errc::out_of_memory, "The adapter is pinned, or a running request or load holds it",
+                "memory_in_use");
+  if (!was_there) return {};
+  take_off(version);
+  tell_.changed();
+  retry();
+  return {};
+}
+
 void adapter_shelf::drop(const adapter_version& version, std::function<void(std::uint64_t)> freed) {
   unpin(version);
   costs_.erase(version);

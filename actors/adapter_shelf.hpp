@@ -61,6 +61,10 @@ class adapter_shelf {
   void pin(const version_reference_ptr& wanted, std::function<void(result<void>)> done);
   void unpin(const adapter_version& version);
 
+  /// Takes a version out of memory that is there and not in use. `errc::out_of_memory`, reason
+  /// `memory_in_use`, when a request, a load or a pin holds it.
+  result<void> evict(const adapter_version& version);
+
   /// Nobody needs the version any more: it leaves now or with its last lease. `freed` hears the bytes once
   /// they are given back; 0 when it was not in memory.
   void drop(const adapter_version& version, std::function<void(std::uint64_t)> freed);

@@ -207,6 +207,14 @@ bool residency::unpin(const adapter_version& version) {
   return true;
 }
 
+bool residency::evict(const adapter_version& version) {
+  auto found = find(version);
+  if (!found) return true;
+  if (!idle(*found)) return false;
+  forget(version);
+  return true;
+}
+
 drop_outcome residency::drop(const adapter_version& version) {
   auto found = items_.find(version);
   if (found == items_.end()) return drop_outcome::absent;

@@ -97,6 +97,10 @@ class residency {
   /// Takes back one pin; false when there is none.
   bool unpin(const adapter_version& version);
 
+  /// Takes a version out that nobody needs now; true when it is not there afterwards and its bytes, if it had
+  /// any, are the caller's to free. False while it is leased, pinned or loading.
+  bool evict(const adapter_version& version);
+
   /// No name means the version any more: it leaves now, or with its last lease or load. Pins do not hold it.
   drop_outcome drop(const adapter_version& version);
 

@@ -131,6 +131,19 @@ server_info describe(const serve_settings& s, const parts& p) {
   return out;
 }
 
+/// What is taken once and for all; adapters have gauges of their own.
+void publish_memory(metrics& counters, const executor_limits& limits) {
+  auto say = [&](const char* part, std::uint64_t bytes) {
+    counters
+        .make_gauge("lorica_memory_bytes", "Bytes that a part takes for the life of the process.",
+                    {{"part", part}})
+        .set(static_cast<double>(bytes));
+  };
+  say("weights", limits.weight_bytes);
+  say("kv", limits.kv_bytes);
+  say("workspace", limits.workspace_bytes);
+}
+
 runtime_options actor_options(const serve_settings& s, const server_info& info,
                               std::vector<startup_adapter> adapters) {
   runtime_options out;
@@ -195,6 +208,7 @@ result<stop_reason> run(const serve_settings& s, parts p, std::vector<startup_ad
   metrics counters;
   steady_clock_source clock;
   auto info = describe(s, p);
+  publish_memory(counters, p.engine->limits());
   if (auto ok = check_names(adapters, info); !ok) return ok.error();
   auto options = actor_options(s, info, std::move(adapters));
   options.on_fatal = [&reason](const std::string& why) {

@@ -144,6 +144,7 @@ enum class adapter_action : std::uint8_t {
   pause,  ///< new requests wait, running ones go on
   resume,
   prefetch,  ///< into memory if there is room
+  evict,  ///< out of memory; `errc::out_of_memory`, reason `memory_in_use`, while pinned, leased or loading
 };
 
 /// One line of the answer to a declared set.

@@ -122,6 +122,7 @@ adapter_action action_of(route_id id) {
     case route_id::unpin_adapter: return adapter_action::unpin;
     case route_id::pause_adapter: return adapter_action::pause;
     case route_id::resume_adapter: return adapter_action::resume;
+    case route_id::evict_adapter: return adapter_action::evict;
     default: return adapter_action::prefetch;
   }
 }

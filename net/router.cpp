@@ -39,6 +39,7 @@ constexpr route routes[] = {
     {route_id::pause_adapter, "POST", "/v1/adapters/{name}/pause", openai, admin},
     {route_id::resume_adapter, "POST", "/v1/adapters/{name}/resume", openai, admin},
     {route_id::prefetch_adapter, "POST", "/v1/adapters/{name}/prefetch", openai, admin},
+    {route_id::evict_adapter, "POST", "/v1/adapters/{name}/evict", openai, admin},
     {route_id::adapter_jobs, "GET", "/v1/adapter_jobs", openai, key},
     {route_id::adapter_job, "GET", "/v1/adapter_jobs/{id}", openai, key},
     {route_id::cancel_adapter_job, "DELETE", "/v1/adapter_jobs/{id}", openai, admin},

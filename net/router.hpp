@@ -38,6 +38,7 @@ enum class route_id : std::uint8_t {
   pause_adapter,
   resume_adapter,
   prefetch_adapter,
+  evict_adapter,
   adapter_jobs,
   adapter_job,
   cancel_adapter_job,

@@ -37,7 +37,8 @@ FOREIGN = {
     "openssl/": {"core", "net"},
     "unicode/": {"text"},
     "sqlite3": {"adapters"},
-    "curl/": {"adapters"},
+    "curl/": {"adapters", "net"},
+    "ncurses": {"app"},
     "CLI/": {"config"},
     "toml++/": {"config"},
 }

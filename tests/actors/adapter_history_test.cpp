@@ -152,7 +152,7 @@ class history {
   }
 
   void change(const std::string& name) {
-    auto what = static_cast<adapter_action>(pick(5));
+    auto what = static_cast<adapter_action>(pick(6));
     house_->gate->act(name, what, [](const auto&) {});
   }
 

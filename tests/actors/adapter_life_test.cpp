@@ -251,6 +251,34 @@ TEST_CASE("an operator who pins what has no room hears so at once, and no wait i
   CHECK_FALSE(books.rows.at("c").pinned);
 }
 
+TEST_CASE("an adapter is evicted when asked for, serves again, and stays while a request or a pin holds it") {
+  fake_books books;
+  house h(books);
+  REQUIRE(h.load("sql", "a"));
+  auto act = [&](adapter_action what) {
+    std::optional<result<adapter_status>> out;
+    h.gate->act("sql", what, [&](auto r) { out = std::move(r); });
+    h.world.run();
+    REQUIRE(out.has_value());
+    return *out;
+  };
+  REQUIRE(act(adapter_action::pin));
+  CHECK(act(adapter_action::evict).error().reason == "memory_in_use");
+  CHECK(h.status("sql").tier == "device");
+  REQUIRE(act(adapter_action::unpin));
+  auto gone = act(adapter_action::evict);
+  REQUIRE(gone);
+  CHECK(gone->tier == "disk");
+  CHECK(fake_executor::alive == 0);
+  CHECK(books.rows.at("sql").state == adapter_state::ready);
+  CHECK(act(adapter_action::evict).has_value());  // it is not there
+  auto visit = h.ask("sql");
+  REQUIRE(visit->heard.has_value());
+  CHECK(visit->heard->has_value());
+  CHECK(act(adapter_action::prefetch).has_value());
+  CHECK(h.status("sql").tier == "device");
+}
+
 TEST_CASE("many loads of one name and source are one load") {
   fake_books books;
   house h(books);

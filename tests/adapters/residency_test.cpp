@@ -154,6 +154,25 @@ TEST_CASE("a dropped version leaves with its last lease, whatever pins it") {
   CHECK(tier.drop(version(1)) == drop_outcome::gone);
 }
 
+TEST_CASE("a version leaves when asked for, unless somebody needs it") {
+  residency tier({.budget_bytes = 100});
+  CHECK(tier.evict(version(1)));  // it is not there
+  load(tier, 1, 40, 1, 1);
+  REQUIRE(tier.lease(version(1), 2));
+  CHECK_FALSE(tier.evict(version(1)));
+  REQUIRE_FALSE(tier.release(version(1), 3));
+  REQUIRE(tier.pin(version(1)));
+  CHECK_FALSE(tier.evict(version(1)));
+  REQUIRE(tier.unpin(version(1)));
+  CHECK(tier.evict(version(1)));
+  CHECK_FALSE(tier.resident(version(1)));
+  CHECK(tier.totals().resident_bytes == 0);
+  CHECK(tier.totals().evictable_bytes == 0);
+  CHECK(tier.totals().evictions == 0);
+  REQUIRE(tier.begin_load(version(1), 40, 1, 4));
+  CHECK_FALSE(tier.evict(version(1)));  // loading
+}
+
 TEST_CASE("loading again lifts a drop") {
   residency tier({.budget_bytes = 100});
   load(tier, 1, 50, 1, 1);
@@ -320,7 +339,13 @@ void random_walk(std::uint64_t seed, eviction_policy policy, int operations) {
         break;
       }
       default: {
-        if (below(4) != 0) break;
+        auto chance = below(8);
+        if (chance == 2) {
+          bool busy = is_loading || (is_resident && (known->second.leases > 0 || known->second.pins > 0));
+          REQUIRE(tier.evict(v) == !busy);
+          if (is_resident && !busy) model.items.erase(known);
+        }
+        if (chance > 1) break;
         auto outcome = tier.drop(v);
         if (!is_loading && !is_resident) {
           REQUIRE(outcome == drop_outcome::absent);

@@ -204,11 +204,10 @@ TEST_CASE("an unload answers at once with its job, or with its counts when it is
 TEST_CASE("the actions answer with the status") {
   test_server s;
   s.adapters.status = status_of_sql();
-  const std::pair<std::string, adapter_action> actions[] = {{"pin", adapter_action::pin},
-                                                            {"unpin", adapter_action::unpin},
-                                                            {"pause", adapter_action::pause},
-                                                            {"resume", adapter_action::resume},
-                                                            {"prefetch", adapter_action::prefetch}};
+  const std::pair<std::string, adapter_action> actions[] = {
+      {"pin", adapter_action::pin},           {"unpin", adapter_action::unpin},
+      {"pause", adapter_action::pause},       {"resume", adapter_action::resume},
+      {"prefetch", adapter_action::prefetch}, {"evict", adapter_action::evict}};
   for (auto& [word, action] : actions) {
     auto reply = ask(s.port(), "POST", "/v1/adapters/sql/" + word);
     CHECK(reply.status == 200);
@@ -219,7 +218,7 @@ TEST_CASE("the actions answer with the status") {
     CHECK(ask(s.port(), "POST", "/v1/adapters/sql/" + word, R"({"a":1})").status == 400);
     CHECK(ask(s.port(), "POST", "/v1/adapters/sql/" + word + "?a=1").status == 400);
   }
-  auto unknown = ask(s.port(), "POST", "/v1/adapters/sql/evict");
+  auto unknown = ask(s.port(), "POST", "/v1/adapters/sql/polish");
   CHECK(unknown.status == 405);
   CHECK(unknown.fields["allow"] == "GET, HEAD, PUT, DELETE, OPTIONS");
 }

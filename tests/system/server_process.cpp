@@ -46,20 +46,20 @@ std::vector<std::string> merged_environment(const environment& variables) {
 
 /// Starts the program in a child that dies with this thread, whatever ends it: no test leaves a server
 /// behind.
-pid_t start(const std::vector<std::string>& arguments, const environment& variables, const std::string& out,
-            const std::string& err) {
+pid_t start(const char* program, const std::vector<std::string>& arguments, const environment& variables,
+            const std::string& out, const std::string& err) {
   auto texts = merged_environment(variables);
   std::vector<char*> envp;
   for (auto& text : texts)
     envp.push_back(text.data());
   envp.push_back(nullptr);
-  std::vector<char*> argv{const_cast<char*>(LORICA_BINARY)};
+  std::vector<char*> argv{const_cast<char*>(program)};
   for (auto& a : arguments)
     argv.push_back(const_cast<char*>(a.c_str()));
   argv.push_back(nullptr);
   auto parent = ::getpid();
   auto pid = ::fork();
-  if (pid < 0) throw std::runtime_error("cannot start " LORICA_BINARY);
+  if (pid < 0) throw std::runtime_error("cannot start " + std::string(program));
   if (pid > 0) return pid;
   // Other threads may have held locks when this one was copied: nothing but system calls from here on.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -67,7 +67,7 @@ pid_t start(const std::vector<std::string>& arguments, const environment& variab
   int to_err = ::open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (::getppid() == parent && ::chdir(LORICA_SOURCE_DIR) == 0 && ::dup2(to_out, 1) == 1 &&
       ::dup2(to_err, 2) == 2)
-    ::execve(LORICA_BINARY, argv.data(), envp.data());
+    ::execve(program, argv.data(), envp.data());
   ::_exit(127);
 }
 
@@ -89,9 +89,10 @@ bool eventually(const std::function<bool()>& condition) {
   return true;
 }
 
-process_end run_lorica(const std::vector<std::string>& arguments, const environment& variables) {
+process_end run_program(const char* program, const std::vector<std::string>& arguments,
+                        const environment& variables) {
   auto out = temporary_path("out"), err = temporary_path("err");
-  auto pid = start(arguments, variables, out, err);
+  auto pid = start(program, arguments, variables, out, err);
   std::optional<int> code;
   if (!eventually([&] { return (code = ended(pid)).has_value(); })) {
     ::kill(pid, SIGKILL);
@@ -103,11 +104,19 @@ process_end run_lorica(const std::vector<std::string>& arguments, const environm
   return end;
 }
 
+process_end run_lorica(const std::vector<std::string>& arguments, const environment& variables) {
+  return run_program(LORICA_BINARY, arguments, variables);
+}
+
+process_end run_admin(const std::vector<std::string>& arguments, const environment& variables) {
+  return run_program(LORICA_ADMIN_BINARY, arguments, variables);
+}
+
 server_process::server_process(std::vector<std::string> arguments, const environment& variables)
     : log_path_(temporary_path("server")) {
   arguments.insert(arguments.begin(), "serve");
   arguments.insert(arguments.end(), {"--port", "0"});
-  pid_ = start(arguments, variables, log_path_ + ".out", log_path_ + ".err");
+  pid_ = start(LORICA_BINARY, arguments, variables, log_path_ + ".out", log_path_ + ".err");
   std::optional<int> code;
   bool ready = eventually([&] {
     auto text = read_file(log_path_ + ".out");

@@ -25,6 +25,11 @@ using environment = std::map<std::string, std::string>;
 /// within `patience`.
 process_end run_lorica(const std::vector<std::string>& arguments, const environment& variables = {});
 
+/// The same for any program, by its path, and for `lorica-admin`.
+process_end run_program(const char* program, const std::vector<std::string>& arguments,
+                        const environment& variables = {});
+process_end run_admin(const std::vector<std::string>& arguments, const environment& variables = {});
+
 /// A running `lorica serve` on a free port of 127.0.0.1. Owned by one test; killed by the destructor.
 class server_process {
  public:
