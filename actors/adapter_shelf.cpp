@@ -132,6 +132,11 @@ std::optional<std::chrono::nanoseconds> adapter_shelf::longest_wait() const {
   return out;
 }
 
+/// What only pins hold stays as long as an operator wants.
+bool adapter_shelf::room_may_come() const {
+  return books_.totals().loading_bytes > 0 || !leased().empty();
+}
+
 /// Room goes to the oldest wish and to nobody else.
 bool adapter_shelf::starves() const {
   auto waited = longest_wait();
@@ -152,7 +157,8 @@ void adapter_shelf::bring_back(const version_reference_ptr& wanted, urgency how,
   if (!start && whose == room_from::unwanted) return;  // it was only foresight
   // Requests wait for room; an operator hears at once that there is none.
   bool waits = waiting_.contains(wanted->version);
-  if (!start && start.error().reason == "memory_in_use" && waits) return parked_.push_back(wanted);
+  if (!start && start.error().reason == "memory_in_use" && waits && room_may_come())
+    return parked_.push_back(wanted);
   if (!start) return gave_up(wanted->version, start.error());
   evict(start->evicted);
   if (start->what != load_start::kind::started) stays(wanted->version);

@@ -100,6 +100,7 @@ class adapter_shelf {
   void free(packed_ptr packed);
   void retry();
   bool starves() const;
+  bool room_may_come() const;
   std::uint64_t now() const;
 
   adapters_actor::pointer self_;

@@ -6,6 +6,7 @@
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -87,6 +88,24 @@ session_state::~session_state() {
   if (!over_) end_with(fail(errc::incomplete, "Incomplete generation"));
 }
 
+/// Several adapters are in memory together or not at all.
+std::optional<error> too_many_bytes(const std::vector<std::optional<adapter_reference>>& all,
+                                    std::uint64_t room) {
+  std::map<adapter_version, std::uint64_t> bytes;
+  for (auto& adapter : all)
+    bytes[adapter->meaning->version] = adapter->meaning->bytes;
+  std::uint64_t sum = 0;
+  for (auto& [version, of] : bytes)
+    sum += of;
+  if (bytes.size() < 2 || sum <= room) return std::nullopt;
+  return fail(
+      errc::invalid,
+      fmt::format("the {} adapters of the request need {} bytes of memory together, and there are {} for "
+                  "adapters; name fewer",
+                  bytes.size(), sum, room),
+      {}, "adapters");
+}
+
 session_actor::behavior_type session_state::start(std::shared_ptr<const session_world> world,
                                                   session_task task) {
   harden(self_);
@@ -134,6 +153,7 @@ void session_state::resolve(std::size_t number) {
 void session_state::take(std::size_t number, const adapter_reference& found) {
   adapters_[number] = found;
   if (--unresolved_ != 0) return;
+  if (auto refused = too_many_bytes(adapters_, world_->adapter_bytes)) return fail_with(*std::move(refused));
   if (task_.request.combine == combination::linear)
     if (auto refused = unequal_ranks(adapters_)) return fail_with(*std::move(refused));
   encode();

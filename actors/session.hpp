@@ -23,6 +23,7 @@ struct session_world {
   std::uint32_t max_total_tokens = 0;
   std::chrono::milliseconds max_duration{0};  ///< of a request; 0: none
   std::chrono::milliseconds adapter_wait{0};  ///< the longest that `adapters` lets a request wait for a name
+  std::uint64_t adapter_bytes = 0;            ///< of memory, for adapters
   std::shared_ptr<const tokenizer> vocabulary;
   tokenizer_pool tokenizers;
   adapters_actor adapters;

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "actors/adapter_gateway.hpp"
 #include "actors/executor.hpp"
 #include "actors/loader.hpp"
 #include "actors/payloads.hpp"
@@ -174,6 +175,22 @@ TEST_CASE("a version that has no room waits until a lease ends") {
   s.world.run();
   CHECK(late->lease);
   CHECK(fake_executor::alive == 2);
+}
+
+TEST_CASE("a version that has no room because of pins alone is refused at once") {
+  shelf s;
+  adapter_gateway operators(s.adapters);
+  auto pin = [&](const std::string& name) {
+    operators.act(name, adapter_action::pin, [](const result<adapter_status>&) {});
+    s.world.run();
+  };
+  auto first = s.meaning("a");
+  pin("b");
+  pin("c");
+  auto late = s.acquire(first);
+  s.world.run();
+  REQUIRE(late->refused.has_value());
+  CHECK(late->refused->reason == "memory_in_use");
 }
 
 TEST_CASE("when an adapter has waited too long the scheduler hears who may make room, until nobody waits") {

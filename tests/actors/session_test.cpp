@@ -86,8 +86,8 @@ struct stage {
         tokenizer_answers ? spawn_tokenizer(world.system(), vocabulary, placement::shared_threads) : silent;
     auto& gaps = counters.make_histogram("gaps", "", {1});
     auto shared = std::make_shared<const session_world>(
-        session_world{"base", 50, 100, max_duration, 60s, vocabulary, tokenizer_pool({worker}), adapters,
-                      scheduler, telemetry, world.clock, gaps});
+        session_world{"base", 50, 100, max_duration, 60s, 1000, vocabulary, tokenizer_pool({worker}),
+                      adapters, scheduler, telemetry, world.clock, gaps});
     auto place = roster->enter();
     auto id = place->id();
     auto session = spawn_session(world.system(), shared, {std::move(request), sink, 10, place});

@@ -40,12 +40,14 @@ struct visit {
     std::shared_ptr<collecting_sink> sink;
   };
 
+  std::uint64_t adapter_bytes = 1000;
+
   caller start(generation_request request, std::chrono::milliseconds max_duration = 0ms) {
     auto vocabulary = std::make_shared<fake_tokenizer>();
     auto worker = spawn_tokenizer(h.world.system(), vocabulary, placement::shared_threads);
     auto world = std::make_shared<const session_world>(
-        session_world{"base", 50, 100, max_duration, 60s, vocabulary, tokenizer_pool({worker}), h.adapters,
-                      scheduler, h.telemetry, h.world.clock, gaps});
+        session_world{"base", 50, 100, max_duration, 60s, adapter_bytes, vocabulary, tokenizer_pool({worker}),
+                      h.adapters, scheduler, h.telemetry, h.world.clock, gaps});
     auto place = roster->enter();
     auto id = place->id();
     caller out{{}, std::make_shared<collecting_sink>()};
@@ -304,6 +306,23 @@ TEST_CASE("compositions share steps with others, each request gets its own token
   }
   CHECK(world.engine->broken == 0);
   CHECK(world.at_rest());
+}
+
+TEST_CASE("adapters that memory can never hold together are refused, those that it can are not") {
+  fake_books books;
+  visit v(books);
+  REQUIRE(v.h.load("wide", "wide:50"));
+  v.adapter_bytes = 149;
+  auto c = v.start(ask({{"one"}, {"wide"}}));
+  v.check_failed(c, errc::invalid);
+  CHECK(
+      c.sink->why()->text ==
+      "the 2 adapters of the request need 150 bytes of memory together, and there are 149 for adapters; name "
+      "fewer");
+  CHECK(v.h.status("wide").users == 0);
+  v.adapter_bytes = 150;
+  v.start(ask({{"one"}, {"wide"}}));
+  CHECK(v.submitted.size() == 1);
 }
 
 TEST_CASE("a merge of unequal ranks is refused without a step, and gives everything back") {

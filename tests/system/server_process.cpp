@@ -165,6 +165,13 @@ std::size_t server_process::descriptors() const {
   return static_cast<std::size_t>(std::distance(fs::begin(folder), fs::end(folder)));
 }
 
+std::uint64_t server_process::memory() const {
+  std::ifstream file("/proc/" + std::to_string(pid_) + "/statm");
+  std::uint64_t all = 0, resident = 0;
+  file >> all >> resident;
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
 std::optional<double> server_process::metric(const std::string& name) const {
   auto text = exchange(port_, "GET", "/metrics").body;
   auto at = text.find("\n" + name + " ");

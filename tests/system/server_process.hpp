@@ -53,6 +53,9 @@ class server_process {
   /// Open descriptors now.
   std::size_t descriptors() const;
 
+  /// Bytes of it that are in memory now.
+  std::uint64_t memory() const;
+
   /// Value of a series from /metrics; labels as they are written there.
   std::optional<double> metric(const std::string& name) const;
 
