@@ -143,8 +143,12 @@ TEST_CASE(
   for (auto& said : wrong)
     UNSCOPED_INFO("status " << said.status << ", version " << said.version << ": " << said.text);
   CHECK(wrong.empty());
-  CHECK(served > 0);
-  CHECK(versions.size() > 1);
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  CHECK(served > 0);  // a tenth of the changes
+#else
+  CHECK(served > 100);
+  CHECK(versions.size() == text_of.size());
+#endif
   CHECK(empty());
   CHECK(eventually([&] { return server.descriptors() <= descriptors; }));
 #ifndef __SANITIZE_ADDRESS__  // which keeps what was freed
