@@ -6,6 +6,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "actors/adapter_contents.hpp"
@@ -16,11 +17,18 @@
 namespace lorica {
 namespace {
 
-/// Loads run beside generation, in the time that it leaves: a thread of this policy gives its core away at
-/// once to whoever computes, where one of low priority finishes its time slice first.
-void lower_priority() {
-  const sched_param none{};
-  if (::sched_setscheduler(0, SCHED_IDLE, &none) != 0) log_warn("loader: priority stays as it is");
+/// Runs `work` beside generation, in the time that it leaves, and waits: a thread of this policy gives its core
+/// away at once to whoever computes, where one of low priority finishes its time slice first. Not the actor's
+/// own thread: that one takes locks which others wait for.
+template <class Work>
+auto in_background(const Work& work) {
+  std::optional<decltype(work())> out;
+  std::jthread([&] {
+    const sched_param none{};
+    if (::sched_setscheduler(0, SCHED_IDLE, &none) != 0) log_warn("loader: priority stays as it is");
+    out.emplace(work());
+  }).join();
+  return *std::move(out);
 }
 
 class loader_state {
@@ -31,21 +39,31 @@ class loader_state {
 
  private:
   result<packed_load> load(const load_job& job) const;
+  template <class Work>
+  auto run(const Work& work) const;
 
   loader_actor::pointer self_;
   std::optional<loader_parts> parts_;
+  placement where_ = placement::own_thread;
 };
 static_assert(!std::is_aggregate_v<loader_state>);
+
+/// `work`, which may throw, at the lowest priority where that holds up nobody else.
+template <class Work>
+auto loader_state::run(const Work& work) const {
+  auto tried = [&] { return attempt(name, work); };
+  return where_ == placement::own_thread ? in_background(tried) : tried();
+}
 
 loader_actor::behavior_type loader_state::start(loader_parts parts, placement where) {
   harden(self_);
   parts_.emplace(std::move(parts));
-  if (where == placement::own_thread) lower_priority();
+  where_ = where;
   return {[this](atom::load, const load_job_ptr& job) -> load_reply {
-            return std::make_shared<const result<packed_load>>(attempt(name, [&] { return load(*job); }));
+            return std::make_shared<const result<packed_load>>(run([&] { return load(*job); }));
           },
           [this](atom::scan) -> scan_reply {
-            return std::make_shared<const result<root_index>>(attempt(name, [&] { return parts_->scan(); }));
+            return std::make_shared<const result<root_index>>(run([&] { return parts_->scan(); }));
           },
           [](atom::destroy, packed_ptr& adapter) -> std::uint64_t {
             auto bytes = adapter->bytes();
@@ -58,14 +76,16 @@ result<packed_load> loader_state::load(const load_job& job) const {
   if (job.stop.stop_requested()) return fail(errc::cancelled, "The load was cancelled", "cancelled");
   auto began = parts_->clock.now();
   if (job.progress) job.progress->enter(load_progress::stage::reading);
-  auto read = parts_->read(job.origin, job.stop, job.progress.get());
+  auto read = parts_->read(job.origin, job.stop, job.progress.get(), job.pack ? &parts_->packer : nullptr);
   if (!read) return std::move(read).error();
   for (auto& warning : read->warnings)
     log_warn("adapter {}: {}", job.name, warning);
-  auto contents = describe_contents(*read, parts_->packer.packed_bytes(read->weights));
+  auto bytes = read->packed ? read->packed->bytes() : parts_->packer.packed_bytes(read->weights);
+  auto contents = describe_contents(*read, bytes);
   packed_load out;
   out.contents = std::make_shared<const adapter_contents>(std::move(contents));
-  if (job.pack) {
+  out.packed = std::move(read->packed);
+  if (job.pack && !out.packed) {
     if (job.progress) job.progress->enter(load_progress::stage::packing, out.contents->bytes);
     auto packed = parts_->packer.pack(read->weights, job.stop);
     if (!packed) return std::move(packed).error();

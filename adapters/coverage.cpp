@@ -24,30 +24,33 @@ double norm(std::span<const float> numbers, const std::stop_token& stop = {}) {
 
 module_coverage measure(const lora_site& site) {
   auto norms = norms_of(site);
-  module_coverage out{site.layer, site.where, site.rank, site.scaling, norms.a, norms.b, norms.update};
+  module_coverage out{site.layer, site.where, site.rank, site.scaling};
+  out.parameters = site.a.size() + site.b.size() + site.bias.size() + site.magnitude.size();
+  out.norm_a = norms.a;
+  out.norm_b = norms.b;
+  out.norm_update = norms.update;
   out.norm_bias = norm(site.bias);
   out.norm_magnitude = norm(site.magnitude);
   out.dora = !site.magnitude.empty();
   return out;
 }
 
-adapter_coverage summarise(std::vector<module_coverage> modules, const adapter_weights& weights,
-                           const std::stop_token& stop) {
+adapter_coverage summarise(std::vector<module_coverage> modules,
+                           const std::vector<module_copy>& copies, const std::stop_token& stop) {
   adapter_coverage out;
   std::set<std::uint32_t> layers;
   std::set<std::uint32_t> ranks;
   for (const auto& module : modules) {
     if (in_layer(module.where)) layers.insert(module.layer);
     ranks.insert(module.rank);
+    out.parameters += module.parameters;
     if (module.zero_effect()) ++out.zero_effect_modules;
     out.largest_update = std::max(out.largest_update, module.norm_update);
   }
-  for (const auto& copy : weights.copies) {
+  for (const auto& copy : copies) {
     out.copies.push_back({copy.where, norm(copy.weight, stop)});
     out.parameters += copy.weight.size();
   }
-  for (const auto& site : weights.sites)
-    out.parameters += site.a.size() + site.b.size() + site.bias.size() + site.magnitude.size();
   out.layers = static_cast<std::uint32_t>(layers.size());
   out.ranks.assign(ranks.begin(), ranks.end());
   out.modules = std::move(modules);

@@ -14,6 +14,7 @@ struct module_coverage {
   projection where = projection::q;
   std::uint32_t rank = 0;
   float scaling = 0;
+  std::uint64_t parameters = 0;  ///< elements of its tensors
   double norm_a = 0;
   double norm_b = 0;
   double norm_update = 0;     ///< of scaling * B * A
@@ -49,9 +50,9 @@ struct adapter_coverage {
 /// Norms of one module; reads every element once.
 module_coverage measure(const lora_site& site);
 
-/// Sums up modules, which are in canonical order. What it gives once `stop` was requested is incomplete: full
+/// Sums up modules, which are in canonical order, and full copies. What it gives once `stop` was requested is incomplete: full
 /// copies may be large.
-adapter_coverage summarise(std::vector<module_coverage> modules, const adapter_weights& weights,
-                           const std::stop_token& stop);
+adapter_coverage summarise(std::vector<module_coverage> modules,
+                           const std::vector<module_copy>& copies, const std::stop_token& stop);
 
 }  // namespace lorica

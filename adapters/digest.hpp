@@ -1,10 +1,8 @@
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <stop_token>
-#include <thread>
 #include <vector>
 
 #include "core/error.hpp"
@@ -25,38 +23,26 @@ namespace lorica {
 /// version. Looks at `stop` at least every 200 ms; fails with `errc::cancelled` only.
 result<adapter_version> digest_of(const adapter_weights& weights, const std::stop_token& stop);
 
-/// The same on a thread of its own, beside the one that reads the sites: hashing takes as long as all else.
-class digest_beside {
+/// Which form the digest has: of pairs only, or of more.
+enum class digest_form : std::uint8_t { pairs, more };
+
+/// The digest of an adapter whose sites come one after the other.
+class content_digest {
  public:
-  /// Which form the digest has.
-  enum class form : std::uint8_t { pairs, more };
+  content_digest(digest_form form, std::size_t sites);
 
-  /// `sites` has room for the `count` elements that it will have; whoever makes it outlives this.
-  digest_beside(const std::vector<lora_site>& sites, std::size_t count, form how,
-                const std::stop_token& stop);
-  ~digest_beside();
-  digest_beside(const digest_beside&) = delete;
-  digest_beside& operator=(const digest_beside&) = delete;
+  /// The next site; false when it was stopped, and then the digest is worth nothing.
+  bool add(const lora_site& site, const std::stop_token& stop);
 
-  /// As many sites are complete.
-  void have(std::size_t sites);
+  /// All full copies, after the last site, in either form.
+  bool add(const std::vector<module_copy>& copies, const std::stop_token& stop);
 
-  /// To be called once, after `have(count)`. `errc::cancelled` only.
-  result<adapter_version> finish(const std::vector<module_copy>& copies);
+  /// To be called once.
+  adapter_version finish() { return adapter_version{hash_.finish()}; }
 
  private:
-  void run();
-
-  static constexpr std::size_t given_up = static_cast<std::size_t>(-1);
-
-  const lora_site* sites_;  // not the vector, whose own members change meanwhile
-  std::size_t count_;
-  form form_;
-  std::stop_token stop_;
+  digest_form form_;
   sha256 hash_;
-  bool complete_ = false;  // every site is in the hash
-  std::atomic<std::size_t> ready_{0};
-  std::thread thread_;
 };
 
 }  // namespace lorica

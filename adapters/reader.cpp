@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "adapters/digest.hpp"
 #include "adapters/finite_numbers.hpp"
 #include "adapters/gguf_lora.hpp"
+#include "adapters/inspection.hpp"
 #include "adapters/manifest.hpp"
 #include "adapters/refusal.hpp"
 #include "adapters/site_plan.hpp"
@@ -93,9 +95,11 @@ result<safetensors_header> read_header(const adapter_file& file, std::size_t max
   return header;
 }
 
-result<std::vector<float>> read_factor(const adapter_file& file, const stored_factor& factor, reading& how) {
+// Into `out`, whose memory is used again.
+result<void> read_factor(const adapter_file& file, const stored_factor& factor, reading& how,
+                         std::vector<float>& out) {
   const std::size_t width = block_bytes(factor.type);
-  std::vector<float> out(static_cast<std::size_t>(factor.elements));
+  out.resize(static_cast<std::size_t>(factor.elements));
   for (std::size_t at = 0; at < out.size(); at += slice) {
     if (how.stop.stop_requested()) return cancelled();
     auto part = std::span(out).subspan(at, std::min(slice, out.size() - at));
@@ -109,30 +113,37 @@ result<std::vector<float>> read_factor(const adapter_file& file, const stored_fa
     if (factor.type != tensor_type::f32) dequantise(factor.type, stored, part);
     if (auto ok = check_finite(factor.name, part, at); !ok) return ok.error();
   }
-  return out;
+  return {};
 }
 
-result<lora_site> read_site(const adapter_file& file, const planned_site& plan, reading& how) {
-  lora_site site{plan.layer, plan.where, plan.rank, plan.in, plan.out, plan.scaling, {}, {}};
-  auto a = read_factor(file, plan.a, how);
-  if (!a) return a.error();
-  auto b = read_factor(file, plan.b, how);
-  if (!b) return b.error();
-  site.a = *std::move(a);
-  site.b = *std::move(b);
-  for (auto [planned, to] : {std::pair(&plan.bias, &site.bias), {&plan.magnitude, &site.magnitude}}) {
-    if (!*planned) continue;
-    auto vector = read_factor(file, **planned, how);
-    if (!vector) return vector.error();
-    *to = *std::move(vector);
+result<void> read_vector(const adapter_file& file, const std::optional<stored_factor>& factor, reading& how,
+                         std::vector<float>& out) {
+  if (factor) return read_factor(file, *factor, how, out);
+  out.clear();
+  return {};
+}
+
+result<void> read_site(const adapter_file& file, const planned_site& plan, reading& how, lora_site& out) {
+  const auto& shape = plan.shape;
+  out.layer = shape.layer;
+  out.where = shape.where;
+  out.rank = shape.rank;
+  out.in = shape.in;
+  out.out = shape.out;
+  out.scaling = shape.scaling;
+  if (auto ok = read_factor(file, plan.a, how, out.a); !ok) return ok;
+  if (auto ok = read_factor(file, plan.b, how, out.b); !ok) return ok;
+  if (auto ok = read_vector(file, plan.bias, how, out.bias); !ok) return ok;
+  return read_vector(file, plan.magnitude, how, out.magnitude);
+}
+
+result<std::vector<module_copy>> read_copies(const adapter_file& file, const site_plan& plan, reading& how) {
+  std::vector<module_copy> out;
+  for (const auto& planned : plan.copies) {
+    out.push_back({planned.where, planned.rows, planned.cols, {}});
+    if (auto ok = read_factor(file, planned.weight, how, out.back().weight); !ok) return ok.error();
   }
-  return site;
-}
-
-result<module_copy> read_copy(const adapter_file& file, const planned_copy& plan, reading& how) {
-  auto weight = read_factor(file, plan.weight, how);
-  if (!weight) return weight.error();
-  return module_copy{plan.where, plan.rows, plan.cols, *std::move(weight)};
+  return out;
 }
 
 void warn_about_base(const adapter_manifest& manifest, const model_config& base,
@@ -143,10 +154,38 @@ void warn_about_base(const adapter_manifest& manifest, const model_config& base,
                      shown(base.name));
 }
 
-digest_beside::form form_of(const site_plan& plan) {
-  bool more = !plan.copies.empty() ||
-              std::ranges::any_of(plan.sites, [](auto& site) { return site.bias || site.magnitude; });
-  return more ? digest_beside::form::more : digest_beside::form::pairs;
+digest_form form_of(const site_plan& plan) {
+  bool more = !plan.copies.empty() || std::ranges::any_of(plan.sites, [](auto& site) {
+    return site.shape.bias || site.shape.magnitude;
+  });
+  return more ? digest_form::more : digest_form::pairs;
+}
+
+// As many sites as a layer has: their shapes come again, so that a buffer need not grow, and they fit a cache.
+std::size_t buffers_for(const site_plan& plan) {
+  constexpr std::size_t fewest = 4;
+  auto in_first = [&](auto& site) { return site.shape.layer == plan.sites.front().shape.layer; };
+  return std::max(fewest, static_cast<std::size_t>(std::ranges::count_if(plan.sites, in_first)));
+}
+
+// Reads the sites, and packs them if there is where to; the version and the modules found.
+result<inspected> read_sites(const adapter_file& file, const site_plan& plan, reading& how,
+                             adapter_packing* packing, adapter_weights& weights) {
+  const auto buffers = packing ? buffers_for(plan) : plan.sites.size();
+  inspection found(plan.sites.size(), buffers, form_of(plan), how.stop);
+  for (const auto& planned : plan.sites) {
+    auto site = found.next();
+    if (!site) return site.error();
+    if (auto ok = read_site(file, planned, how, **site); !ok) return ok.error();
+    found.have();
+    if (!packing) continue;
+    if (auto ok = packing->add(**site); !ok) return ok.error();
+  }
+  if (auto ok = file.check_unchanged(); !ok) return ok.error();
+  how.end();
+  auto out = found.finish(weights.copies);
+  if (!packing) weights.sites = found.take_sites();
+  return out;
 }
 
 // Coverage and warnings of weights that were read and measured.
@@ -155,7 +194,7 @@ result<loaded_adapter> finished(adapter_weights weights, std::vector<module_cove
                                 const std::stop_token& stop) {
   loaded_adapter out;
   out.weights = std::move(weights);
-  out.coverage = summarise(std::move(modules), out.weights, stop);
+  out.coverage = summarise(std::move(modules), out.weights.copies, stop);
   if (stop.stop_requested()) return cancelled();
   out.file_bytes = file_bytes;
   out.warnings = std::move(warnings);
@@ -219,7 +258,7 @@ result<loaded_adapter> read_adapter(const std::string& path, const model_config&
 
 result<loaded_adapter> read_adapter(const adapter_place& place, const model_config& base,
                                     const reader_limits& limits, const std::stop_token& stop,
-                                    byte_progress* told) {
+                                    byte_progress* told, const adapter_packer* into) {
   reading how{stop, told};
   const auto& directory = place.directory;
   if (stop.stop_requested()) return cancelled();
@@ -242,30 +281,33 @@ result<loaded_adapter> read_adapter(const adapter_place& place, const model_conf
 
   how.begin(file->size());
   adapter_weights weights;
-  weights.sites.reserve(plan->sites.size());
-  digest_beside digest(weights.sites, plan->sites.size(), form_of(*plan), stop);
-  std::vector<module_coverage> modules;
-  for (const auto& planned : plan->sites) {
-    auto site = read_site(*file, planned, how);
-    if (!site) return site.error();
-    weights.sites.push_back(*std::move(site));
-    digest.have(weights.sites.size());
-    modules.push_back(measure(weights.sites.back()));
+  auto copies = read_copies(*file, *plan, how);
+  if (!copies) return copies.error();
+  weights.copies = *std::move(copies);
+  std::unique_ptr<adapter_packing> packing;
+  if (into) {
+    std::vector<site_shape> shapes;
+    std::ranges::transform(plan->sites, std::back_inserter(shapes), &planned_site::shape);
+    auto begun = into->begin(shapes, weights.copies, stop);
+    if (!begun) return begun.error();
+    packing = *std::move(begun);
   }
-  for (const auto& planned : plan->copies) {
-    auto copy = read_copy(*file, planned, how);
-    if (!copy) return copy.error();
-    weights.copies.push_back(*std::move(copy));
+  auto found = read_sites(*file, *plan, how, packing.get(), weights);
+  if (!found) return found.error();
+  weights.version = found->version;
+  std::shared_ptr<const packed_adapter> packed;
+  if (packing) {
+    auto done = packing->finish(weights.version);
+    if (!done) return done.error();
+    packed = *std::move(done);
   }
-  if (auto ok = file->check_unchanged(); !ok) return ok.error();
-  how.end();
   auto warnings = std::move(manifest->warnings);
   warnings.insert(warnings.end(), plan->warnings.begin(), plan->warnings.end());
   warn_about_base(*manifest, base, warnings);
-  auto version = digest.finish(weights.copies);
-  if (!version) return version.error();
-  weights.version = *version;
-  return finished(std::move(weights), std::move(modules), std::move(warnings), file->size(), stop);
+  auto out =
+      finished(std::move(weights), std::move(found->modules), std::move(warnings), file->size(), stop);
+  if (out) out->packed = std::move(packed);
+  return out;
 }
 
 }  // namespace lorica

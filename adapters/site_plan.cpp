@@ -111,16 +111,10 @@ result<planned_site> plan_site(const module_key& key, const found_module& module
   if (!stored_a) return stored_a.error();
   auto stored_b = stored(b);
   if (!stored_b) return stored_b.error();
-  planned_site site;
-  site.layer = key.first;
-  site.where = key.second;
-  site.rank = static_cast<std::uint32_t>(rank);
-  site.in = static_cast<std::uint32_t>(in);
-  site.out = static_cast<std::uint32_t>(out);
-  site.scaling = scale.scaling;
-  site.a = *std::move(stored_a);
-  site.b = *std::move(stored_b);
-  return site;
+  return planned_site{{key.first, key.second, static_cast<std::uint32_t>(rank),
+                       static_cast<std::uint32_t>(in), static_cast<std::uint32_t>(out), scale.scaling},
+                      *std::move(stored_a),
+                      *std::move(stored_b)};
 }
 
 // A vector with one number per output, which is there exactly when its switch in the manifest is on.
@@ -245,13 +239,15 @@ result<planned_site> check_module(const module_key& key, const found_module& mod
   if (!site) return site;
   if (auto ok = check_embedding(key, manifest); !ok) return ok.error();
   auto bias = plan_vector(
-      module, {lora_factor::bias, "lora_bias", manifest.lora_bias, refusal::unsupported_bias}, site->out);
+      module, {lora_factor::bias, "lora_bias", manifest.lora_bias, refusal::unsupported_bias}, site->shape.out);
   if (!bias) return bias.error();
   auto magnitude = plan_vector(
-      module, {lora_factor::magnitude, "use_dora", manifest.dora, refusal::unsupported_dora}, site->out);
+      module, {lora_factor::magnitude, "use_dora", manifest.dora, refusal::unsupported_dora}, site->shape.out);
   if (!magnitude) return magnitude.error();
   site->bias = *std::move(bias);
   site->magnitude = *std::move(magnitude);
+  site->shape.bias = site->bias.has_value();
+  site->shape.magnitude = site->magnitude.has_value();
   return site;
 }
 

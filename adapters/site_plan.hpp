@@ -23,14 +23,9 @@ struct stored_factor {
   std::uint64_t elements = 0;           ///< all of them fit the file
 };
 
-/// One module before its bytes are read: everything of a `lora_site` but the numbers.
+/// One module before its bytes are read.
 struct planned_site {
-  std::uint32_t layer = 0;
-  projection where = projection::q;
-  std::uint32_t rank = 0;
-  std::uint32_t in = 0;
-  std::uint32_t out = 0;
-  float scaling = 0;
+  site_shape shape;
   stored_factor a;                              ///< [rank, in]
   stored_factor b;                              ///< [out, rank]
   std::optional<stored_factor> bias = {};       ///< [out]

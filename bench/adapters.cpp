@@ -117,7 +117,7 @@ class house {
     options.dynamic.has_roots = true;
     // Measured, not computed: what the packed form of one takes is the packer's business.
     auto one =
-        must(reader_of(weights->config(), 256, roots_, {})({adapter_origin::kind::root, "0"}, {}, nullptr));
+        must(reader_of(weights->config(), 256, roots_, {})({adapter_origin::kind::root, "0"}, {}, nullptr, nullptr));
     options.adapter_bytes = engine->packer().packed_bytes(one.weights) * room + 1024;
     runtime_parts parts{std::move(engine),
                         std::move(vocabulary),

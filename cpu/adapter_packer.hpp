@@ -1,143 +1,15 @@
 #pragma once
 
-#include <algorithm>
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <utility>
-#include <vector>
 
-#include "cpu/kernels.hpp"
-#include "cpu/mapped_memory.hpp"
-#include "cpu/packed_weights.hpp"
-#include "cpu/thread_team.hpp"
+#include "cpu/adapter_packing.hpp"
 #include "engine/adapter_packer.hpp"
 #include "model/weights.hpp"
 
 namespace lorica {
-
-/// Projections that read the same input: they share one shrink and one packed matrix of the base. The head is
-/// in no layer.
-enum class lora_group : std::uint8_t { qkv, o, gate_up, down, head };
-inline constexpr std::uint32_t lora_group_count = 4;  ///< of each layer
-
-/// B of one projection as packed blocks [out / 32][rank][32] (bfloat16: pairs), added to its part of the
-/// base. The parts of a fused module share their columns. With DoRA the rows of B are multiplied by m / n.
-struct packed_site {
-  std::uint32_t part = 0;    ///< of the base's packed matrix
-  std::uint32_t column = 0;  ///< of the group's low-rank inputs
-  std::uint32_t rank = 0;    ///< even in bfloat16
-  std::uint32_t blocks = 0;
-  const std::byte* b = nullptr;
-  const float* offset = nullptr;  ///< [blocks * 32] scaling * `lora_B.bias`; null: none
-  const float* gain = nullptr;    ///< [blocks * 32] m / n - 1 of DoRA; null: none
-
-  /// Which of its blocks lie in blocks [of.first, of.last) of the base's matrix.
-  share within(const packed_matrix& matrix, share of) const noexcept {
-    const auto begin = matrix.first_block[part];
-    const auto first = std::max(of.first, begin);
-    const auto last = std::min(of.last, begin + blocks);
-    return first < last ? share{first - begin, last - begin} : share{};
-  }
-};
-
-/// What an adapter does to one group of one layer. `ranks` is zero where it does nothing.
-struct packed_group {
-  std::uint32_t ranks = 0;         ///< of all sites
-  std::uint32_t depth = 0;         ///< inputs, padded
-  const std::byte* a = nullptr;    ///< [ranks, depth] in the layout of lora.hpp
-  const float* scaling = nullptr;  ///< [ranks]
-  std::uint32_t sites = 0;
-  std::array<packed_site, 3> site;
-
-  /// The site that begins a module at this part of the base's matrix; null: no module of the adapter does.
-  const packed_site* module_at(std::uint32_t part) const noexcept {
-    for (std::uint32_t i = 0; i < sites; ++i)
-      if (site[i].part == part) return i != 0 && site[i - 1].column == site[i].column ? nullptr : &site[i];
-    return nullptr;
-  }
-
-  /// Outputs of the base are changed by a factor (DoRA), so they are needed without what they are added to.
-  bool rescales() const noexcept {
-    return std::any_of(site.begin(), site.begin() + sites, [](auto& s) { return s.gain != nullptr; });
-  }
-};
-
-/// What an adapter does to embeddings: x = (E_token + scaling * B A_token) * the model's scale.
-struct packed_embedding {
-  std::uint32_t rank = 0;        ///< 0: nothing; even in bfloat16
-  const std::byte* a = nullptr;  ///< [vocab, rank]
-  const std::byte* b = nullptr;  ///< blocks [hidden / 32][rank][32]
-  float scaling = 0;
-  const std::byte* table = nullptr;  ///< [vocab, hidden] in place of the base's E; null: that
-};
-
-/// Hands out a mapping from front to back, every piece aligned for the kernels.
-class arena {
- public:
-  static constexpr std::uint64_t alignment = 64;
-
-  /// What a piece of `bytes` takes.
-  static constexpr std::uint64_t rounded(std::uint64_t bytes) noexcept {
-    return (bytes + alignment - 1) / alignment * alignment;
-  }
-
-  explicit arena(std::byte* begin) noexcept : next_(begin) {}
-  std::byte* take(std::uint64_t bytes) noexcept { return std::exchange(next_, next_ + rounded(bytes)); }
-  float* take_floats(std::uint64_t count) noexcept {
-    return reinterpret_cast<float*>(take(count * sizeof(float)));
-  }
-
- private:
-  std::byte* next_;
-};
-
-/// An adapter in the layout of the CPU's kernels, at its true rank, in one mapping.
-class cpu_packed_adapter final : public packed_adapter {
- public:
-  const adapter_version& version() const noexcept override { return version_; }
-  std::uint64_t bytes() const noexcept override { return memory_.size(); }
-  std::vector<std::uint32_t> ranks() const override { return ranks_; }
-  const merge_shape& shape() const noexcept override { return shape_; }
-  bool stands_alone() const noexcept override {
-    return embedding_.table || head_matrix_.data || head_.rescales() ||
-           std::any_of(groups_.begin(), groups_.end(), [](auto& g) { return g.rescales(); });
-  }
-
-  const packed_group& group(std::uint32_t layer, lora_group which) const noexcept {
-    if (which == lora_group::head) return head_;
-    return groups_[std::size_t{layer} * lora_group_count + static_cast<std::size_t>(which)];
-  }
-  const packed_embedding& embedding() const noexcept { return embedding_; }
-
-  /// The matrix in place of the base's head; without data where there is none.
-  const packed_matrix& head_matrix() const noexcept { return head_matrix_; }
-
-  /// The head answers otherwise than the base's.
-  bool changes_head() const noexcept { return head_.ranks != 0 || head_matrix_.data; }
-
-  std::uint32_t layers() const noexcept {
-    return static_cast<std::uint32_t>(groups_.size() / lora_group_count);
-  }
-  cpu_dtype dtype() const noexcept { return dtype_; }
-
-  /// The widest group: elements of low-rank input that one row needs.
-  std::uint32_t widest() const noexcept;
-
- private:
-  friend class cpu_adapter_packer;
-
-  adapter_version version_;
-  cpu_dtype dtype_ = cpu_dtype::float32;
-  std::vector<packed_group> groups_;  // [layers][groups]
-  packed_group head_;
-  packed_matrix head_matrix_;
-  packed_embedding embedding_;
-  std::vector<std::uint32_t> ranks_;
-  merge_shape shape_;
-  mapped_memory memory_;
-};
 
 /// Packs for executors of one model and format, whose weights it looks at for DoRA. Immutable, any thread.
 class cpu_adapter_packer final : public adapter_packer {
@@ -146,37 +18,17 @@ class cpu_adapter_packer final : public adapter_packer {
       : base_(std::move(base)), model_(base_->config()), dtype_(dtype) {}
 
   /// Fails with `errc::bad_adapter` when a site does not fit the model, `errc::out_of_memory`, or
-  /// `errc::cancelled`.
-  result<std::shared_ptr<const packed_adapter>> pack(const adapter_weights& weights,
-                                                     std::stop_token stop) const override;
+  /// `errc::cancelled`; so does what it begins.
+  result<std::unique_ptr<adapter_packing>> begin(std::span<const site_shape> sites,
+                                                 std::span<const module_copy> copies,
+                                                 std::stop_token stop) const override;
   std::uint64_t packed_bytes(const adapter_weights& weights) const override;
 
  private:
-  result<void> check(const adapter_weights& weights) const;
-  std::uint32_t stored_rank(std::uint32_t rank) const noexcept;
-  std::uint64_t a_bytes(const lora_site& s) const noexcept;
-  std::uint64_t b_bytes(const lora_site& s, std::uint32_t outputs) const noexcept;
-  static std::uint64_t vector_bytes(const std::vector<float>& v, std::uint32_t outputs) noexcept;
-  std::uint32_t outputs_of(projection part) const noexcept;
-  struct kept_copies {
-    const module_copy* embed = nullptr;
-    const module_copy* head = nullptr;
-  };
+  result<void> check(std::span<const site_shape> sites) const;
+  result<void> check(std::span<const module_copy> copies) const;
   bool equals_base(const module_copy& copy, const std::stop_token& stop) const;
-  kept_copies copies_of(const adapter_weights& weights, const std::stop_token& stop) const;
-  std::uint64_t head_bytes() const noexcept;
-  std::uint64_t embedding_bytes(std::uint32_t width) const noexcept;
-  std::uint64_t unrounded_bytes(const adapter_weights& weights, const kept_copies& copies) const noexcept;
-  result<packed_group> pack_group(const std::vector<const lora_site*>& sites, const kept_copies& copies,
-                                  arena& from, const std::stop_token& stop) const;
-  result<packed_embedding> pack_embedding(const adapter_weights& weights, const kept_copies& copies,
-                                          arena& from, const std::stop_token& stop) const;
-  result<packed_matrix> pack_head(const module_copy& copy, arena& from, const std::stop_token& stop) const;
-  void pack_a(const lora_site& s, std::uint32_t first, const packed_group& group, std::byte* out) const;
-  bool pack_b(const lora_site& s, std::uint32_t first, std::span<const float> factors, std::byte* out,
-              const std::stop_token& stop) const;
-  result<packed_site> pack_part(const lora_site& s, projection part, std::uint32_t first,
-                                const kept_copies& copies, arena& from, const std::stop_token& stop) const;
+  kept_copies kept(std::span<const module_copy> copies, const std::stop_token& stop) const;
 
   std::shared_ptr<const model_weights> base_;
   const model_config& model_;  // of `base_`

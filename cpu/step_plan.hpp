@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/error.hpp"
-#include "cpu/adapter_packer.hpp"
+#include "cpu/packed_adapter.hpp"
 #include "cpu/token_history.hpp"
 #include "engine/batch.hpp"
 #include "engine/executor.hpp"

@@ -22,8 +22,9 @@ constexpr share share_of(std::uint32_t count, std::uint32_t member, std::uint32_
 }
 
 /// A persistent team of threads that run one function together; the caller of `run` is member 0. Owned by one
-/// executor; ends with it. Waits are short spins, then yields, then sleep: a neighbour on one of the cores
-/// costs its share of time, not a collapse.
+/// executor; ends with it. Waits are short spins, then sleep: a neighbour on one of the cores costs its share of
+/// time, not a collapse. A team with as many members as the process has processors keeps each on its own
+/// during a run: beside a background thread the scheduler would put two on one core.
 class thread_team {
  public:
   /// Starts `members` - 1 threads; `members` >= 1.
@@ -73,6 +74,7 @@ class thread_team {
     double waited = 0;                     // seconds, written by the member during a run
   };
 
+  static void call(seat& member) noexcept;
   double pass() noexcept;
   void start(unsigned active, job next);
   void serve(unsigned member) noexcept;
@@ -83,6 +85,7 @@ class thread_team {
   bool ending_ = false;
   std::uint64_t barriers_ = 0;  // written by the last to arrive only
   std::vector<seat> seats_;
+  std::vector<int> places_;  // the processor of each member, or empty
   alignas(64) std::atomic<std::uint32_t> arrived_{0};
   alignas(64) std::atomic<std::uint32_t> passed_{0};
   std::vector<std::thread> threads_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "core/ids.hpp"
@@ -24,6 +25,25 @@ struct lora_site {
   std::vector<float> magnitude = {};  ///< [out], or empty: none (`use_dora`)
 };
 
+/// A site without its numbers.
+struct site_shape {
+  std::uint32_t layer = 0;
+  projection where = projection::q;
+  std::uint32_t rank = 0;
+  std::uint32_t in = 0;
+  std::uint32_t out = 0;
+  float scaling = 0;
+  bool bias = false;
+  bool magnitude = false;
+
+  bool operator==(const site_shape&) const = default;
+};
+
+site_shape shape_of(const lora_site& site) noexcept;
+
+/// `layer 3 q_proj`, `lm_head`: for error texts.
+std::string name_of(const site_shape& site);
+
 /// A matrix that stands in for the base's: of `projection::embed` or `head` (`modules_to_save`).
 struct module_copy {
   projection where = projection::head;
@@ -39,5 +59,7 @@ struct adapter_weights {
   std::vector<lora_site> sites;
   std::vector<module_copy> copies = {};  ///< at most one per module, in the order of projections
 };
+
+std::vector<site_shape> shapes_of(const adapter_weights& weights);
 
 }  // namespace lorica

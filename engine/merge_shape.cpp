@@ -4,15 +4,14 @@
 
 namespace lorica {
 
-merge_shape merge_shape_of(const adapter_weights& weights) {
+merge_shape merge_shape_of(std::span<const site_shape> sites) {
   merge_shape out;
-  for (auto& site : weights.sites) {
+  for (auto& site : sites) {
     out.modules.push_back({site.layer, site.where, site.rank});
-    out.output_biases |= !site.bias.empty();
+    out.output_biases |= site.bias;
   }
-  auto other = [&](const lora_site& site) { return site.scaling != weights.sites.front().scaling; };
-  if (!weights.sites.empty() && std::ranges::none_of(weights.sites, other))
-    out.scaling = weights.sites.front().scaling;
+  auto other = [&](const site_shape& site) { return site.scaling != sites.front().scaling; };
+  if (!sites.empty() && std::ranges::none_of(sites, other)) out.scaling = sites.front().scaling;
   return out;
 }
 

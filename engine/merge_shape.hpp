@@ -3,6 +3,7 @@
 #include <compare>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "engine/adapter_weights.hpp"
@@ -24,6 +25,6 @@ struct merge_shape {
   bool output_biases = false;         ///< holds biases of `lora_B`
 };
 
-merge_shape merge_shape_of(const adapter_weights& weights);
+merge_shape merge_shape_of(std::span<const site_shape> sites);
 
 }  // namespace lorica

@@ -149,7 +149,7 @@ struct house {
   loader_actor loader = spawn_loader(world.system(),
                                      {engine.packer(), world.clock,
                                       [this](const adapter_origin& origin, const std::stop_token& stop,
-                                             byte_progress*) { return read(origin, stop); },
+                                             byte_progress*, const adapter_packer*) { return read(origin, stop); },
                                       [this]() -> result<root_index> {
                                         std::map<std::string, std::size_t, std::less<>> names;
                                         for (auto& name : below_roots)

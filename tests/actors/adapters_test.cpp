@@ -44,7 +44,7 @@ struct shelf {
                                      {engine.packer(),
                                       world.clock,
                                       [this](const adapter_origin& origin, const std::stop_token& stop,
-                                             byte_progress*) { return read(origin.text, stop); },
+                                             byte_progress*, const adapter_packer*) { return read(origin.text, stop); },
                                       {}},
                                      placement::shared_threads);
   executor_actor executor = spawn_executor(world.system(), engine, loader, placement::shared_threads);

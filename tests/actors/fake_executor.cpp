@@ -17,8 +17,8 @@ std::uint64_t mix(std::uint64_t h, std::uint64_t v) {
 
 class fake_packed final : public packed_adapter {
  public:
-  fake_packed(const adapter_weights& weights, std::uint64_t bytes)
-      : version_(weights.version), shape_(merge_shape_of(weights)), bytes_(bytes) {
+  fake_packed(const adapter_version& version, std::span<const site_shape> sites)
+      : version_(version), shape_(merge_shape_of(sites)), bytes_(sites[0].rank) {
     ++fake_executor::alive;
   }
   ~fake_packed() override { --fake_executor::alive; }
@@ -36,6 +36,19 @@ class fake_packed final : public packed_adapter {
   adapter_version version_;
   merge_shape shape_;
   std::uint64_t bytes_;
+};
+
+/// A rank is as many bytes.
+class fake_packing final : public adapter_packing {
+ public:
+  explicit fake_packing(std::span<const site_shape> sites) : sites_(sites.begin(), sites.end()) {}
+  result<void> add(const lora_site&) override { return {}; }
+  result<std::shared_ptr<const packed_adapter>> finish(const adapter_version& version) override {
+    return std::shared_ptr<const packed_adapter>(std::make_shared<const fake_packed>(version, sites_));
+  }
+
+ private:
+  std::vector<site_shape> sites_;
 };
 
 adapter_version composed(const std::vector<std::pair<adapter_version, float>>& parts, combination combine) {
@@ -132,10 +145,10 @@ result<loaded_adapter> read_fake(const std::string& directory, std::stop_token s
 
 fake_executor::~fake_executor() = default;
 
-result<std::shared_ptr<const packed_adapter>> fake_executor::pack(const adapter_weights& weights,
-                                                                  std::stop_token) const {
-  return std::shared_ptr<const packed_adapter>(
-      std::make_shared<const fake_packed>(weights, packed_bytes(weights)));
+result<std::unique_ptr<adapter_packing>> fake_executor::begin(std::span<const site_shape> sites,
+                                                              std::span<const module_copy>,
+                                                              std::stop_token) const {
+  return std::unique_ptr<adapter_packing>(std::make_unique<fake_packing>(sites));
 }
 
 std::uint64_t fake_executor::packed_bytes(const adapter_weights& weights) const {

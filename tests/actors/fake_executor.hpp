@@ -42,7 +42,7 @@ result<loaded_adapter> read_fake(const std::string& directory, std::stop_token s
 
 /// The same as the runtime wants it: whatever kind of place is named.
 inline result<loaded_adapter> read_origin(const adapter_origin& origin, const std::stop_token& stop,
-                                          byte_progress*) {
+                                          byte_progress*, const adapter_packer*) {
   return read_fake(origin.text, std::move(stop));
 }
 
@@ -77,8 +77,9 @@ class fake_executor final : public executor, private adapter_packer {
   static std::atomic<int> alive;  ///< packed adapters
 
  private:
-  result<std::shared_ptr<const packed_adapter>> pack(const adapter_weights& weights,
-                                                     std::stop_token stop) const override;
+  result<std::unique_ptr<adapter_packing>> begin(std::span<const site_shape> sites,
+                                                 std::span<const module_copy> copies,
+                                                 std::stop_token stop) const override;
   std::uint64_t packed_bytes(const adapter_weights& weights) const override;
   bool keeps_contract(const batch& step) const;
   void wait_turn();

@@ -82,7 +82,7 @@ TEST_CASE("the shape of an adapter is that of its content") {
   site.scaling = 2;
   weights.sites = {site, site};
   weights.sites[1].where = projection::o;
-  auto plain = merge_shape_of(weights);
+  auto plain = merge_shape_of(shapes_of(weights));
   REQUIRE(plain.modules.size() == 2);
   CHECK(
       (plain.modules[1].layer == 1 && plain.modules[1].where == projection::o && plain.modules[1].rank == 3));
@@ -90,7 +90,7 @@ TEST_CASE("the shape of an adapter is that of its content") {
   CHECK_FALSE(plain.output_biases);
   weights.sites[1].scaling = 3;
   weights.sites[0].bias = {1};
-  CHECK_FALSE(merge_shape_of(weights).scaling);
-  CHECK(merge_shape_of(weights).output_biases);
+  CHECK_FALSE(merge_shape_of(shapes_of(weights)).scaling);
+  CHECK(merge_shape_of(shapes_of(weights)).output_biases);
   CHECK_FALSE(merge_shape_of({}).scaling);
 }
