@@ -80,7 +80,8 @@ void adapter_reads::start_more() {
 
 void adapter_reads::start(read_ptr what, std::size_t loader) {
   busy_[loader] = true;
-  auto job = std::make_shared<const load_job>(what->job);
+  auto job = std::make_shared<load_job>(what->job);
+  job->awaited = what->how == urgency::request;
   self_->request(loaders_[loader], load_limit, atom::load::value, load_job_ptr(std::move(job)))
       .then([this, what, loader](const load_reply& reply) { arrived(what, loader, reply); },
             [this, what, loader](const caf::error&) {

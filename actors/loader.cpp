@@ -1,10 +1,12 @@
 #include "actors/loader.hpp"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <caf/actor_system.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
+#include <cerrno>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -17,15 +19,24 @@
 namespace lorica {
 namespace {
 
-/// Runs `work` beside generation, in the time that it leaves, and waits: a thread of this policy gives its core
-/// away at once to whoever computes, where one of low priority finishes its time slice first. Not the actor's
-/// own thread: that one takes locks which others wait for.
+constexpr int niceness = 5;  // against a thread that computes: a tenth of its core
+
+/// The calling thread makes way for generation: it takes the time that is left, and gives its core away at
+/// once to whoever computes; when a request waits for what it does, it gets a small share in any case.
+void make_way(bool awaited) {
+  const sched_param none{};
+  errno = 0;
+  const bool done = awaited ? ::nice(niceness) != -1 || errno == 0 : ::sched_setscheduler(0, SCHED_IDLE, &none) == 0;
+  if (!done) log_warn("loader: priority stays as it is");
+}
+
+/// Runs `work` on a thread that makes way, and waits. Not on the actor's own thread: that one takes locks
+/// which others wait for.
 template <class Work>
-auto in_background(const Work& work) {
+auto in_background(bool awaited, const Work& work) {
   std::optional<decltype(work())> out;
   std::jthread([&] {
-    const sched_param none{};
-    if (::sched_setscheduler(0, SCHED_IDLE, &none) != 0) log_warn("loader: priority stays as it is");
+    make_way(awaited);
     out.emplace(work());
   }).join();
   return *std::move(out);
@@ -40,7 +51,7 @@ class loader_state {
  private:
   result<packed_load> load(const load_job& job) const;
   template <class Work>
-  auto run(const Work& work) const;
+  auto run(bool awaited, const Work& work) const;
 
   loader_actor::pointer self_;
   std::optional<loader_parts> parts_;
@@ -50,9 +61,9 @@ static_assert(!std::is_aggregate_v<loader_state>);
 
 /// `work`, which may throw, at the lowest priority where that holds up nobody else.
 template <class Work>
-auto loader_state::run(const Work& work) const {
+auto loader_state::run(bool awaited, const Work& work) const {
   auto tried = [&] { return attempt(name, work); };
-  return where_ == placement::own_thread ? in_background(tried) : tried();
+  return where_ == placement::own_thread ? in_background(awaited, tried) : tried();
 }
 
 loader_actor::behavior_type loader_state::start(loader_parts parts, placement where) {
@@ -60,10 +71,10 @@ loader_actor::behavior_type loader_state::start(loader_parts parts, placement wh
   parts_.emplace(std::move(parts));
   where_ = where;
   return {[this](atom::load, const load_job_ptr& job) -> load_reply {
-            return std::make_shared<const result<packed_load>>(run([&] { return load(*job); }));
+            return std::make_shared<const result<packed_load>>(run(job->awaited, [&] { return load(*job); }));
           },
           [this](atom::scan) -> scan_reply {
-            return std::make_shared<const result<root_index>>(run([&] { return parts_->scan(); }));
+            return std::make_shared<const result<root_index>>(run(true, [&] { return parts_->scan(); }));
           },
           [](atom::destroy, packed_ptr& adapter) -> std::uint64_t {
             auto bytes = adapter->bytes();

@@ -117,6 +117,7 @@ struct load_job {
   bool pack = true;
   std::stop_token stop;
   std::shared_ptr<load_progress> progress;  ///< may be null
+  bool awaited = false;                     ///< by a request: it may take some time from those that run
 };
 
 struct packed_load {

@@ -235,10 +235,11 @@ first_token bench_first_token(const settings& s, house& h, std::uint32_t beside)
   machine_load machine;
   std::vector<std::shared_ptr<timed_stream>> others;
   auto go_on = [&] {
-    // They end one after the other, so that there are always some.
     while (others.size() < beside)
       others.push_back(
           start_stream(h.generations(), "", prompt, 1500, static_cast<std::uint32_t>(others.size())));
+    for (auto& stream : others)
+      stream->wait_for(settled);
   };
   auto one = [&](std::uint32_t i) {
     auto begin = clock::now();

@@ -10,6 +10,7 @@ void timed_stream::chunk(generation_chunk tokens) {
   auto now = clock::now();
   std::lock_guard lock(mutex_);
   times_.insert(times_.end(), tokens.tokens.size(), now);
+  changed_.notify_all();
 }
 
 void timed_stream::done(generation_timings) {
@@ -23,6 +24,11 @@ void timed_stream::failed(error why) {
   error_ = std::move(why);
   over_ = true;
   changed_.notify_all();
+}
+
+void timed_stream::wait_for(std::size_t tokens) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return over_ || times_.size() >= tokens; });
 }
 
 std::vector<clock::time_point> timed_stream::wait() {

@@ -24,6 +24,9 @@ class timed_stream final : public response_sink {
   void failed(error why) override;
   bool saturated() const noexcept override { return false; }
 
+  /// Waits until so many tokens have come, or the end.
+  void wait_for(std::size_t tokens);
+
   /// Waits for the end; the times of the tokens. Throws with the error of a request that failed.
   std::vector<clock::time_point> wait();
 

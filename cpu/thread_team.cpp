@@ -9,7 +9,7 @@
 namespace lorica {
 namespace {
 
-constexpr auto spin_time = std::chrono::microseconds(20);
+constexpr auto spin_time = std::chrono::microseconds(50);
 
 void pause_briefly() noexcept {
 #if defined(__x86_64__)
