@@ -1,10 +1,18 @@
 #include "adapters/inspection.hpp"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <utility>
 
 namespace lorica {
 namespace {
+
+/// A thread of the lowest priority that got a core is left there for some milliseconds, whoever wakes; so it
+/// offers the core itself.
+void make_way() noexcept {
+  if (::sched_getscheduler(0) == SCHED_IDLE) ::sched_yield();
+}
 
 error cancelled() {
   return fail(errc::cancelled, "the load of the adapter was cancelled");
@@ -59,6 +67,7 @@ result<void> inspection::check() const {
 }
 
 result<lora_site*> inspection::next() {
+  make_way();
   lock held(mutex_);
   const auto site = complete_;
   while (!free(site) && !ended_early_)
@@ -100,6 +109,7 @@ void inspection::hash_and_measure() {
     const auto& site = buffers_[hashed_ % buffers_.size()];
     held.unlock();
     const bool all = digest_.add(site, stop_);
+    make_way();
     held.lock();
     if (!all) return;
     ++hashed_;

@@ -15,8 +15,8 @@ result<kv_cache> kv_cache::allocate(const model_config& m, cpu_dtype dtype, std:
   kv_cache out;
   out.memory_ = *std::move(memory);
   out.head_stride_ = std::size_t{2} * block_tokens * padded_head_dim(m.head_dim) * element_bytes(dtype);
-  out.block_stride_ = out.head_stride_ * m.kv_heads;
-  out.layer_stride_ = out.block_stride_ * blocks;
+  out.layer_stride_ = out.head_stride_ * m.kv_heads;
+  out.block_stride_ = out.layer_stride_ * m.layers;
   return out;
 }
 

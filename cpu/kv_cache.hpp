@@ -19,8 +19,9 @@ constexpr std::uint64_t kv_bytes_per_token(const model_config& m, cpu_dtype dtyp
   return std::uint64_t{2} * m.layers * m.kv_heads * padded_head_dim(m.head_dim) * element_bytes(dtype);
 }
 
-/// The pool of KV blocks: [layers][blocks][kv_heads][K, V]; one head of one block is what attention.hpp says.
-/// Owned by the executor. What a block holds is undefined until its tokens were written.
+/// The pool of KV blocks: [blocks][layers][kv_heads][K, V]; one head of one block is what attention.hpp says.
+/// Memory that was never used costs when it first is, so a step that begins a block finds all layers of it
+/// together. Owned by the executor. What a block holds is undefined until its tokens were written.
 class kv_cache {
  public:
   kv_cache() = default;
