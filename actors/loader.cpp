@@ -41,10 +41,10 @@ loader_actor::behavior_type loader_state::start(loader_parts parts, placement wh
   parts_.emplace(std::move(parts));
   where_ = where;
   return {[this](atom::load, const load_job_ptr& job) -> load_reply {
-            return std::make_shared<const result<packed_load>>(run(*job));
+            return std::make_shared<const result<packed_load>>(attempt(name, [&] { return run(*job); }));
           },
           [this](atom::scan) -> scan_reply {
-            return std::make_shared<const result<root_index>>(scan());
+            return std::make_shared<const result<root_index>>(attempt(name, [&] { return scan(); }));
           },
           [](atom::destroy, packed_ptr& adapter) -> std::uint64_t {
             auto bytes = adapter->bytes();
@@ -53,20 +53,19 @@ loader_actor::behavior_type loader_state::start(loader_parts parts, placement wh
           }};
 }
 
-/// A load that nobody waits for takes what generation leaves. When that is next to nothing it begins anew, with
-/// a share of its own: a thread may only ever settle for less.
+/// A load that nobody waits for takes what generation leaves. When that is next to nothing it begins anew,
+/// with a share of its own: a thread may only ever settle for less.
 result<packed_load> loader_state::run(const load_job& job) const {
-  auto tried = [&](const std::stop_token& stop) { return attempt(name, [&] { return load(job, stop); }); };
-  if (where_ == placement::shared_threads) return tried(job.stop);
+  if (where_ == placement::shared_threads) return load(job, job.stop);
+  auto work = [&](const std::stop_token& stop) { return load(job, stop); };
   if (!job.awaited)
-    if (auto done = in_background(core_share::leftover, job.stop, patience, tried)) return *std::move(done);
-  return in_background(core_share::some, job.stop, tried);
+    if (auto done = in_background(core_share::leftover, job.stop, patience, work)) return *std::move(done);
+  return in_background(core_share::some, job.stop, work);
 }
 
 result<root_index> loader_state::scan() const {
-  auto tried = [&](const std::stop_token&) { return attempt(name, [&] { return parts_->scan(); }); };
-  if (where_ == placement::shared_threads) return tried({});
-  return in_background(core_share::some, {}, tried);
+  if (where_ == placement::shared_threads) return parts_->scan();
+  return in_background(core_share::some, {}, [&](const std::stop_token&) { return parts_->scan(); });
 }
 
 result<packed_load> loader_state::load(const load_job& job, const std::stop_token& stop) const {

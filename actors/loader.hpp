@@ -19,8 +19,8 @@ struct loader_parts {
   std::function<result<root_index>()> scan;
 };
 
-/// Reads, checks and packs adapters, one after the other, at the lowest priority of the process where it has a
-/// thread of its own.
+/// Reads, checks and packs adapters, one after the other, at the lowest priority of the process where it has
+/// a thread of its own.
 loader_actor spawn_loader(caf::actor_system& system, loader_parts parts, placement where);
 
 }  // namespace lorica

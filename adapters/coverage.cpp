@@ -35,8 +35,8 @@ module_coverage measure(const lora_site& site) {
   return out;
 }
 
-adapter_coverage summarise(std::vector<module_coverage> modules,
-                           const std::vector<module_copy>& copies, const std::stop_token& stop) {
+adapter_coverage summarise(std::vector<module_coverage> modules, const std::vector<module_copy>& copies,
+                           const std::stop_token& stop) {
   adapter_coverage out;
   std::set<std::uint32_t> layers;
   std::set<std::uint32_t> ranks;

@@ -50,9 +50,9 @@ struct adapter_coverage {
 /// Norms of one module; reads every element once.
 module_coverage measure(const lora_site& site);
 
-/// Sums up modules, which are in canonical order, and full copies. What it gives once `stop` was requested is incomplete: full
-/// copies may be large.
-adapter_coverage summarise(std::vector<module_coverage> modules,
-                           const std::vector<module_copy>& copies, const std::stop_token& stop);
+/// Sums up modules, which are in canonical order, and full copies. What it gives once `stop` was requested is
+/// incomplete: full copies may be large.
+adapter_coverage summarise(std::vector<module_coverage> modules, const std::vector<module_copy>& copies,
+                           const std::stop_token& stop);
 
 }  // namespace lorica

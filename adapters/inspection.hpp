@@ -23,8 +23,8 @@ struct inspected {
 };
 
 /// Hashes and measures sites beside the thread that reads them, which takes as long as all else, in a bounded
-/// number of buffers: what is at hand in a cache is used by all before it is written over. A thread of its own
-/// hashes, in order; either thread measures when it has nothing else to do. Everything is called on one
+/// number of buffers: what is at hand in a cache is used by all before it is written over. A thread of its
+/// own hashes, in order; either thread measures when it has nothing else to do. Everything is called on one
 /// thread, for sites 0, 1, …, `count` - 1.
 class inspection {
  public:
@@ -62,13 +62,13 @@ class inspection {
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
-  std::size_t complete_ = 0;             // sites that were read
-  std::size_t hashed_ = 0;               // sites in the digest
-  std::size_t taken_ = 0;                // sites that were measured, or are being so
-  std::vector<bool> measured_;           // [count]
+  std::size_t complete_ = 0;              // sites that were read
+  std::size_t hashed_ = 0;                // sites in the digest
+  std::size_t taken_ = 0;                 // sites that were measured, or are being so
+  std::vector<bool> measured_;            // [count]
   std::vector<module_coverage> modules_;  // [count], an element is written by whoever measures that site
-  bool given_up_ = false;      // by the reader
-  bool ended_early_ = false;   // by the thread: it was stopped, or an exception says why
+  bool given_up_ = false;                 // by the reader
+  bool ended_early_ = false;              // by the thread: it was stopped, or an exception says why
   std::exception_ptr thrown_;
 
   std::thread thread_;

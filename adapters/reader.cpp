@@ -161,7 +161,8 @@ digest_form form_of(const site_plan& plan) {
   return more ? digest_form::more : digest_form::pairs;
 }
 
-// As many sites as a layer has: their shapes come again, so that a buffer need not grow, and they fit a cache.
+// As many sites as a layer has: their shapes come again, so that a buffer need not grow, and they fit a
+// cache.
 std::size_t buffers_for(const site_plan& plan) {
   constexpr std::size_t fewest = 4;
   auto in_first = [&](auto& site) { return site.shape.layer == plan.sites.front().shape.layer; };
@@ -304,8 +305,7 @@ result<loaded_adapter> read_adapter(const adapter_place& place, const model_conf
   auto warnings = std::move(manifest->warnings);
   warnings.insert(warnings.end(), plan->warnings.begin(), plan->warnings.end());
   warn_about_base(*manifest, base, warnings);
-  auto out =
-      finished(std::move(weights), std::move(found->modules), std::move(warnings), file->size(), stop);
+  auto out = finished(std::move(weights), std::move(found->modules), std::move(warnings), file->size(), stop);
   if (out) out->packed = std::move(packed);
   return out;
 }

@@ -238,11 +238,13 @@ result<planned_site> check_module(const module_key& key, const found_module& mod
   auto site = plan_site(key, module, *scale, base, max_rank);
   if (!site) return site;
   if (auto ok = check_embedding(key, manifest); !ok) return ok.error();
-  auto bias = plan_vector(
-      module, {lora_factor::bias, "lora_bias", manifest.lora_bias, refusal::unsupported_bias}, site->shape.out);
+  auto bias =
+      plan_vector(module, {lora_factor::bias, "lora_bias", manifest.lora_bias, refusal::unsupported_bias},
+                  site->shape.out);
   if (!bias) return bias.error();
-  auto magnitude = plan_vector(
-      module, {lora_factor::magnitude, "use_dora", manifest.dora, refusal::unsupported_dora}, site->shape.out);
+  auto magnitude =
+      plan_vector(module, {lora_factor::magnitude, "use_dora", manifest.dora, refusal::unsupported_dora},
+                  site->shape.out);
   if (!magnitude) return magnitude.error();
   site->bias = *std::move(bias);
   site->magnitude = *std::move(magnitude);

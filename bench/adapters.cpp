@@ -116,8 +116,8 @@ class house {
     options.dynamic.mode = dynamic_mode::off;
     options.dynamic.has_roots = true;
     // Measured, not computed: what the packed form of one takes is the packer's business.
-    auto one =
-        must(reader_of(weights->config(), 256, roots_, {})({adapter_origin::kind::root, "0"}, {}, nullptr, nullptr));
+    auto one = must(reader_of(weights->config(), 256, roots_, {})({adapter_origin::kind::root, "0"}, {},
+                                                                  nullptr, nullptr));
     options.adapter_bytes = engine->packer().packed_bytes(one.weights) * room + 1024;
     runtime_parts parts{std::move(engine),
                         std::move(vocabulary),

@@ -22,8 +22,8 @@ constexpr share share_of(std::uint32_t count, std::uint32_t member, std::uint32_
 }
 
 /// A persistent team of threads that run one function together; the caller of `run` is member 0. Owned by one
-/// executor; ends with it. Waits are short spins, then sleep: a neighbour on one of the cores costs its share of
-/// time, not a collapse. A team with as many members as the process has processors keeps each on its own
+/// executor; ends with it. Waits are short spins, then sleep: a neighbour on one of the cores costs its share
+/// of time, not a collapse. A team with as many members as the process has processors keeps each on its own
 /// during a run: beside a background thread the scheduler would put two on one core.
 class thread_team {
  public:

@@ -239,6 +239,66 @@ TEST_CASE("the embedding and the head are read as modules outside the layers") {
   CHECK(read_back(adapter).error().reason == "unknown_tensor");
 }
 
+namespace {
+
+// Keeps what it is given.
+struct kept_packing final : adapter_packing {
+  explicit kept_packing(std::vector<lora_site>& sites) : sites_(sites) {}
+  result<void> add(const lora_site& site) override {
+    if (sites_.size() == 3) return fail(errc::out_of_memory, "no room");
+    sites_.push_back(site);
+    return {};
+  }
+  result<std::shared_ptr<const packed_adapter>> finish(const adapter_version&) override {
+    return fail(errc::internal, "not packed");
+  }
+
+  std::vector<lora_site>& sites_;
+};
+
+struct kept_packer final : adapter_packer {
+  result<std::unique_ptr<adapter_packing>> begin(std::span<const site_shape> sites,
+                                                 std::span<const module_copy> copies,
+                                                 std::stop_token) const override {
+    shapes.assign(sites.begin(), sites.end());
+    copies_seen = copies.size();
+    return std::unique_ptr<adapter_packing>(std::make_unique<kept_packing>(kept));
+  }
+  std::uint64_t packed_bytes(const adapter_weights&) const override { return 0; }
+
+  mutable std::vector<site_shape> shapes;
+  mutable std::vector<lora_site> kept;
+  mutable std::size_t copies_seen = 0;
+};
+
+}  // namespace
+
+TEST_CASE("a packer gets the shapes and the copies first, then each site as it is, and its refusal counts") {
+  auto adapter = good_adapter();
+  add_biases(adapter);
+  add_copies(adapter);
+  auto read = read_back(adapter);
+  REQUIRE(read);
+  scratch_directory directory;
+  directory.write("adapter_config.json", adapter.config_text());
+  directory.write("adapter_model.safetensors", safetensors_image(adapter.tensors));
+  auto place = open_place(directory.path());
+  REQUIRE(place);
+  kept_packer packer;
+  auto packed = read_adapter(*place, fixture_base(), {}, {}, nullptr, &packer);
+  REQUIRE_FALSE(packed);
+  CHECK(packed.error().code == errc::out_of_memory);
+  CHECK(packer.shapes == shapes_of(read->weights));
+  CHECK(packer.copies_seen == 2);
+  REQUIRE(packer.kept.size() == 3);
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(shape_of(packer.kept[i]) == packer.shapes[i]);
+    CHECK(packer.kept[i].a == read->weights.sites[i].a);
+    CHECK(packer.kept[i].b == read->weights.sites[i].b);
+    CHECK(packer.kept[i].bias == read->weights.sites[i].bias);
+  }
+}
+
 TEST_CASE("full copies are read whole, and a part of the version and the coverage") {
   auto adapter = good_adapter();
   add_copies(adapter);

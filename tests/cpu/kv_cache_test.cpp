@@ -24,8 +24,8 @@ TEST_CASE("keys and values of every layer, block and head have a place of their 
   REQUIRE(cache);
   const std::size_t head = std::size_t{2} * block_tokens * 16 * element_bytes(dtype);
   auto* next = cache->at(0, 0);
-  for (std::uint32_t layer = 0; layer < m.layers; ++layer)
-    for (std::uint32_t block = 0; block < blocks; ++block)
+  for (std::uint32_t block = 0; block < blocks; ++block)
+    for (std::uint32_t layer = 0; layer < m.layers; ++layer)
       for (std::uint32_t h = 0; h < m.kv_heads; ++h) {
         CHECK(cache->at(layer, h) + block * cache->block_stride() == next);
         next += head;

@@ -1,5 +1,6 @@
 #include "cpu/step_plan.hpp"
 
+#include "cpu/adapter_packer.hpp"
 #include "tests/catch.hpp"
 #include "tests/cpu/planned_step.hpp"
 #include "tests/cpu/random_weights.hpp"

@@ -1,7 +1,12 @@
 #include "cpu/thread_team.hpp"
 
+#include <sched.h>
+
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
+#include <random>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -60,12 +65,52 @@ TEST_CASE("a team that slept wakes up, and one that never ran ends") {
   thread_team team(3);
   std::atomic<unsigned> ran{0};
   for (int i = 0; i < 3; ++i) {
-    // Long enough for spins and yields to be used up: the members wait in the kernel.
+    // Long enough for spins to be used up: the members wait in the kernel.
     for (int turn = 0; turn < 2000; ++turn)
       std::this_thread::yield();
     team.run([&](unsigned) { ++ran; });
   }
   CHECK(ran == 9);
+}
+
+TEST_CASE("a member that falls asleep just when the other arrives is woken") {
+  // The moment is short: a long run (LORICA_SOAK) has more of them.
+  const std::uint32_t rounds = std::getenv("LORICA_SOAK") ? 2'000'000 : 40'000;
+  constexpr auto before_sleep = std::chrono::microseconds(48);
+  thread_team team(2);
+  std::atomic<std::uint32_t> passed{0};
+  team.run([&](unsigned member) {
+    std::minstd_rand random(member + 1);
+    for (std::uint32_t i = 0; i < rounds; ++i) {
+      if (i % 2 == member) {
+        const auto end =
+            std::chrono::steady_clock::now() + before_sleep + std::chrono::nanoseconds(random() % 6000);
+        while (std::chrono::steady_clock::now() < end) {
+        }
+      }
+      team.barrier(member);
+    }
+    ++passed;
+  });
+  CHECK(passed == 2);
+}
+
+TEST_CASE("a team as large as the machine keeps its members apart, and its caller only meanwhile") {
+  cpu_set_t before;
+  REQUIRE(::sched_getaffinity(0, sizeof before, &before) == 0);
+  const auto members = static_cast<unsigned>(CPU_COUNT(&before));
+  thread_team team(members);
+  std::vector<int> at(members);
+  for (int run = 0; run < 20; ++run) {
+    team.run([&](unsigned member) {
+      team.barrier(member);
+      at[member] = ::sched_getcpu();
+    });
+    CHECK(std::set<int>(at.begin(), at.end()).size() == members);
+  }
+  cpu_set_t after;
+  REQUIRE(::sched_getaffinity(0, sizeof after, &after) == 0);
+  CHECK(CPU_EQUAL(&before, &after));
 }
 
 TEST_CASE("members that are not active stay out, and come back when they are called") {
