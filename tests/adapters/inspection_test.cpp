@@ -1,5 +1,6 @@
 #include "adapters/inspection.hpp"
 
+#include <chrono>
 #include <random>
 
 #include "tests/catch.hpp"
@@ -40,11 +41,15 @@ adapter_weights random_weights(std::uint32_t sites, bool more) {
   return out;
 }
 
-// As a reader would: one after the other into whichever buffer is free.
+// As a reader would: one after the other into whichever buffer is free, in the time that a file may take.
 result<inspected> inspect(const adapter_weights& weights, std::size_t buffers, digest_form form,
                           std::vector<lora_site>* kept = nullptr) {
   inspection found(weights.sites.size(), buffers, form, {});
+  std::mt19937 random(static_cast<unsigned>(buffers));
   for (auto& site : weights.sites) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(random() % 100);
+    while (std::chrono::steady_clock::now() < end) {
+    }
     auto to = found.next();
     if (!to) return to.error();
     **to = site;

@@ -101,12 +101,16 @@ TEST_CASE("a team as large as the machine keeps its members apart, and its calle
   const auto members = static_cast<unsigned>(CPU_COUNT(&before));
   thread_team team(members);
   std::vector<int> at(members);
+  std::vector<int> allowed(members);  // processors that it may run on
   for (int run = 0; run < 20; ++run) {
     team.run([&](unsigned member) {
       team.barrier(member);
       at[member] = ::sched_getcpu();
+      cpu_set_t mine;
+      allowed[member] = ::sched_getaffinity(0, sizeof mine, &mine) == 0 ? CPU_COUNT(&mine) : 0;
     });
     CHECK(std::set<int>(at.begin(), at.end()).size() == members);
+    CHECK(allowed == std::vector<int>(members, 1));
   }
   cpu_set_t after;
   REQUIRE(::sched_getaffinity(0, sizeof after, &after) == 0);
