@@ -28,14 +28,13 @@ std::chrono::nanoseconds processor_time(std::jthread& thread) noexcept;
 template <class Work>
 auto in_background(core_share what, const std::stop_token& outer,
                    std::optional<std::chrono::milliseconds> patience, const Work& work) {
-  std::stop_source stop;
-  std::stop_callback follow(outer, [&stop] { stop.request_stop(); });
-  std::packaged_task<decltype(work(std::stop_token()))()> task([&] {
+  std::packaged_task<decltype(work(outer))(std::stop_token)> task([&](const std::stop_token& stop) {
     settle_for(what);
-    return work(stop.get_token());
+    return work(stop);
   });
   auto answer = task.get_future();
   std::jthread thread(std::move(task));
+  std::stop_callback follow(outer, [&thread] { thread.request_stop(); });
   bool starved = false;
   for (std::chrono::nanoseconds used{0};
        patience && !starved && answer.wait_for(*patience) != std::future_status::ready;) {
@@ -43,7 +42,7 @@ auto in_background(core_share what, const std::stop_token& outer,
     starved = now - used < *patience / 4;
     used = now;
   }
-  if (starved) stop.request_stop();
+  if (starved) thread.request_stop();
   auto out = std::optional(answer.get());
   if (starved && !outer.stop_requested() && !*out) out.reset();
   return out;
