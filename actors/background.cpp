@@ -17,7 +17,7 @@ void settle_for(core_share what) {
   errno = 0;
   const bool done = what == core_share::leftover ? ::sched_setscheduler(0, SCHED_IDLE, &none) == 0
                                                  : ::nice(niceness) != -1 || errno == 0;
-  if (!done) log_warn("loader: priority stays as it is");
+  if (!done) log_warn("background work keeps its priority: the system does not let it have less");
 }
 
 std::chrono::nanoseconds processor_time(std::jthread& thread) noexcept {
