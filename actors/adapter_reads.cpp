@@ -4,6 +4,8 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <utility>
 
+#include "actors/take_reply.hpp"
+
 namespace lorica {
 namespace {
 
@@ -82,13 +84,14 @@ void adapter_reads::start(read_ptr what, std::size_t loader) {
   busy_[loader] = true;
   auto job = std::make_shared<load_job>(what->job);
   job->awaited = what->how == urgency::request;
-  self_->request(loaders_[loader], load_limit, atom::load::value, load_job_ptr(std::move(job)))
-      .then([this, what, loader](const load_reply& reply) { arrived(what, loader, reply); },
-            [this, what, loader](const caf::error&) {
-              busy_[loader] = false;
-              finish(what, fail(errc::timeout, "Loading took too long and was given up", "load_timeout"));
-              start_more();
-            });
+  take_reply(
+      self_->request(loaders_[loader], load_limit, atom::load::value, load_job_ptr(std::move(job))),
+      [this, what, loader](const load_reply& reply) { arrived(what, loader, reply); },
+      [this, what, loader](const caf::error&) {
+        busy_[loader] = false;
+        finish(what, fail(errc::timeout, "Loading took too long and was given up", "load_timeout"));
+        start_more();
+      });
 }
 
 void adapter_reads::arrived(const read_ptr& what, std::size_t loader, const load_reply& reply) {
@@ -113,14 +116,14 @@ void adapter_reads::download(const read_ptr& what) {
   fetch_job job{what->job.origin.text.substr(0, at), what->job.origin.text.substr(at + 1), what->job.stop,
                 what->job.progress};
   ++downloads_;
-  self_
-      ->request(hub_, fetch_limit, atom::fetch::value,
-                fetch_job_ptr(std::make_shared<const fetch_job>(std::move(job))))
-      .then([this, what](const fetch_reply& reply) { downloaded(what, reply); },
-            [this, what](const caf::error&) {
-              --downloads_;
-              finish(what, fail(errc::timeout, "The Hub does not answer", "hub_unreachable"));
-            });
+  take_reply(
+      self_->request(hub_, fetch_limit, atom::fetch::value,
+                     fetch_job_ptr(std::make_shared<const fetch_job>(std::move(job)))),
+      [this, what](const fetch_reply& reply) { downloaded(what, reply); },
+      [this, what](const caf::error&) {
+        --downloads_;
+        finish(what, fail(errc::timeout, "The Hub does not answer", "hub_unreachable"));
+      });
 }
 
 void adapter_reads::downloaded(const read_ptr& what, const fetch_reply& reply) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "actors/adapter_lease.hpp"
+#include "actors/take_reply.hpp"
 #include "adapters/refusal.hpp"
 
 namespace lorica {
@@ -224,15 +225,15 @@ void adapter_shelf::attach(packed_ptr packed) {
     free(std::move(taken));
     gave_up(version, why);
   };
-  self_->request(executor_, attach_limit, atom::attach::value, packed)
-      .then(
-          [this, give_up, packed](const outcome_ptr& outcome) mutable {
-            if (*outcome) return shelve(std::move(packed));
-            give_up(packed, outcome->error());
-          },
-          [give_up, packed](const caf::error&) mutable {
-            give_up(packed, fail(errc::generation_failed, "The executor does not answer"));
-          });
+  take_reply(
+      self_->request(executor_, attach_limit, atom::attach::value, packed),
+      [this, give_up, packed](const outcome_ptr& outcome) mutable {
+        if (*outcome) return shelve(std::move(packed));
+        give_up(packed, outcome->error());
+      },
+      [give_up, packed](const caf::error&) mutable {
+        give_up(packed, fail(errc::generation_failed, "The executor does not answer"));
+      });
 }
 
 void adapter_shelf::shelve(packed_ptr packed) {
@@ -314,13 +315,13 @@ void adapter_shelf::take_off(const adapter_version& version) {
       freed(bytes);
   };
   if (packed.empty()) return tell(0);
-  self_->request(executor_, free_limit, atom::detach::value, std::move(packed.mapped()))
-      .then([tell](std::uint64_t bytes) { tell(bytes); }, [tell](const caf::error&) { tell(0); });
+  take_reply(
+      self_->request(executor_, free_limit, atom::detach::value, std::move(packed.mapped())),
+      [tell](std::uint64_t bytes) { tell(bytes); }, [tell](const caf::error&) { tell(0); });
 }
-
 void adapter_shelf::free(packed_ptr packed) {
-  self_->request(loaders_.front(), free_limit, atom::destroy::value, std::move(packed))
-      .then([](std::uint64_t) {}, [](const caf::error&) {});
+  take_reply(
+      self_->request(loaders_.front(), free_limit, atom::destroy::value, std::move(packed)),
+      [](std::uint64_t) {}, [](const caf::error&) {});
 }
-
 }  // namespace lorica

@@ -7,6 +7,7 @@
 #include <random>
 #include <utility>
 
+#include "actors/take_reply.hpp"
 #include "adapters/refusal.hpp"
 #include "core/log.hpp"
 
@@ -81,11 +82,12 @@ void adapter_world::keep(catalogue_change change, std::function<void(result<void
   if (!store_) return then({});
   auto all = std::make_shared<catalogue_changes>();
   all->changes.push_back(std::move(change));
-  self->request(store_, store_limit, atom::store::value, catalogue_changes_ptr(std::move(all)))
-      .then([then](const outcome_ptr& outcome) { then(*outcome); },
-            [then](const caf::error&) {
-              then(fail(errc::io, "The catalogue cannot be written", "storage_unavailable"));
-            });
+  take_reply(
+      self->request(store_, store_limit, atom::store::value, catalogue_changes_ptr(std::move(all))),
+      [then](const outcome_ptr& outcome) { then(*outcome); },
+      [then](const caf::error&) {
+        then(fail(errc::io, "The catalogue cannot be written", "storage_unavailable"));
+      });
 }
 
 void adapter_world::forget(const std::string& name) {

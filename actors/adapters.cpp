@@ -18,6 +18,7 @@
 #include "actors/harden.hpp"
 #include "actors/startup_decisions.hpp"
 #include "actors/starvation_guard.hpp"
+#include "actors/take_reply.hpp"
 #include "adapters/refusal.hpp"
 
 namespace lorica {
@@ -202,13 +203,13 @@ void adapters_state::scan() {
     finding_->scanned(std::move(index), parts_->clock.now());
     go_on(waiters_.take_all());
   };
-  self_->request(parts_->loaders.front(), scan_limit, atom::scan::value)
-      .then(
-          [done](const scan_reply& reply) {
-            if (!*reply) log_warn("the adapter roots cannot be listed: {}", reply->error().text);
-            done(*reply ? std::make_shared<const root_index>(**reply) : nullptr);
-          },
-          [done](const caf::error&) { done(nullptr); });
+  take_reply(
+      self_->request(parts_->loaders.front(), scan_limit, atom::scan::value),
+      [done](const scan_reply& reply) {
+        if (!*reply) log_warn("the adapter roots cannot be listed: {}", reply->error().text);
+        done(*reply ? std::make_shared<const root_index>(**reply) : nullptr);
+      },
+      [done](const caf::error&) { done(nullptr); });
 }
 
 caf::result<lease_reply> adapters_state::acquire(const version_reference_ptr& wanted) {

@@ -11,6 +11,7 @@
 #include "actors/harden.hpp"
 #include "actors/payloads.hpp"
 #include "actors/running_requests.hpp"
+#include "actors/take_reply.hpp"
 
 namespace lorica {
 namespace {
@@ -111,17 +112,17 @@ void scheduler_state::ask_for_leases() {
       apply(plan_->lease_refused(version, fail(errc::internal, "An adapter version is not known")));
       continue;
     }
-    self_->request(parts_->adapters, lease_limit, atom::acquire::value, meaning)
-        .then(
-            [this, version](const lease_reply& reply) {
-              apply(*reply ? plan_->lease_granted(version, **reply)
-                           : plan_->lease_refused(version, reply->error()));
-              wake();
-            },
-            [this, version](const caf::error&) {
-              apply(plan_->lease_refused(version, fail(errc::timeout, "Loading the adapter took too long")));
-              wake();
-            });
+    take_reply(
+        self_->request(parts_->adapters, lease_limit, atom::acquire::value, meaning),
+        [this, version](const lease_reply& reply) {
+          apply(*reply ? plan_->lease_granted(version, **reply)
+                       : plan_->lease_refused(version, reply->error()));
+          wake();
+        },
+        [this, version](const caf::error&) {
+          apply(plan_->lease_refused(version, fail(errc::timeout, "Loading the adapter took too long")));
+          wake();
+        });
   }
 }
 
@@ -133,11 +134,10 @@ void scheduler_state::execute(const planned_step& planned) {
   for (auto& use : planned.work->uses)
     adapters.insert(use.adapter);
   in_flight_ = {planned.work->tokens.size(), adapters.size(), {}};
-  self_->request(parts_->executor, step_limit, atom::execute::value, planned.work)
-      .then([this](const step_reply& reply) { complete(reply); },
-            [this](const caf::error&) { lose_executor(); });
+  take_reply(
+      self_->request(parts_->executor, step_limit, atom::execute::value, planned.work),
+      [this](const step_reply& reply) { complete(reply); }, [this](const caf::error&) { lose_executor(); });
 }
-
 void scheduler_state::complete(const step_reply& reply) {
   in_flight_.duration = parts_->clock.now() - step_began_;
   healthy_ = reply->has_value();

@@ -14,6 +14,7 @@
 #include "actors/harden.hpp"
 #include "actors/payloads.hpp"
 #include "actors/prompt_limits.hpp"
+#include "actors/take_reply.hpp"
 
 namespace lorica {
 namespace {
@@ -137,17 +138,16 @@ void session_state::resolve() {
 }
 
 void session_state::resolve(std::size_t number) {
-  self_
-      ->request(world_->adapters, world_->adapter_wait + resolve_slack, atom::resolve::value,
-                task_.request.adapters[number].name)
-      .then(
-          [this, number](const resolve_reply& reply) {
-            if (!*reply) return fail_with(reply->error());
-            take(number, **reply);
-          },
-          [this](const caf::error&) {
-            fail_with(fail(errc::unavailable, "The adapters do not answer; try again"));
-          });
+  take_reply(
+      self_->request(world_->adapters, world_->adapter_wait + resolve_slack, atom::resolve::value,
+                     task_.request.adapters[number].name),
+      [this, number](const resolve_reply& reply) {
+        if (!*reply) return fail_with(reply->error());
+        take(number, **reply);
+      },
+      [this](const caf::error&) {
+        fail_with(fail(errc::unavailable, "The adapters do not answer; try again"));
+      });
 }
 
 void session_state::take(std::size_t number, const adapter_reference& found) {
@@ -168,17 +168,16 @@ void session_state::encode() {
   job.truncate = task_.request.truncate;
   job.texts_wanted = task_.request.prompt_tokens_wanted;
   job.ticket = std::move(chosen.ticket);
-  self_
-      ->request(chosen.worker, encode_limit, atom::encode::value,
-                encode_job_ptr(std::make_shared<const encode_job>(std::move(job))))
-      .then(
-          [this](const encode_reply& reply) {
-            if (!*reply) return fail_with(reply->error());
-            submit(**reply);
-          },
-          [this](const caf::error&) {
-            fail_with(fail(errc::unavailable, "The tokenizers do not answer; try again"));
-          });
+  take_reply(
+      self_->request(chosen.worker, encode_limit, atom::encode::value,
+                     encode_job_ptr(std::make_shared<const encode_job>(std::move(job)))),
+      [this](const encode_reply& reply) {
+        if (!*reply) return fail_with(reply->error());
+        submit(**reply);
+      },
+      [this](const caf::error&) {
+        fail_with(fail(errc::unavailable, "The tokenizers do not answer; try again"));
+      });
 }
 
 void session_state::submit(encoded_prompt prompt) {

@@ -106,6 +106,16 @@ TEST_CASE("choices of one request run in the same steps to their length") {
   CHECK(f.board->snapshot()->steps == f.engine.steps);
 }
 
+TEST_CASE("a step that was answered leaves no timer behind") {
+  desk f;
+  f.world.run();
+  auto before = f.world.timers();
+  f.submit(1);
+  f.world.run();
+  CHECK(f.engine.steps == 6);
+  CHECK(f.world.timers() == before);
+}
+
 TEST_CASE("a cancel that arrived before a step keeps its sequence out of it") {
   desk f;
   f.world.run();

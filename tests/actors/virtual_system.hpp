@@ -46,6 +46,9 @@ class virtual_system {
     run();
   }
 
+  /// Timers that are set.
+  std::size_t timers() { return coordinator().clock().schedule().size(); }
+
   /// Ends actors; timers that are still set would keep them.
   struct any_actor {
     template <class Handle>
