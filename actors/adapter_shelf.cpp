@@ -174,6 +174,7 @@ void adapter_shelf::bring_back(const version_reference_ptr& wanted, urgency how,
   tell_.changed();
   adapter_read read;
   read.job = {wanted->version.short_hex(), *std::move(origin), true, {}, nullptr};
+  read.job.measure = !tell_.knows(wanted->version);
   read.how = how;
   read.done = [this, wanted](result<packed_load> r, const adapter_origin&) {
     came_back(wanted, std::move(r));
@@ -185,6 +186,7 @@ void adapter_shelf::came_back(const version_reference_ptr& wanted, result<packed
   tell_.read({read.has_value(), read ? read->duration : std::chrono::nanoseconds(0)});
   if (read && read->packed->version() == wanted->version) {
     costs_[wanted->version] = std::chrono::duration<double>(read->duration).count();
+    if (!tell_.knows(wanted->version)) tell_.contains(wanted->version, read->contents);
     return attach(std::move(read->packed));
   }
   books_.fail_load(wanted->version);

@@ -27,6 +27,10 @@ class adapter_shelf {
     std::function<void(const adapter_version&)> evicted;
     std::function<void(const load_facts&)> read;
 
+    /// Whether what a version contains is known; if not, it is told when the version was read.
+    std::function<bool(const adapter_version&)> knows;
+    std::function<void(const adapter_version&, std::shared_ptr<const adapter_contents>)> contains;
+
     /// The source of a version holds something else now.
     std::function<void(const adapter_version&, const error&)> source_changed;
   };

@@ -135,6 +135,11 @@ adapter_shelf::listener adapter_world::listen() {
                 emit("evicted", name, version, "room for another adapter");
               },
           .read = [this](const load_facts& facts) { note_read(facts); },
+          .knows = [this](const adapter_version& version) { return contents.contains(version); },
+          .contains =
+              [this](const adapter_version& version, std::shared_ptr<const adapter_contents> found) {
+                contents[version] = std::move(found);
+              },
           .source_changed = [this](const adapter_version& version,
                                    const error& why) { lose_source(version, why); }};
 }

@@ -72,7 +72,8 @@ result<packed_load> loader_state::load(const load_job& job, const std::stop_toke
   if (stop.stop_requested()) return fail(errc::cancelled, "The load was cancelled", "cancelled");
   auto began = parts_->clock.now();
   if (job.progress) job.progress->enter(load_progress::stage::reading);
-  auto read = parts_->read(job.origin, stop, job.progress.get(), job.pack ? &parts_->packer : nullptr);
+  auto read =
+      parts_->read(job.origin, {stop, job.progress.get(), job.pack ? &parts_->packer : nullptr, job.measure});
   if (!read) return std::move(read).error();
   for (auto& warning : read->warnings)
     log_warn("adapter {}: {}", job.name, warning);

@@ -118,6 +118,7 @@ struct load_job {
   std::stop_token stop;
   std::shared_ptr<load_progress> progress;  ///< may be null
   bool awaited = false;                     ///< by a request: it may take some time from those that run
+  bool measure = true;                      ///< else the contents come without norms: they are known
 };
 
 struct packed_load {

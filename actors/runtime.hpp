@@ -74,11 +74,9 @@ struct runtime_options {
   std::function<void(const std::string& why)> on_fatal;
 };
 
-/// Reads and checks an adapter as `read_adapter` does, and packs it where it can and `into` is not null;
-/// called on the loader's thread.
+/// Reads and checks an adapter as `read_adapter` does; called on the loader's thread.
 using adapter_source =
-    std::function<result<loaded_adapter>(const adapter_origin& origin, const std::stop_token& stop,
-                                         byte_progress* told, const adapter_packer* into)>;
+    std::function<result<loaded_adapter>(const adapter_origin& origin, const reading_options& how)>;
 
 /// What the runtime is made of. `counters` and `clock` outlive it.
 struct runtime_parts {

@@ -15,7 +15,7 @@
 
 namespace lorica {
 
-/// An open regular file of an adapter's directory. Owns its descriptor; one thread.
+/// An open regular file of an adapter's directory. Owns its descriptor; several threads may read.
 class adapter_file {
  public:
   adapter_file(adapter_file&& other) noexcept;

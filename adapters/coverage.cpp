@@ -22,16 +22,21 @@ double norm(std::span<const float> numbers, const std::stop_token& stop = {}) {
 
 }  // namespace
 
-module_coverage measure(const lora_site& site) {
-  auto norms = norms_of(site);
+module_coverage outline(const lora_site& site) {
   module_coverage out{site.layer, site.where, site.rank, site.scaling};
   out.parameters = site.a.size() + site.b.size() + site.bias.size() + site.magnitude.size();
+  out.dora = !site.magnitude.empty();
+  return out;
+}
+
+module_coverage measure(const lora_site& site) {
+  auto norms = norms_of(site);
+  auto out = outline(site);
   out.norm_a = norms.a;
   out.norm_b = norms.b;
   out.norm_update = norms.update;
   out.norm_bias = norm(site.bias);
   out.norm_magnitude = norm(site.magnitude);
-  out.dora = !site.magnitude.empty();
   return out;
 }
 

@@ -47,8 +47,11 @@ struct adapter_coverage {
   double largest_update = 0;         ///< `norm_update`
 };
 
-/// Norms of one module; reads every element once.
+/// What one module does; reads every element.
 module_coverage measure(const lora_site& site);
+
+/// The same without its norms.
+module_coverage outline(const lora_site& site);
 
 /// Sums up modules, which are in canonical order, and full copies. What it gives once `stop` was requested is
 /// incomplete: full copies may be large.

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <bit>
-#include <span>
-
-#include "core/sha256.hpp"
+#include <cstddef>
 
 namespace lorica {
 namespace {
@@ -26,63 +24,59 @@ bool add_all(sha256& hash, std::span<const float> numbers, const std::stop_token
   return true;
 }
 
-error cancelled() {
-  return fail(errc::cancelled, "the load of the adapter was cancelled");
+void add_parts(sha256& hash, std::span<const part_digest> parts) {
+  add_number(hash, static_cast<std::uint32_t>(parts.size()));
+  hash.update(std::as_bytes(parts));
 }
 
-bool add_pair(sha256& hash, const lora_site& site, const std::stop_token& stop) {
+template <class Part>
+bool add_digest(sha256& hash, const Part& part, const std::stop_token& stop, std::vector<part_digest>& out) {
+  auto digest = digest_of(hash, part, stop);
+  if (digest) out.push_back(*digest);
+  return digest.has_value();
+}
+
+}  // namespace
+
+std::optional<part_digest> digest_of(sha256& hash, const lora_site& site, const std::stop_token& stop) {
   add_number(hash, site.layer);
   add_number(hash, static_cast<std::uint32_t>(site.where));
   add_number(hash, site.rank);
   add_number(hash, site.in);
   add_number(hash, site.out);
   add_number(hash, site.scaling);
-  return add_all(hash, site.a, stop) && add_all(hash, site.b, stop);
+  add_number(hash, (site.bias.empty() ? 0u : 1u) + (site.magnitude.empty() ? 0u : 2u));
+  bool all = add_all(hash, site.a, stop) && add_all(hash, site.b, stop) && add_all(hash, site.bias, stop) &&
+             add_all(hash, site.magnitude, stop);
+  auto digest = hash.finish();
+  return all ? std::optional(digest) : std::nullopt;
 }
 
-// What a site has besides its pair.
-std::uint32_t extras(const lora_site& site) {
-  return (site.bias.empty() ? 0u : 1u) + (site.magnitude.empty() ? 0u : 2u);
+std::optional<part_digest> digest_of(sha256& hash, const module_copy& copy, const std::stop_token& stop) {
+  add_number(hash, static_cast<std::uint32_t>(copy.where));
+  add_number(hash, copy.rows);
+  add_number(hash, copy.cols);
+  bool all = add_all(hash, copy.weight, stop);
+  auto digest = hash.finish();
+  return all ? std::optional(digest) : std::nullopt;
 }
 
-bool add_extras(sha256& hash, const lora_site& site, const std::stop_token& stop) {
-  add_number(hash, extras(site));
-  return add_all(hash, site.bias, stop) && add_all(hash, site.magnitude, stop);
+adapter_version version_of(std::span<const part_digest> sites, std::span<const part_digest> copies) {
+  sha256 hash;
+  hash.update("lorica adapter 1\n");
+  add_parts(hash, sites);
+  add_parts(hash, copies);
+  return adapter_version{hash.finish()};
 }
 
-}  // namespace
-
-content_digest::content_digest(digest_form form, std::size_t sites) : form_(form) {
-  const bool more = form == digest_form::more;
-  hash_.update(more ? "lorica lora 2\n" : "lorica lora 1\n");
-  if (more) add_number(hash_, static_cast<std::uint32_t>(sites));
-}
-
-bool content_digest::add(const lora_site& site, const std::stop_token& stop) {
-  return add_pair(hash_, site, stop) && (form_ == digest_form::pairs || add_extras(hash_, site, stop));
-}
-
-bool content_digest::add(const std::vector<module_copy>& copies, const std::stop_token& stop) {
-  if (form_ == digest_form::pairs) return true;
-  add_number(hash_, static_cast<std::uint32_t>(copies.size()));
-  for (const auto& copy : copies) {
-    add_number(hash_, static_cast<std::uint32_t>(copy.where));
-    add_number(hash_, copy.rows);
-    add_number(hash_, copy.cols);
-    if (!add_all(hash_, copy.weight, stop)) return false;
-  }
-  return true;
-}
-
-result<adapter_version> digest_of(const adapter_weights& weights, const std::stop_token& stop) {
-  const auto& sites = weights.sites;
-  bool more = !weights.copies.empty() ||
-              std::any_of(sites.begin(), sites.end(), [](const auto& site) { return extras(site) != 0; });
-  content_digest out(more ? digest_form::more : digest_form::pairs, sites.size());
-  for (const auto& site : sites)
-    if (!out.add(site, stop)) return cancelled();
-  if (!out.add(weights.copies, stop)) return cancelled();
-  return out.finish();
+result<adapter_version> version_of(const adapter_weights& weights, const std::stop_token& stop) {
+  sha256 hash;
+  std::vector<part_digest> sites, copies;
+  bool all =
+      std::ranges::all_of(weights.sites, [&](auto& site) { return add_digest(hash, site, stop, sites); }) &&
+      std::ranges::all_of(weights.copies, [&](auto& copy) { return add_digest(hash, copy, stop, copies); });
+  if (!all) return fail(errc::cancelled, "the load of the adapter was cancelled");
+  return version_of(sites, copies);
 }
 
 }  // namespace lorica

@@ -1,7 +1,9 @@
 #pragma once
 
-#include <cstddef>
+#include <array>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <stop_token>
 #include <vector>
 
@@ -12,37 +14,27 @@
 
 namespace lorica {
 
-/// The version of an adapter: SHA-256 over what it computes, and nothing else. Input, all little endian:
-/// `lorica lora 1\n`, then for each site in canonical order layer, projection, rank, in, out (u32 each),
-/// scaling (f32), the elements of A, the elements of B (f32). An adapter that has more than pairs begins with
-/// `lorica lora 2\n` and the number of sites (u32) instead, and after B every site has a u32 that says what
-/// follows (1: a bias, 2: a magnitude) and the elements of it; then come
-/// the number of full copies (u32), and for each its projection, rows, columns (u32 each) and elements. So
-/// names of files and tensors, the stored element type and fields of the config without effect do not count:
-/// the same adapter under another directory, with other key spellings, or widened to float32 has the same
-/// version. Looks at `stop` at least every 200 ms; fails with `errc::cancelled` only.
-result<adapter_version> digest_of(const adapter_weights& weights, const std::stop_token& stop);
+/// The version of an adapter is a SHA-256 over what it computes, and nothing else: names of files and
+/// tensors, the stored element type and fields of the config without effect do not count. The same adapter
+/// under another directory, with other key spellings, or widened to float32 has the same version. It is a
+/// digest of digests, so that modules can be hashed side by side. All little endian:
+///
+/// - a site: layer, projection, rank, in, out (u32 each), scaling (f32), which extras follow (u32; 1: a bias,
+///   2: a magnitude), then the elements of A, B, bias and magnitude (f32);
+/// - a full copy: projection, rows, columns (u32 each), its elements (f32);
+/// - the adapter: `lorica adapter 1\n`, the number of sites (u32), their digests in canonical order, the
+///   number of full copies (u32), their digests.
+using part_digest = std::array<std::uint8_t, 32>;
 
-/// Which form the digest has: of pairs only, or of more.
-enum class digest_form : std::uint8_t { pairs, more };
+/// Of one part, with a hash that is at its beginning and is so again afterwards. Looks at `stop` at least
+/// every 200 ms; nothing when it was stopped.
+std::optional<part_digest> digest_of(sha256& hash, const lora_site& site, const std::stop_token& stop);
+std::optional<part_digest> digest_of(sha256& hash, const module_copy& copy, const std::stop_token& stop);
 
-/// The digest of an adapter whose sites come one after the other.
-class content_digest {
- public:
-  content_digest(digest_form form, std::size_t sites);
+/// Of the whole; parts in canonical order.
+adapter_version version_of(std::span<const part_digest> sites, std::span<const part_digest> copies);
 
-  /// The next site; false when it was stopped, and then the digest is worth nothing.
-  bool add(const lora_site& site, const std::stop_token& stop);
-
-  /// All full copies, after the last site, in either form.
-  bool add(const std::vector<module_copy>& copies, const std::stop_token& stop);
-
-  /// To be called once.
-  adapter_version finish() { return adapter_version{hash_.finish()}; }
-
- private:
-  digest_form form_;
-  sha256 hash_;
-};
+/// The same of weights that are in memory. Fails with `errc::cancelled` only.
+result<adapter_version> version_of(const adapter_weights& weights, const std::stop_token& stop);
 
 }  // namespace lorica

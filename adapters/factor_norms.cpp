@@ -10,12 +10,7 @@
 #include <span>
 #include <vector>
 
-// One compilation for each set of instructions; the loader picks. Sanitizers run before it could.
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define LORICA_EACH_ISA __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define LORICA_EACH_ISA
-#endif
+#include "core/each_isa.hpp"
 
 namespace lorica {
 namespace {

@@ -3,6 +3,11 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <thread>
 #include <utility>
 
 namespace lorica {
@@ -14,121 +19,93 @@ void make_way() noexcept {
   if (::sched_getscheduler(0) == SCHED_IDLE) ::sched_yield();
 }
 
-error cancelled() {
-  return fail(errc::cancelled, "the load of the adapter was cancelled");
-}
+/// Neighbours that one thread takes together: the threads stay near each other, so that a file is read from
+/// front to back, as the system reads ahead.
+constexpr std::size_t at_once = 8;
+
+/// One adapter, while several threads are at it.
+class running_inspection {
+ public:
+  running_inspection(std::size_t count, const std::stop_token& stop, const site_work& work)
+      : stop_(stop),
+        work_(work),
+        end_(count),
+        out_{std::vector<part_digest>(count), std::vector<module_coverage>(count)} {}
+
+  /// Inspects the next sites until there are none. On every thread.
+  void run() noexcept {
+    try {
+      sha256 hash;
+      site_buffer buffer;
+      for (auto first = next_.fetch_add(at_once); first < end_; first = next_.fetch_add(at_once))
+        for (auto site = first; site < std::min(first + at_once, end_.load()); ++site) {
+          if (auto ok = inspect_one(site, hash, buffer); !ok) give_up(site, ok.error());
+          make_way();
+        }
+    } catch (...) {
+      give_up(std::current_exception());
+    }
+  }
+
+  /// When all threads have ended.
+  result<inspected> finish() {
+    if (thrown_) std::rethrow_exception(thrown_);
+    if (why_) return *std::move(why_);
+    return std::move(out_);
+  }
+
+ private:
+  result<void> inspect_one(std::size_t site, sha256& hash, site_buffer& buffer) {
+    if (stop_.stop_requested()) return cancelled();
+    auto found = work_.read(site, buffer);
+    if (!found) return found.error();
+    auto digest = digest_of(hash, **found, stop_);
+    if (!digest) return cancelled();
+    out_.digests[site] = *digest;
+    out_.modules[site] = work_.measure ? measure(**found) : outline(**found);
+    return work_.take ? work_.take(site, **found) : result<void>();
+  }
+
+  static error cancelled() { return fail(errc::cancelled, "the load of the adapter was cancelled"); }
+
+  /// What lies before the site is still inspected: it may fail too, and then that is the reason.
+  void give_up(std::size_t site, error why) {
+    std::lock_guard held(mutex_);
+    if (site >= end_) return;
+    end_ = site;
+    why_ = std::move(why);
+  }
+
+  void give_up(std::exception_ptr thrown) noexcept {
+    std::lock_guard held(mutex_);
+    end_ = 0;
+    thrown_ = std::move(thrown);
+  }
+
+  const std::stop_token& stop_;
+  const site_work& work_;
+  std::atomic<std::size_t> next_ = 0;
+  std::atomic<std::size_t> end_;  // sites from here on are not inspected; written under the lock
+  inspected out_;                 // an element is written by the thread that has that site
+
+  std::mutex mutex_;  // guards what follows
+  std::optional<error> why_;
+  std::exception_ptr thrown_;
+};
 
 }  // namespace
 
-inspection::inspection(std::size_t count, std::size_t buffers, digest_form form, const std::stop_token& stop)
-    : buffers_(std::min(count, buffers)),
-      count_(count),
-      stop_(stop),
-      digest_(form, count),
-      measured_(count),
-      modules_(count),
-      thread_([this] { run(); }) {}
-
-inspection::~inspection() {
-  if (!thread_.joinable()) return;
+result<inspected> inspect(std::size_t count, unsigned threads, const std::stop_token& stop,
+                          const site_work& work) {
+  const auto used = std::clamp<std::size_t>(count, 1, threads);
+  running_inspection all(count, stop, work);
   {
-    std::lock_guard held(mutex_);
-    given_up_ = true;
+    std::vector<std::jthread> others;
+    while (others.size() + 1 < used)
+      others.emplace_back([&all] { all.run(); });
+    all.run();
   }
-  changed_.notify_all();
-  thread_.join();
-}
-
-/// Nobody needs what lies in the buffer of this site any more.
-bool inspection::free(std::size_t site) const noexcept {
-  if (site < buffers_.size()) return true;
-  const auto older = site - buffers_.size();
-  return hashed_ > older && measured_[older];
-}
-
-/// Measures the first site that nobody does yet; false where there is none.
-bool inspection::measure_one(lock& held) {
-  if (taken_ == complete_) return false;
-  const auto site = taken_++;
-  held.unlock();
-  auto found = measure(buffers_[site % buffers_.size()]);
-  held.lock();
-  modules_[site] = found;
-  measured_[site] = true;
-  changed_.notify_all();
-  return true;
-}
-
-/// Whether the thread goes on, or has done its part. Called with the lock or after the thread has ended.
-result<void> inspection::check() const {
-  if (thrown_) std::rethrow_exception(thrown_);
-  if (ended_early_) return cancelled();
-  return {};
-}
-
-result<lora_site*> inspection::next() {
-  make_way();
-  lock held(mutex_);
-  const auto site = complete_;
-  while (!free(site) && !ended_early_)
-    if (!measure_one(held))
-      changed_.wait(held, [&] { return free(site) || ended_early_ || taken_ != complete_; });
-  if (auto ok = check(); !ok) return ok.error();
-  return &buffers_[site % buffers_.size()];
-}
-
-void inspection::have() {
-  {
-    std::lock_guard held(mutex_);
-    ++complete_;
-  }
-  changed_.notify_all();
-}
-
-void inspection::run() noexcept {
-  std::exception_ptr thrown;
-  try {
-    hash_and_measure();
-  } catch (...) {
-    thrown = std::current_exception();
-  }
-  std::lock_guard held(mutex_);
-  thrown_ = thrown;
-  ended_early_ = thrown || hashed_ < count_;
-  changed_.notify_all();
-}
-
-void inspection::hash_and_measure() {
-  lock held(mutex_);
-  while (hashed_ < count_ && !given_up_) {
-    if (hashed_ == complete_) {
-      if (!measure_one(held))
-        changed_.wait(held, [this] { return hashed_ < complete_ || given_up_ || taken_ != complete_; });
-      continue;
-    }
-    const auto& site = buffers_[hashed_ % buffers_.size()];
-    held.unlock();
-    const bool all = digest_.add(site, stop_);
-    make_way();
-    held.lock();
-    if (!all) return;
-    ++hashed_;
-    changed_.notify_all();
-  }
-  while (!given_up_ && measure_one(held)) {
-  }
-}
-
-result<inspected> inspection::finish(const std::vector<module_copy>& copies) {
-  {
-    lock held(mutex_);
-    while (!ended_early_ && measure_one(held)) {
-    }
-  }
-  thread_.join();
-  if (auto ok = check(); !ok) return ok.error();
-  if (!digest_.add(copies, stop_)) return cancelled();
-  return inspected{digest_.finish(), std::move(modules_)};
+  return all.finish();
 }
 
 }  // namespace lorica

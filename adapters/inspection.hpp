@@ -1,12 +1,8 @@
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
-#include <exception>
-#include <mutex>
+#include <functional>
 #include <stop_token>
-#include <thread>
-#include <utility>
 #include <vector>
 
 #include "adapters/coverage.hpp"
@@ -16,62 +12,35 @@
 
 namespace lorica {
 
+/// Where a thread reads one site after the other; its memory is used again.
+struct site_buffer {
+  lora_site site;
+  std::vector<std::byte> stored;  ///< what is read before it is numbers
+};
+
+/// The work on the sites 0, 1, … of an adapter that is not looking at them. Both functions are called on
+/// several threads at once, for different sites.
+struct site_work {
+  /// Gives a site, which stays where it is until it was taken: in the buffer, or in memory of its own.
+  std::function<result<lora_site*>(std::size_t site, site_buffer& buffer)> read;
+
+  /// Is given it when it was hashed and measured. Empty: nobody wants it.
+  std::function<result<void>(std::size_t site, lora_site& found)> take;
+
+  bool measure = true;  ///< else there are no norms
+};
+
 /// What the sites of an adapter are found to be.
 struct inspected {
-  adapter_version version;
+  std::vector<part_digest> digests;      ///< in the order of the sites
   std::vector<module_coverage> modules;  ///< in the order of the sites
 };
 
-/// Hashes and measures sites beside the thread that reads them, which takes as long as all else, in a bounded
-/// number of buffers: what is at hand in a cache is used by all before it is written over. A thread of its
-/// own hashes, in order; either thread measures when it has nothing else to do. Everything is called on one
-/// thread, for sites 0, 1, …, `count` - 1.
-class inspection {
- public:
-  /// `buffers` >= 1; as many as sites, and all are kept.
-  inspection(std::size_t count, std::size_t buffers, digest_form form, const std::stop_token& stop);
-  ~inspection();
-  inspection(const inspection&) = delete;
-  inspection& operator=(const inspection&) = delete;
-
-  /// The buffer for the next site, which holds an older one. `errc::cancelled` only.
-  result<lora_site*> next();
-
-  /// That site is complete.
-  void have();
-
-  /// To be called once, after the last site. `errc::cancelled` only.
-  result<inspected> finish(const std::vector<module_copy>& copies);
-
-  /// After `finish`, where there was a buffer for each: the sites.
-  std::vector<lora_site> take_sites() noexcept { return std::move(buffers_); }
-
- private:
-  using lock = std::unique_lock<std::mutex>;
-
-  void run() noexcept;
-  void hash_and_measure();
-  bool measure_one(lock& held);
-  result<void> check() const;
-  bool free(std::size_t site) const noexcept;
-
-  std::vector<lora_site> buffers_;  // site i lies in i modulo their number
-  std::size_t count_;
-  std::stop_token stop_;
-  content_digest digest_;  // of the thread, until it has ended
-
-  std::mutex mutex_;  // guards what follows
-  std::condition_variable changed_;
-  std::size_t complete_ = 0;              // sites that were read
-  std::size_t hashed_ = 0;                // sites in the digest
-  std::size_t taken_ = 0;                 // sites that were measured, or are being so
-  std::vector<bool> measured_;            // [count]
-  std::vector<module_coverage> modules_;  // [count], an element is written by whoever measures that site
-  bool given_up_ = false;                 // by the reader
-  bool ended_early_ = false;              // by the thread: it was stopped, or an exception says why
-  std::exception_ptr thrown_;
-
-  std::thread thread_;
-};
+/// Has `count` sites read, hashes them, measures them if asked to, and hands them on, each by one of up to
+/// `threads` threads
+/// (>= 1, the calling one among them) while it is in that one's cache. Where several sites fail, the first of
+/// them says why. `errc::cancelled` when `stop` was requested, which is looked at least every 200 ms.
+result<inspected> inspect(std::size_t count, unsigned threads, const std::stop_token& stop,
+                          const site_work& work);
 
 }  // namespace lorica

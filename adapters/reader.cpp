@@ -3,18 +3,19 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <numeric>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "adapters/base_name.hpp"
 #include "adapters/digest.hpp"
-#include "adapters/finite_numbers.hpp"
 #include "adapters/gguf_lora.hpp"
 #include "adapters/inspection.hpp"
 #include "adapters/manifest.hpp"
 #include "adapters/refusal.hpp"
 #include "adapters/site_plan.hpp"
-#include "files/dequantise.hpp"
+#include "adapters/site_reader.hpp"
 #include "files/safetensors.hpp"
 
 namespace lorica {
@@ -23,25 +24,10 @@ namespace {
 constexpr std::string_view weights_file = "adapter_model.safetensors";
 constexpr std::string_view gguf_ending = ".gguf";
 
-constexpr std::size_t slice = std::size_t{1} << 18;  // elements between two looks at the stop token
+constexpr std::size_t slice = std::size_t{1}
+                              << 20;  // bytes of a GGUF file between two looks at the stop token
+constexpr unsigned most_threads = 4;  // at one adapter
 constexpr double suspicious_update = 1e6;
-
-// Of one read: when to stop, and who hears how far it is.
-struct reading {
-  const std::stop_token& stop;
-  byte_progress* told;
-  std::vector<std::byte> stored = {};  // what is read before it is numbers
-
-  void begin(std::uint64_t bytes) const {
-    if (told) told->begin(bytes);
-  }
-  void add(std::uint64_t bytes) const {
-    if (told) told->bytes += bytes;
-  }
-  void end() const {
-    if (told) told->bytes = told->total.load();
-  }
-};
 
 error cancelled() {
   return fail(errc::cancelled, "the load of the adapter was cancelled");
@@ -95,57 +81,6 @@ result<safetensors_header> read_header(const adapter_file& file, std::size_t max
   return header;
 }
 
-// Into `out`, whose memory is used again.
-result<void> read_factor(const adapter_file& file, const stored_factor& factor, reading& how,
-                         std::vector<float>& out) {
-  const std::size_t width = block_bytes(factor.type);
-  out.resize(static_cast<std::size_t>(factor.elements));
-  for (std::size_t at = 0; at < out.size(); at += slice) {
-    if (how.stop.stop_requested()) return cancelled();
-    auto part = std::span(out).subspan(at, std::min(slice, out.size() - at));
-    auto stored = std::as_writable_bytes(part);
-    if (factor.type != tensor_type::f32) {
-      how.stored.resize(std::max(how.stored.size(), part.size() * width));
-      stored = std::span(how.stored).first(part.size() * width);
-    }
-    if (auto ok = file.read(factor.begin + at * width, stored); !ok) return ok.error();
-    how.add(stored.size());
-    if (factor.type != tensor_type::f32) dequantise(factor.type, stored, part);
-    if (auto ok = check_finite(factor.name, part, at); !ok) return ok.error();
-  }
-  return {};
-}
-
-result<void> read_vector(const adapter_file& file, const std::optional<stored_factor>& factor, reading& how,
-                         std::vector<float>& out) {
-  if (factor) return read_factor(file, *factor, how, out);
-  out.clear();
-  return {};
-}
-
-result<void> read_site(const adapter_file& file, const planned_site& plan, reading& how, lora_site& out) {
-  const auto& shape = plan.shape;
-  out.layer = shape.layer;
-  out.where = shape.where;
-  out.rank = shape.rank;
-  out.in = shape.in;
-  out.out = shape.out;
-  out.scaling = shape.scaling;
-  if (auto ok = read_factor(file, plan.a, how, out.a); !ok) return ok;
-  if (auto ok = read_factor(file, plan.b, how, out.b); !ok) return ok;
-  if (auto ok = read_vector(file, plan.bias, how, out.bias); !ok) return ok;
-  return read_vector(file, plan.magnitude, how, out.magnitude);
-}
-
-result<std::vector<module_copy>> read_copies(const adapter_file& file, const site_plan& plan, reading& how) {
-  std::vector<module_copy> out;
-  for (const auto& planned : plan.copies) {
-    out.push_back({planned.where, planned.rows, planned.cols, {}});
-    if (auto ok = read_factor(file, planned.weight, how, out.back().weight); !ok) return ok.error();
-  }
-  return out;
-}
-
 void warn_about_base(const adapter_manifest& manifest, const model_config& base,
                      std::vector<std::string>& warnings) {
   if (may_be_same_base(manifest.base_name, base.name)) return;
@@ -154,51 +89,82 @@ void warn_about_base(const adapter_manifest& manifest, const model_config& base,
                      shown(base.name));
 }
 
-digest_form form_of(const site_plan& plan) {
-  bool more = !plan.copies.empty() || std::ranges::any_of(plan.sites, [](auto& site) {
-    return site.shape.bias || site.shape.magnitude;
-  });
-  return more ? digest_form::more : digest_form::pairs;
+unsigned threads_for_one() noexcept {
+  return std::clamp(std::thread::hardware_concurrency(), 1u, most_threads);
 }
 
-// As many sites as a layer has: their shapes come again, so that a buffer need not grow, and they fit a
-// cache.
-std::size_t buffers_for(const site_plan& plan) {
-  constexpr std::size_t fewest = 4;
-  auto in_first = [&](auto& site) { return site.shape.layer == plan.sites.front().shape.layer; };
-  return std::max(fewest, static_cast<std::size_t>(std::ranges::count_if(plan.sites, in_first)));
-}
-
-// Reads the sites, and packs them if there is where to; the version and the modules found.
-result<inspected> read_sites(const adapter_file& file, const site_plan& plan, reading& how,
-                             adapter_packing* packing, adapter_weights& weights) {
-  const auto buffers = packing ? buffers_for(plan) : plan.sites.size();
-  inspection found(plan.sites.size(), buffers, form_of(plan), how.stop);
-  for (const auto& planned : plan.sites) {
-    auto site = found.next();
-    if (!site) return site.error();
-    if (auto ok = read_site(file, planned, how, **site); !ok) return ok.error();
-    found.have();
-    if (!packing) continue;
-    if (auto ok = packing->add(**site); !ok) return ok.error();
+// The version of an adapter of these sites, and of these copies, which are few and large.
+result<adapter_version> version_with(const inspected& sites, const std::vector<module_copy>& copies,
+                                     const std::stop_token& stop) {
+  sha256 hash;
+  std::vector<part_digest> digests;
+  for (const auto& copy : copies) {
+    auto digest = digest_of(hash, copy, stop);
+    if (!digest) return cancelled();
+    digests.push_back(*digest);
   }
-  if (auto ok = file.check_unchanged(); !ok) return ok.error();
-  how.end();
-  auto out = found.finish(weights.copies);
-  if (!packing) weights.sites = found.take_sites();
+  return version_of(sites.digests, digests);
+}
+
+// In the order in which a file holds them, which may be another than that of the sites.
+std::vector<std::size_t> order_in_file(const site_plan& plan) {
+  std::vector<std::size_t> out(plan.sites.size());
+  std::iota(out.begin(), out.end(), std::size_t{0});
+  std::ranges::sort(out, {}, [&](auto site) { return plan.sites[site].a.begin; });
   return out;
+}
+
+// What was found in the order of a file.
+inspected in_order_of_sites(inspected found, const std::vector<std::size_t>& order) {
+  auto out = found;
+  for (std::size_t place = 0; place < order.size(); ++place) {
+    out.digests[order[place]] = found.digests[place];
+    out.modules[order[place]] = found.modules[place];
+  }
+  return out;
+}
+
+// Reads the sites, and packs them if there is where to; else they are kept. The version is set.
+result<std::vector<module_coverage>> read_sites(const adapter_file& file, const site_plan& plan,
+                                                const reading_options& how, adapter_packing* packing,
+                                                adapter_weights& weights) {
+  const auto order = order_in_file(plan);
+  const site_reader reader(file, how.stop, how.told);
+  if (!packing) weights.sites.resize(plan.sites.size());
+  site_work work;
+  work.measure = how.measure;
+  work.read = [&](std::size_t place, site_buffer& buffer) -> result<lora_site*> {
+    if (auto ok = reader.read(plan.sites[order[place]], buffer); !ok) return ok.error();
+    return &buffer.site;
+  };
+  work.take = [&](std::size_t place, lora_site& found) -> result<void> {
+    const auto site = order[place];
+    if (packing) return packing->put(site, found);
+    weights.sites[site] = std::move(found);
+    return {};
+  };
+  auto found = inspect(plan.sites.size(), threads_for_one(), how.stop, work);
+  if (!found) return found.error();
+  if (auto ok = file.check_unchanged(); !ok) return ok.error();
+  if (how.told) how.told->bytes = how.told->total.load();
+  auto sites = in_order_of_sites(*std::move(found), order);
+  auto version = version_with(sites, weights.copies, how.stop);
+  if (!version) return version.error();
+  weights.version = *version;
+  return std::move(sites.modules);
 }
 
 // Coverage and warnings of weights that were read and measured.
 result<loaded_adapter> finished(adapter_weights weights, std::vector<module_coverage> modules,
                                 std::vector<std::string> warnings, std::uint64_t file_bytes,
-                                const std::stop_token& stop) {
+                                const reading_options& how) {
   loaded_adapter out;
   out.weights = std::move(weights);
-  out.coverage = summarise(std::move(modules), out.weights.copies, stop);
-  if (stop.stop_requested()) return cancelled();
+  out.coverage = summarise(std::move(modules), out.weights.copies, how.stop);
+  if (how.stop.stop_requested()) return cancelled();
   out.file_bytes = file_bytes;
   out.warnings = std::move(warnings);
+  if (!how.measure) return out;
   if (out.coverage.zero_effect_modules == out.coverage.modules.size() && out.coverage.copies.empty())
     out.warnings.push_back("the adapter changes nothing: in every module a factor or the scaling is zero");
   if (out.coverage.largest_update > suspicious_update)
@@ -208,29 +174,27 @@ result<loaded_adapter> finished(adapter_weights weights, std::vector<module_cove
 
 // A GGUF file, read by copy like all others.
 result<loaded_adapter> read_gguf(const adapter_file& file, const std::string& name, const model_config& base,
-                                 const reader_limits& limits, reading& how) {
+                                 const reader_limits& limits, const reading_options& how) {
   if (file.size() > limits.max_file_bytes) return too_large(name, file.size(), limits.max_file_bytes);
-  how.begin(file.size());
+  if (how.told) how.told->begin(file.size());
   std::vector<std::byte> bytes(static_cast<std::size_t>(file.size()));
   for (std::size_t at = 0; at < bytes.size(); at += slice) {
     if (how.stop.stop_requested()) return cancelled();
     auto part = std::span(bytes).subspan(at, std::min(slice, bytes.size() - at));
     if (auto ok = file.read(at, part); !ok) return ok.error();
-    how.add(part.size());
+    if (how.told) how.told->bytes += part.size();
   }
   if (auto ok = file.check_unchanged(); !ok) return ok.error();
   auto read = parse_gguf_lora(name, bytes, base, limits.max_rank, how.stop);
   if (!read) return read.error();
   adapter_weights weights{.version = {}, .sites = std::move(read->sites)};
-  std::vector<module_coverage> modules;
-  for (const auto& site : weights.sites) {
-    if (how.stop.stop_requested()) return cancelled();
-    modules.push_back(measure(site));
-  }
-  auto version = digest_of(weights, how.stop);
-  if (!version) return version.error();
-  weights.version = *version;
-  return finished(std::move(weights), std::move(modules), std::move(read->warnings), file.size(), how.stop);
+  site_work work;
+  work.measure = how.measure;
+  work.read = [&](std::size_t site, site_buffer&) -> result<lora_site*> { return &weights.sites[site]; };
+  auto found = inspect(weights.sites.size(), threads_for_one(), how.stop, work);
+  if (!found) return found.error();
+  weights.version = version_of(found->digests, {});
+  return finished(std::move(weights), std::move(found->modules), std::move(read->warnings), file.size(), how);
 }
 
 // The `.gguf` file of a directory that holds no adapter of PEFT's; nothing when there is none.
@@ -254,13 +218,12 @@ result<loaded_adapter> read_adapter(const std::string& path, const model_config&
   if (stop.stop_requested()) return cancelled();
   auto place = open_place(path);
   if (!place) return place.error();
-  return read_adapter(*place, base, limits, stop);
+  return read_adapter(*place, base, limits, {.stop = stop});
 }
 
 result<loaded_adapter> read_adapter(const adapter_place& place, const model_config& base,
-                                    const reader_limits& limits, const std::stop_token& stop,
-                                    byte_progress* told, const adapter_packer* into) {
-  reading how{stop, told};
+                                    const reader_limits& limits, const reading_options& how) {
+  const auto& stop = how.stop;
   const auto& directory = place.directory;
   if (stop.stop_requested()) return cancelled();
   auto lone = place.file.empty() ? lone_gguf(directory) : result(std::optional(place.file));
@@ -280,22 +243,21 @@ result<loaded_adapter> read_adapter(const adapter_place& place, const model_conf
   auto plan = plan_sites(*header, *manifest, base, limits.max_rank, stop);
   if (!plan) return plan.error();
 
-  how.begin(file->size());
+  if (how.told) how.told->begin(file->size());
   adapter_weights weights;
-  auto copies = read_copies(*file, *plan, how);
+  auto copies = site_reader(*file, stop, how.told).read_copies(*plan);
   if (!copies) return copies.error();
   weights.copies = *std::move(copies);
   std::unique_ptr<adapter_packing> packing;
-  if (into) {
+  if (how.into) {
     std::vector<site_shape> shapes;
     std::ranges::transform(plan->sites, std::back_inserter(shapes), &planned_site::shape);
-    auto begun = into->begin(shapes, weights.copies, stop);
+    auto begun = how.into->begin(shapes, weights.copies, stop);
     if (!begun) return begun.error();
     packing = *std::move(begun);
   }
-  auto found = read_sites(*file, *plan, how, packing.get(), weights);
-  if (!found) return found.error();
-  weights.version = found->version;
+  auto modules = read_sites(*file, *plan, how, packing.get(), weights);
+  if (!modules) return modules.error();
   std::shared_ptr<const packed_adapter> packed;
   if (packing) {
     auto done = packing->finish(weights.version);
@@ -305,7 +267,7 @@ result<loaded_adapter> read_adapter(const adapter_place& place, const model_conf
   auto warnings = std::move(manifest->warnings);
   warnings.insert(warnings.end(), plan->warnings.begin(), plan->warnings.end());
   warn_about_base(*manifest, base, warnings);
-  auto out = finished(std::move(weights), std::move(found->modules), std::move(warnings), file->size(), stop);
+  auto out = finished(std::move(weights), *std::move(modules), std::move(warnings), file->size(), how);
   if (out) out->packed = std::move(packed);
   return out;
 }

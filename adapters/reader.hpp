@@ -34,11 +34,18 @@ struct loaded_adapter {
   std::uint64_t file_bytes = 0;       ///< size of `adapter_model.safetensors` or the `.gguf` file
 };
 
+/// How one adapter is read.
+struct reading_options {
+  std::stop_token stop = {};             ///< looked at at least every 200 ms
+  byte_progress* told = nullptr;         ///< hears how many bytes of the weights were read
+  const adapter_packer* into = nullptr;  ///< packs modules as they are read; null: they are kept
+  bool measure = true;                   ///< else the coverage has no norms: the version is known already
+};
+
 /// Reads a PEFT directory (`adapter_config.json`, `adapter_model.safetensors`), a directory with one `.gguf`
 /// file instead, or such a file, for `base` into memory of its own: every byte is read once, checked, then
-/// used. Blocking; looks at `stop` at least every 200 ms and counts the bytes of the weights in `told` (may
-/// be null). With a packer the modules of a PEFT directory are packed as they are read, and no more than some
-/// are in memory at once; those of a GGUF file are there as without one.
+/// used. Blocking. With a packer the modules of a PEFT directory are packed as they are read, and no more
+/// than some are in memory at once; those of a GGUF file are there as without one.
 ///
 /// Fails with
 /// - `errc::unknown_adapter`, reason `missing_file`: directory or file is not there;
@@ -47,8 +54,7 @@ struct loaded_adapter {
 /// - `errc::cancelled`: `stop` was requested;
 /// - what the packer fails with.
 result<loaded_adapter> read_adapter(const adapter_place& place, const model_config& base,
-                                    const reader_limits& limits, const std::stop_token& stop,
-                                    byte_progress* told = nullptr, const adapter_packer* into = nullptr);
+                                    const reader_limits& limits, const reading_options& how);
 
 /// The same from a path that is opened as it is.
 result<loaded_adapter> read_adapter(const std::string& path, const model_config& base,

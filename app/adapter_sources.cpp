@@ -68,11 +68,10 @@ adapter_source reader_of(const model_config& model, std::uint32_t max_rank,
   reader_limits limits;
   limits.max_rank = max_rank;
   return [model, limits, roots = std::move(roots), cache = std::move(cache)](
-             const adapter_origin& origin, const std::stop_token& stop, byte_progress* told,
-             const adapter_packer* into) -> result<loaded_adapter> {
+             const adapter_origin& origin, const reading_options& how) -> result<loaded_adapter> {
     auto place = place_of(origin, *roots, cache);
     if (!place) return std::move(place).error();
-    return read_adapter(*place, model, limits, stop, told, into);
+    return read_adapter(*place, model, limits, how);
   };
 }
 

@@ -1,5 +1,6 @@
 #include "bench/adapter_files.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -22,6 +23,15 @@ struct tensor {
   std::span<const float> numbers;
 };
 
+/// What lies in memory of a file is as it was written, in small pieces. From now on it is on the disk only,
+/// so that it will be read from there as a file is that somebody left there.
+void leave_on_disk(const fs::path& path) {
+  int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0 || ::fsync(file) != 0 || ::posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) != 0)
+    throw std::runtime_error(path.filename().string() + " cannot be brought to the disk");
+  ::close(file);
+}
+
 void write_weights(const fs::path& path, const std::vector<tensor>& tensors) {
   json_writer header;
   header.begin_object();
@@ -40,6 +50,8 @@ void write_weights(const fs::path& path, const std::vector<tensor>& tensors) {
     out.write(reinterpret_cast<const char*>(t.numbers.data()),
               static_cast<std::streamsize>(t.numbers.size_bytes()));
   if (!out.flush()) throw std::runtime_error(path.filename().string() + " cannot be written");
+  out.close();
+  leave_on_disk(path);
 }
 
 void write_adapter(const fs::path& directory, const adapter_weights& weights, std::uint32_t rank) {

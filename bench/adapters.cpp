@@ -36,11 +36,12 @@ struct settings {
   std::uint32_t rounds = 3;
   std::uint32_t operations = 100;
   std::uint32_t cold = 60;
+  std::string only;  // stall, alone or beside; empty: all
 };
 
 constexpr const char* usage =
     "lorica-bench-adapters [--model FILE] [--threads N] [--rank N] [--rounds N] [--operations N] [--cold "
-    "N]\n";
+    "N] [--only stall|alone|beside]\n";
 
 constexpr std::uint32_t files = 12;
 constexpr std::uint32_t streams = 4;
@@ -73,8 +74,10 @@ settings read_settings(int argc, char** argv) {
       out.operations = number(text);
     else if (name == "--cold")
       out.cold = number(text);
+    else if (name == "--only" && (text == "stall" || text == "alone" || text == "beside"))
+      out.only = text;
     else
-      throw std::runtime_error(name + ": not one of --model --threads --rank --rounds --operations --cold");
+      throw std::runtime_error(name + " " + text + ": not understood; see --help");
   }
   return out;
 }
@@ -117,8 +120,7 @@ class house {
     options.dynamic.mode = dynamic_mode::off;
     options.dynamic.has_roots = true;
     // Measured, not computed: what the packed form of one takes is the packer's business.
-    auto one = must(reader_of(weights->config(), 256, roots_, {})({adapter_origin::kind::root, "0"}, {},
-                                                                  nullptr, nullptr));
+    auto one = must(reader_of(weights->config(), 256, roots_, {})({adapter_origin::kind::root, "0"}, {}));
     options.adapter_bytes = engine->packer().packed_bytes(one.weights) * room + 1024;
     runtime_parts parts{std::move(engine),
                         std::move(vocabulary),
@@ -309,7 +311,8 @@ void bench_all(const settings& s) {
   json.begin_object().key("model").string(weights->config().name);
   json.key("adapter_rank").unsigned_integer(s.rank).key("rounds").unsigned_integer(s.rounds);
   json.key("operations").unsigned_integer(s.operations);
-  {
+  auto wanted = [&](std::string_view part) { return s.only.empty() || s.only == part; };
+  if (wanted("stall")) {
     house h(s, weights, adapters, files);
     json.key("executor").string(h.description());
     auto r = bench_stall(s, h);
@@ -326,11 +329,13 @@ void bench_all(const settings& s) {
     json.key("p99_ratio").number(p99).key("largest_over_median").number(largest).end_object();
     std::fprintf(stderr, "  p99 busy / quiet %.3f; largest gap / median step %.2f\n", p99, largest);
   }
-  {
+  if (wanted("alone") || wanted("beside")) {
     house h(s, weights, adapters, 2);
-    write_first_token(json, "first_token_alone", "first token alone", bench_first_token(s, h, adapters, 0));
-    write_first_token(json, "first_token_beside", "first token beside 4 streams",
-                      bench_first_token(s, h, adapters, streams));
+    if (wanted("alone"))
+      write_first_token(json, "first_token_alone", "first token alone", bench_first_token(s, h, adapters, 0));
+    if (wanted("beside"))
+      write_first_token(json, "first_token_beside", "first token beside 4 streams",
+                        bench_first_token(s, h, adapters, streams));
   }
   std::printf("%s\n", json.end_object().take().c_str());
 }

@@ -12,6 +12,10 @@ struct sha256::state {
 };
 
 sha256::sha256() : state_(std::make_unique<state>()) {
+  begin();
+}
+
+void sha256::begin() {
   if (!state_->context || EVP_DigestInit_ex(state_->context.get(), EVP_sha256(), nullptr) != 1)
     throw std::runtime_error("SHA-256 is not available");
 }
@@ -37,6 +41,7 @@ std::array<std::uint8_t, 32> sha256::finish() {
   unsigned size = 0;
   if (EVP_DigestFinal_ex(state_->context.get(), out.data(), &size) != 1 || size != out.size())
     throw std::runtime_error("SHA-256 failed");
+  begin();
   return out;
 }
 

@@ -20,10 +20,12 @@ class sha256 {
   void update(std::span<const std::byte> bytes);
   void update(std::string_view text);
 
-  /// The digest of everything so far; the object is spent afterwards.
+  /// The digest of everything since the beginning or the last call; the next update begins anew.
   std::array<std::uint8_t, 32> finish();
 
  private:
+  void begin();
+
   struct state;
   std::unique_ptr<state> state_;
 };

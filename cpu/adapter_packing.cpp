@@ -81,8 +81,7 @@ void store_run(cpu_dtype dtype, std::span<const float> values, std::byte* out, s
     return;
   }
   std::uint16_t narrow[32];
-  for (std::size_t i = 0; i < values.size(); ++i)
-    narrow[i] = to_bfloat(values[i]);
+  to_bfloats(values.data(), values.size(), narrow);
   std::memcpy(out + index * sizeof narrow[0], narrow, values.size() * sizeof narrow[0]);
 }
 
@@ -98,7 +97,8 @@ cpu_adapter_packing::cpu_adapter_packing(const model_weights& base, cpu_dtype dt
       copies_(copies),
       stop_(std::move(stop)),
       out_(std::make_shared<cpu_packed_adapter>()),
-      places_(sites.size()) {
+      places_(sites.size()),
+      put_(sites.size()) {
   arena counted;
   lay_out(counted);
   bytes_ = counted.used();
@@ -233,14 +233,19 @@ result<void> cpu_adapter_packing::check_numbers(const lora_site& s) {
   return {};
 }
 
-result<void> cpu_adapter_packing::add(const lora_site& s) {
+result<void> cpu_adapter_packing::put(std::size_t number, const lora_site& s) {
   if (stop_.stop_requested()) return cancelled();
-  if (next_ == shapes_.size() || shape_of(s) != shapes_[next_])
+  if (number >= shapes_.size() || put_[number] || shape_of(s) != shapes_[number])
     return fail(errc::bad_adapter, "a module of the adapter is not the one that was announced",
                 "shape_mismatch");
   if (auto ok = check_numbers(s); !ok) return ok;
-  const auto& to = places_[next_++];
-  if (!to.group) return pack_embedding(s);
+  const auto& to = places_[number];
+  if (auto ok = to.group ? pack_pair(s, to) : pack_embedding(s); !ok) return ok;
+  put_[number] = 1;
+  return {};
+}
+
+result<void> cpu_adapter_packing::pack_pair(const lora_site& s, const place& to) {
   pack_a(s, to);
   std::fill_n(own(to.group->scaling) + to.column, stored_rank(s.rank), s.scaling);
   std::uint32_t first = 0;
@@ -253,8 +258,9 @@ result<void> cpu_adapter_packing::add(const lora_site& s) {
 }
 
 result<std::shared_ptr<const packed_adapter>> cpu_adapter_packing::finish(const adapter_version& version) {
-  if (next_ != shapes_.size())
-    return fail(errc::internal, "packing ended after " + std::to_string(next_) + " of " +
+  const auto there = std::ranges::count(put_, 1);
+  if (there != std::ssize(shapes_))
+    return fail(errc::internal, "packing ended after " + std::to_string(there) + " of " +
                                     std::to_string(shapes_.size()) + " modules");
   auto& out = *out_;
   out.version_ = version;
@@ -282,22 +288,24 @@ void cpu_adapter_packing::pack_a(const lora_site& s, const place& to) const {
   }
 }
 
-/// Rows [first, first + factors) of B, each times its factor; false when it was told to end.
-bool cpu_adapter_packing::pack_b(const lora_site& s, std::uint32_t first, std::span<const float> factors,
-                                 std::byte* out) const {
+/// Rows [first, first + outputs) of B, each times its factor where there are factors; false when it was told
+/// to end.
+bool cpu_adapter_packing::pack_b(const lora_site& s, std::uint32_t first, std::uint32_t outputs,
+                                 std::span<const float> factors, std::byte* out) const {
   const auto depth = stored_rank(s.rank);
   const auto bytes = std::size_t{depth} * block_outputs * element_bytes(dtype_);
-  const auto outputs = static_cast<std::uint32_t>(factors.size());
-  std::vector<float> scaled(std::size_t{block_outputs} * s.rank);
+  std::vector<float> scaled(factors.empty() ? 0 : std::size_t{block_outputs} * s.rank);
   for (std::uint32_t block = 0; block < blocks_for(outputs); ++block) {
     if (stop_.stop_requested()) return false;
     const float* rows[block_outputs] = {};
     for (std::uint32_t lane = 0; lane < block_outputs && block * block_outputs + lane < outputs; ++lane) {
       const auto output = block * block_outputs + lane;
       const float* row = s.b.data() + (std::size_t{first} + output) * s.rank;
-      rows[lane] = scaled.data() + std::size_t{lane} * s.rank;
-      std::transform(row, row + s.rank, scaled.data() + std::size_t{lane} * s.rank,
-                     [&](float b) { return b * factors[output]; });
+      rows[lane] = row;
+      if (factors.empty()) continue;
+      auto* to = scaled.data() + std::size_t{lane} * s.rank;
+      std::transform(row, row + s.rank, to, [&](float b) { return b * factors[output]; });
+      rows[lane] = to;
     }
     pack_block(dtype_, rows, s.rank, depth, out + block * bytes);
   }
@@ -308,7 +316,7 @@ bool cpu_adapter_packing::pack_b(const lora_site& s, std::uint32_t first, std::s
 result<void> cpu_adapter_packing::pack_part(const lora_site& s, projection part, std::uint32_t first,
                                             const packed_site& to) {
   const auto outputs = outputs_of(part);
-  std::vector<float> factors(outputs, 1.0f);
+  std::vector<float> factors;
   if (to.gain) {
     auto served = weights_of(base_, s.layer, part);
     if (part == projection::head && copies_.head)
@@ -318,7 +326,7 @@ result<void> cpu_adapter_packing::pack_part(const lora_site& s, projection part,
     factors = *std::move(found);
     std::transform(factors.begin(), factors.end(), own(to.gain), [](float factor) { return factor - 1; });
   }
-  if (!pack_b(s, first, factors, own(to.b))) return cancelled();
+  if (!pack_b(s, first, outputs, factors, own(to.b))) return cancelled();
   if (to.offset)
     std::transform(s.bias.begin() + first, s.bias.begin() + first + outputs, own(to.offset),
                    [&](float bias) { return s.scaling * bias; });
@@ -334,7 +342,7 @@ result<void> cpu_adapter_packing::pack_embedding(const lora_site& s) {
     for (std::size_t r = 0; r < s.rank; ++r)
       store(dtype_, s.a[r * s.in + token], a, token * to.rank + r);
   }
-  if (!pack_b(s, 0, std::vector<float>(s.out, 1.0f), own(to.b))) return cancelled();
+  if (!pack_b(s, 0, s.out, {}, own(to.b))) return cancelled();
   return {};
 }
 

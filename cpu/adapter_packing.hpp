@@ -40,7 +40,7 @@ struct kept_copies {
   const module_copy* head = nullptr;
 };
 
-/// Lays one adapter out by the shapes of its sites, then puts each where it belongs as it comes.
+/// Lays one adapter out by the shapes of its sites, so that each can be put where it belongs as it comes.
 class cpu_adapter_packing final : public adapter_packing {
  public:
   /// `base` and the copies outlive it; shapes and copies were checked against the base.
@@ -53,7 +53,7 @@ class cpu_adapter_packing final : public adapter_packing {
   /// Takes the memory and puts the copies there.
   result<void> begin();
 
-  result<void> add(const lora_site& site) override;
+  result<void> put(std::size_t number, const lora_site& site) override;
   result<std::shared_ptr<const packed_adapter>> finish(const adapter_version& version) override;
 
  private:
@@ -74,8 +74,10 @@ class cpu_adapter_packing final : public adapter_packing {
   static result<void> check_numbers(const lora_site& s);
   std::byte* own(const void* place) const noexcept;
   float* own(const float* place) const noexcept;
+  result<void> pack_pair(const lora_site& s, const place& to);
   void pack_a(const lora_site& s, const place& to) const;
-  bool pack_b(const lora_site& s, std::uint32_t first, std::span<const float> factors, std::byte* out) const;
+  bool pack_b(const lora_site& s, std::uint32_t first, std::uint32_t outputs, std::span<const float> factors,
+              std::byte* out) const;
   result<void> pack_part(const lora_site& s, projection part, std::uint32_t first, const packed_site& to);
   result<void> pack_embedding(const lora_site& s);
   result<void> pack_table(const module_copy& copy);
@@ -89,8 +91,8 @@ class cpu_adapter_packing final : public adapter_packing {
   std::stop_token stop_;
   std::uint64_t bytes_ = 0;
   std::shared_ptr<cpu_packed_adapter> out_;
-  std::vector<place> places_;  // of the sites
-  std::size_t next_ = 0;       // site
+  std::vector<place> places_;      // of the sites
+  std::vector<std::uint8_t> put_;  // sites that are where they belong; written by whoever puts them
 };
 
 }  // namespace lorica

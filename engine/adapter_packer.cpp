@@ -8,8 +8,8 @@ result<std::shared_ptr<const packed_adapter>> adapter_packer::pack(const adapter
                                                                    std::stop_token stop) const {
   auto packing = begin(shapes_of(weights), weights.copies, std::move(stop));
   if (!packing) return std::move(packing).error();
-  for (auto& site : weights.sites)
-    if (auto ok = (*packing)->add(site); !ok) return ok.error();
+  for (std::size_t i = 0; i < weights.sites.size(); ++i)
+    if (auto ok = (*packing)->put(i, weights.sites[i]); !ok) return ok.error();
   return (*packing)->finish(weights.version);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -12,16 +13,17 @@
 namespace lorica {
 
 /// One adapter on its way into an executor's layout, module by module, so that its numbers need never be in
-/// memory all at once. Used by one thread. Where it fails nothing is left of it.
+/// memory all at once. Where it fails nothing is left of it.
 class adapter_packing {
  public:
   virtual ~adapter_packing() = default;
 
-  /// The next of the announced sites, which is not needed afterwards. Looks at the stop token at least every
+  /// Puts one of the announced sites, by its number among them, where it belongs; it is not needed
+  /// afterwards. Each once, in any order, several threads at once. Looks at the stop token at least every
   /// 200 ms and then fails with `errc::cancelled`.
-  virtual result<void> add(const lora_site& site) = 0;
+  virtual result<void> put(std::size_t number, const lora_site& site) = 0;
 
-  /// To be called once, after the last site.
+  /// To be called once, after all sites.
   virtual result<std::shared_ptr<const packed_adapter>> finish(const adapter_version& version) = 0;
 };
 

@@ -136,6 +136,7 @@ struct house {
 
   fake_books& books;
   int reads = 0;
+  std::vector<bool> measured;  // of those reads
   std::map<std::string, std::string> moved;
   std::set<std::string> below_roots;
   std::shared_ptr<std::optional<result<adapter_job>>> last_unload;
@@ -146,18 +147,19 @@ struct house {
   std::shared_ptr<session_roster> roster = std::make_shared<session_roster>();
   std::shared_ptr<status_board> board = std::make_shared<status_board>(counters, roster);
   telemetry_actor telemetry = spawn_telemetry(world.system(), counters);
-  loader_actor loader =
-      spawn_loader(world.system(),
-                   {engine.packer(), world.clock,
-                    [this](const adapter_origin& origin, const std::stop_token& stop, byte_progress*,
-                           const adapter_packer*) { return read(origin, stop); },
-                    [this]() -> result<root_index> {
-                      std::map<std::string, std::size_t, std::less<>> names;
-                      for (auto& name : below_roots)
-                        names.emplace(name, 0);
-                      return root_index(std::move(names));
-                    }},
-                   placement::shared_threads);
+  loader_actor loader = spawn_loader(world.system(),
+                                     {engine.packer(), world.clock,
+                                      [this](const adapter_origin& origin, const reading_options& how) {
+                                        measured.push_back(how.measure);
+                                        return read(origin, how.stop);
+                                      },
+                                      [this]() -> result<root_index> {
+                                        std::map<std::string, std::size_t, std::less<>> names;
+                                        for (auto& name : below_roots)
+                                          names.emplace(name, 0);
+                                        return root_index(std::move(names));
+                                      }},
+                                     placement::shared_threads);
   executor_actor executor = spawn_executor(world.system(), engine, loader, placement::shared_threads);
   store_actor store = world.system().spawn(
       [](store_actor::stateful_pointer<int>, house* h) {

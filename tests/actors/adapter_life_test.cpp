@@ -127,6 +127,8 @@ TEST_CASE("the next life of the server has exactly what was acknowledged") {
   house h(books);
   CHECK(h.status("sql").state == "ready");
   CHECK(h.status("sql").tier == "device");  // read ahead before anybody asked
+  CHECK(h.status("sql").modules == 1);
+  CHECK(h.measured == std::vector<bool>(h.measured.size(), true));  // nothing was known of them
   CHECK(h.status("chat").pinned);
   CHECK((**h.ask("best")->heard).meaning->version == version_of("b"));
   h.below_roots = {"gone"};
@@ -272,9 +274,13 @@ TEST_CASE("an adapter is evicted when asked for, serves again, and stays while a
   CHECK(fake_executor::alive == 0);
   CHECK(books.rows.at("sql").state == adapter_state::ready);
   CHECK(act(adapter_action::evict).has_value());  // it is not there
+  CHECK(h.measured.size() == 1);
+  CHECK(h.status("sql").modules == 1);
   auto visit = h.ask("sql");
   REQUIRE(visit->heard.has_value());
   CHECK(visit->heard->has_value());
+  CHECK(h.measured == std::vector{true, false});  // its contents are known
+  CHECK(h.status("sql").modules == 1);
   CHECK(act(adapter_action::prefetch).has_value());
   CHECK(h.status("sql").tier == "device");
 }

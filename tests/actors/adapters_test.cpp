@@ -40,14 +40,14 @@ struct shelf {
   std::shared_ptr<session_roster> roster = std::make_shared<session_roster>();
   std::shared_ptr<status_board> board = std::make_shared<status_board>(counters, roster);
   telemetry_actor telemetry = spawn_telemetry(world.system(), counters);
-  loader_actor loader =
-      spawn_loader(world.system(),
-                   {engine.packer(),
-                    world.clock,
-                    [this](const adapter_origin& origin, const std::stop_token& stop, byte_progress*,
-                           const adapter_packer*) { return read(origin.text, stop); },
-                    {}},
-                   placement::shared_threads);
+  loader_actor loader = spawn_loader(world.system(),
+                                     {engine.packer(),
+                                      world.clock,
+                                      [this](const adapter_origin& origin, const reading_options& how) {
+                                        return read(origin.text, how.stop);
+                                      },
+                                      {}},
+                                     placement::shared_threads);
   executor_actor executor = spawn_executor(world.system(), engine, loader, placement::shared_threads);
   adapters_actor adapters = spawn_adapters(world.system(), parts());
 

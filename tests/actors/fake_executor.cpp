@@ -42,7 +42,7 @@ class fake_packed final : public packed_adapter {
 class fake_packing final : public adapter_packing {
  public:
   explicit fake_packing(std::span<const site_shape> sites) : sites_(sites.begin(), sites.end()) {}
-  result<void> add(const lora_site&) override { return {}; }
+  result<void> put(std::size_t, const lora_site&) override { return {}; }
   result<std::shared_ptr<const packed_adapter>> finish(const adapter_version& version) override {
     return std::shared_ptr<const packed_adapter>(std::make_shared<const fake_packed>(version, sites_));
   }
@@ -140,6 +140,8 @@ result<loaded_adapter> read_fake(const std::string& directory, std::stop_token s
     site.rank += 1;
     out.weights.sites.push_back(site);
   }
+  for (auto& each : out.weights.sites)
+    out.coverage.modules.push_back(outline(each));
   return out;
 }
 

@@ -41,9 +41,8 @@ expected expect(const adapter_version& version, const std::string& prompt, std::
 result<loaded_adapter> read_fake(const std::string& directory, std::stop_token stop);
 
 /// The same as the runtime wants it: whatever kind of place is named.
-inline result<loaded_adapter> read_origin(const adapter_origin& origin, const std::stop_token& stop,
-                                          byte_progress*, const adapter_packer*) {
-  return read_fake(origin.text, std::move(stop));
+inline result<loaded_adapter> read_origin(const adapter_origin& origin, const reading_options& how) {
+  return read_fake(origin.text, how.stop);
 }
 
 /// Computes `next_token` for every row, checks the batch's contract, and can be held or made to fail.

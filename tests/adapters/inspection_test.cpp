@@ -1,7 +1,10 @@
 #include "adapters/inspection.hpp"
 
-#include <chrono>
+#include <atomic>
 #include <random>
+#include <set>
+#include <stdexcept>
+#include <thread>
 
 #include "tests/catch.hpp"
 
@@ -41,40 +44,44 @@ adapter_weights random_weights(std::uint32_t sites, bool more) {
   return out;
 }
 
-// As a reader would: one after the other into whichever buffer is free, in the time that a file may take.
-result<inspected> inspect(const adapter_weights& weights, std::size_t buffers, digest_form form,
-                          std::vector<lora_site>* kept = nullptr) {
-  inspection found(weights.sites.size(), buffers, form, {});
-  std::mt19937 random(static_cast<unsigned>(buffers));
-  for (auto& site : weights.sites) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(random() % 100);
-    while (std::chrono::steady_clock::now() < end) {
-    }
-    auto to = found.next();
-    if (!to) return to.error();
-    **to = site;
-    found.have();
-  }
-  auto out = found.finish(weights.copies);
-  if (kept) *kept = found.take_sites();
-  return out;
+// What is in memory, on so many threads.
+result<inspected> inspect_weights(adapter_weights& weights, unsigned threads) {
+  site_work work;
+  work.read = [&](std::size_t site, site_buffer&) -> result<lora_site*> { return &weights.sites[site]; };
+  return inspect(weights.sites.size(), threads, {}, work);
 }
 
 }  // namespace
 
-TEST_CASE("sites that pass through few buffers have the version and the norms that they have together") {
-  auto more = GENERATE(false, true);
-  auto weights = random_weights(40, more);
-  if (more) {
-    std::mt19937 random(1);
-    weights.copies.push_back({projection::head, 5, 7, random_numbers(random, 35)});
-  }
-  auto version = digest_of(weights, {});
+// The numbers are those of Python's hashlib over what digest.hpp describes.
+TEST_CASE("the version is the digest that is described") {
+  adapter_weights weights;
+  weights.sites.push_back({0, projection::q, 1, 2, 3, 0.5f, {1, 2}, {3, 4, 5}, {}, {}});
+  weights.sites.push_back({1, projection::down, 1, 1, 2, 2.0f, {-1}, {0.25f, 8}, {7, -7}, {1, 3}});
+  CHECK(version_of(weights, {})->hex() == "3bb8a689c6c95383edfa72c94ec9ec65e25e2328597008f84df7e70e692bd1be");
+  weights.copies.push_back({projection::head, 2, 2, {1, 2, 3, 4}});
+  CHECK(version_of(weights, {})->hex() == "f6757c2166f71ada6958c60bb328357d0c99212ff175d84614d81f24c47bc8b0");
+}
+
+TEST_CASE("a stopped digest is none, and leaves its hash at the beginning") {
+  auto weights = random_weights(1, false);
+  sha256 hash;
+  auto whole = digest_of(hash, weights.sites[0], {});
+  REQUIRE(whole);
+  std::stop_source stop;
+  stop.request_stop();
+  CHECK_FALSE(digest_of(hash, weights.sites[0], stop.get_token()));
+  CHECK(digest_of(hash, weights.sites[0], {}) == whole);
+}
+
+TEST_CASE("any number of threads finds what one thread finds") {
+  auto weights = random_weights(40, GENERATE(false, true));
+  auto version = version_of(weights, {});
   REQUIRE(version);
-  for (std::size_t buffers : {1u, 2u, 3u, 7u, 39u, 40u, 1000u}) {
-    auto found = inspect(weights, buffers, more ? digest_form::more : digest_form::pairs);
+  for (auto threads : {1u, 2u, 3u, 8u, 100u}) {
+    auto found = inspect_weights(weights, threads);
     REQUIRE(found);
-    CHECK(found->version == *version);
+    CHECK(version_of(found->digests, {}) == *version);
     REQUIRE(found->modules.size() == weights.sites.size());
     for (std::size_t i = 0; i < weights.sites.size(); ++i) {
       auto alone = measure(weights.sites[i]);
@@ -87,51 +94,77 @@ TEST_CASE("sites that pass through few buffers have the version and the norms th
   }
 }
 
-TEST_CASE("with a buffer for each the sites are kept in order") {
-  auto weights = random_weights(20, true);
-  std::vector<lora_site> kept;
-  REQUIRE(inspect(weights, weights.sites.size(), digest_form::more, &kept));
-  REQUIRE(kept.size() == weights.sites.size());
-  for (std::size_t i = 0; i < kept.size(); ++i) {
-    CHECK(shape_of(kept[i]) == shape_of(weights.sites[i]));
-    CHECK(kept[i].b == weights.sites[i].b);
-  }
+TEST_CASE("every site is read once and handed on once, out of the buffer of its thread") {
+  auto weights = random_weights(60, true);
+  std::vector<std::atomic<int>> read(60), taken(60);
+  std::atomic<int> wrong = 0;
+  site_work work;
+  work.read = [&](std::size_t site, site_buffer& buffer) -> result<lora_site*> {
+    ++read[site];
+    buffer.site = weights.sites[site];
+    return &buffer.site;
+  };
+  work.take = [&](std::size_t site, lora_site& found) -> result<void> {
+    ++taken[site];
+    if (found.b != weights.sites[site].b || shape_of(found) != shape_of(weights.sites[site])) ++wrong;
+    return {};
+  };
+  REQUIRE(inspect(60, 4, {}, work));
+  for (std::size_t i = 0; i < 60; ++i)
+    CHECK((read[i] == 1 && taken[i] == 1));
+  CHECK(wrong == 0);
 }
 
 TEST_CASE("an adapter without sites has a version too") {
   adapter_weights none;
-  auto found = inspect(none, 4, digest_form::pairs);
+  auto found = inspect_weights(none, 4);
   REQUIRE(found);
-  CHECK(found->version == *digest_of(none, {}));
+  CHECK(version_of(found->digests, {}) == *version_of(none, {}));
   CHECK(found->modules.empty());
 }
 
-TEST_CASE("an inspection that is left in the middle ends") {
-  auto weights = random_weights(12, false);
-  for (std::size_t read = 0; read < 12; ++read) {
-    inspection found(12, 3, digest_form::pairs, {});
-    for (std::size_t i = 0; i < read; ++i) {
-      auto to = found.next();
-      REQUIRE(to);
-      **to = weights.sites[i];
-      found.have();
-    }
+TEST_CASE("of several sites that fail the first says why, whoever comes first") {
+  auto weights = random_weights(50, false);
+  for (int round = 0; round < 20; ++round) {
+    site_work work;
+    work.read = [&](std::size_t site, site_buffer&) -> result<lora_site*> {
+      if (site == 20) {
+        for (int i = 0; i < 100; ++i)
+          std::this_thread::yield();
+        return fail(errc::io, "twenty");
+      }
+      if (site > 20) return fail(errc::io, "later");
+      return &weights.sites[site];
+    };
+    auto found = inspect(50, 4, {}, work);
+    REQUIRE_FALSE(found);
+    CHECK(found.error().text == "twenty");
   }
 }
 
-TEST_CASE("an inspection that is stopped says so and nothing else") {
-  auto weights = random_weights(12, false);
-  std::stop_source stop;
-  inspection found(12, 3, digest_form::pairs, stop.get_token());
-  stop.request_stop();
-  result<lora_site*> to = nullptr;
-  for (auto& site : weights.sites) {
-    to = found.next();
-    if (!to) break;
-    **to = site;
-    found.have();
+TEST_CASE("an exception on any thread reaches the caller") {
+  auto weights = random_weights(50, false);
+  for (std::size_t bad : {0u, 25u, 49u}) {
+    site_work work;
+    work.read = [&](std::size_t site, site_buffer&) -> result<lora_site*> {
+      if (site == bad) throw std::length_error("too much");
+      return &weights.sites[site];
+    };
+    CHECK_THROWS_AS(inspect(50, 3, {}, work), std::length_error);
   }
-  // Three sites fit before somebody must have looked at the first.
-  REQUIRE_FALSE(to);
-  CHECK(to.error().code == errc::cancelled);
+}
+
+TEST_CASE("an inspection that is stopped says so, and reads no further") {
+  auto weights = random_weights(50, false);
+  std::stop_source stop;
+  std::atomic<std::size_t> read = 0;
+  site_work work;
+  work.read = [&](std::size_t site, site_buffer&) -> result<lora_site*> {
+    if (++read == 10) stop.request_stop();
+    return &weights.sites[site];
+  };
+  auto found = inspect(50, 4, stop.get_token(), work);
+  REQUIRE_FALSE(found);
+  CHECK(found.error().code == errc::cancelled);
+  CHECK(read < 20);
 }

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <map>
+#include <mutex>
 #include <set>
 
 #include "adapters/base_name.hpp"
@@ -241,19 +243,21 @@ TEST_CASE("the embedding and the head are read as modules outside the layers") {
 
 namespace {
 
-// Keeps what it is given.
+// Keeps what it is given, but for the second.
 struct kept_packing final : adapter_packing {
-  explicit kept_packing(std::vector<lora_site>& sites) : sites_(sites) {}
-  result<void> add(const lora_site& site) override {
-    if (sites_.size() == 3) return fail(errc::out_of_memory, "no room");
-    sites_.push_back(site);
+  explicit kept_packing(std::map<std::size_t, lora_site>& sites) : sites_(sites) {}
+  result<void> put(std::size_t number, const lora_site& site) override {
+    std::lock_guard lock(mutex_);
+    if (number == 1) return fail(errc::out_of_memory, "no room");
+    sites_.emplace(number, site);
     return {};
   }
   result<std::shared_ptr<const packed_adapter>> finish(const adapter_version&) override {
     return fail(errc::internal, "not packed");
   }
 
-  std::vector<lora_site>& sites_;
+  std::mutex mutex_;
+  std::map<std::size_t, lora_site>& sites_;
 };
 
 struct kept_packer final : adapter_packer {
@@ -267,13 +271,13 @@ struct kept_packer final : adapter_packer {
   std::uint64_t packed_bytes(const adapter_weights&) const override { return 0; }
 
   mutable std::vector<site_shape> shapes;
-  mutable std::vector<lora_site> kept;
+  mutable std::map<std::size_t, lora_site> kept;
   mutable std::size_t copies_seen = 0;
 };
 
 }  // namespace
 
-TEST_CASE("a packer gets the shapes and the copies first, then each site as it is, and its refusal counts") {
+TEST_CASE("a packer gets the shapes and the copies first, then sites as they are, and its refusal counts") {
   auto adapter = good_adapter();
   add_biases(adapter);
   add_copies(adapter);
@@ -285,17 +289,18 @@ TEST_CASE("a packer gets the shapes and the copies first, then each site as it i
   auto place = open_place(directory.path());
   REQUIRE(place);
   kept_packer packer;
-  auto packed = read_adapter(*place, fixture_base(), {}, {}, nullptr, &packer);
+  auto packed = read_adapter(*place, fixture_base(), {}, {.into = &packer});
   REQUIRE_FALSE(packed);
   CHECK(packed.error().code == errc::out_of_memory);
   CHECK(packer.shapes == shapes_of(read->weights));
   CHECK(packer.copies_seen == 2);
-  REQUIRE(packer.kept.size() == 3);
-  for (std::size_t i = 0; i < 3; ++i) {
-    CHECK(shape_of(packer.kept[i]) == packer.shapes[i]);
-    CHECK(packer.kept[i].a == read->weights.sites[i].a);
-    CHECK(packer.kept[i].b == read->weights.sites[i].b);
-    CHECK(packer.kept[i].bias == read->weights.sites[i].bias);
+  REQUIRE(packer.kept.contains(0));
+  for (auto& [number, site] : packer.kept) {
+    auto& same = read->weights.sites[number];
+    CHECK(shape_of(site) == packer.shapes[number]);
+    CHECK(site.a == same.a);
+    CHECK(site.b == same.b);
+    CHECK(site.bias == same.bias);
   }
 }
 
@@ -486,7 +491,7 @@ TEST_CASE("a read tells how many bytes of the weights it has") {
   auto opened = open_place(place.path());
   REQUIRE(opened);
   byte_progress told;
-  auto read = read_adapter(*opened, fixture_base(), {}, {}, &told);
+  auto read = read_adapter(*opened, fixture_base(), {}, {.told = &told});
   REQUIRE(read);
   CHECK(told.total == read->file_bytes);
   CHECK(told.bytes == read->file_bytes);
@@ -497,7 +502,7 @@ TEST_CASE("a read tells how many bytes of the weights it has") {
   place.write(adapter);
   auto again = open_place(place.path());
   REQUIRE(again);
-  REQUIRE_FALSE(read_adapter(*again, fixture_base(), {}, {}, &told));
+  REQUIRE_FALSE(read_adapter(*again, fixture_base(), {}, {.told = &told}));
   CHECK(told.bytes > 0);
   CHECK(told.bytes < told.total);
 }
