@@ -14,6 +14,8 @@
 namespace lorica {
 namespace {
 
+constexpr std::string_view all_methods = "GET, HEAD, PUT, POST, DELETE, OPTIONS";
+
 std::optional<error> media_refusal(const http_request& head) {
   auto encoding = head.find("content-encoding");
   if (encoding && lower_case(*encoding) != "identity")
@@ -57,8 +59,7 @@ std::optional<http_reply> front::check_head(const http_request& head) {
 http_reply front::options(const http_request& head) const {
   http_reply out;
   out.status = 204;
-  auto allowed = head.target == "*" ? std::string("GET, HEAD, PUT, POST, DELETE, OPTIONS")
-                                    : allowed_methods(head.path());
+  auto allowed = head.target == "*" ? std::string(all_methods) : allowed_methods(head.path());
   if (allowed.empty())
     return error_reply(style_of(head.path()), fail(errc::unknown_route, "There is no such path"));
   out.fields.push_back({"Allow", allowed});
@@ -105,6 +106,11 @@ void front::handle(const http_request& request, std::shared_ptr<reply_channel> c
 
 http_reply front::refuse(const http_request& partial, const protocol_error& why) {
   auto out = error_reply(style_of(partial.path()), why.why, why.status);
+  if (why.status == 405) {
+    // The target of CONNECT is no path.
+    auto allowed = allowed_methods(partial.path());
+    out.fields.push_back({"Allow", allowed.empty() ? std::string(all_methods) : allowed});
+  }
   out.close = true;
   return out;
 }

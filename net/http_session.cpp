@@ -36,8 +36,8 @@ void set_silence_limit(int socket, std::chrono::milliseconds limit) {
 
 parser_limits limits_of(const server_options& o) {
   parser_limits out;
-  out.header = o.header_limit;
-  out.target = o.target_limit;
+  out.header.whole = o.header_limit;
+  out.header.target = o.target_limit;
   out.body = o.payload_limit;
   return out;
 }
@@ -213,7 +213,7 @@ void http_session::take_message(whole_reply message) {
 
 void http_session::take_message(stream_head message) {
   if (request_.version < 11) {
-    exchange_->abandon();
+    std::exchange(exchange_, nullptr)->abandon();
     return refuse({400, fail(errc::malformed, "Streams need HTTP/1.1")});
   }
   streaming_ = true;
@@ -222,8 +222,13 @@ void http_session::take_message(stream_head message) {
   auto common = world_.handler.common_fields(request_);
   message.head.fields.insert(message.head.fields.begin(), common.begin(), common.end());
   close_after_ = close_after_ || !request_.keep_alive || worn_out();
-  push({reply_head(message.head, body_framing::chunked,
-                   close_after_ ? connection_fate::close : connection_fate::keep)});
+  auto bytes = reply_head(message.head, body_framing::chunked,
+                          close_after_ ? connection_fate::close : connection_fate::keep);
+  if (request_.method == "HEAD") {
+    std::exchange(exchange_, nullptr)->abandon();
+    return push({std::move(bytes), 0, after::answer_complete});
+  }
+  push({std::move(bytes)});
   due_.heartbeat = clock::now() + world_.options.heartbeat;
   arm_timer();
   if (peer_ended_) send_heartbeat();
@@ -236,7 +241,7 @@ void http_session::take_message(stream_event message) {
 
 void http_session::take_message(stream_end) {
   due_.heartbeat.reset();
-  push({request_.method == "HEAD" ? "" : "0\r\n\r\n", 0, after::answer_complete});
+  push({"0\r\n\r\n", 0, after::answer_complete});
 }
 
 void http_session::take_message(stream_break) {

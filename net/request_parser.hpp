@@ -6,18 +6,17 @@
 #include <string_view>
 #include <variant>
 
+#include "net/body_reader.hpp"
+#include "net/header_lines.hpp"
 #include "net/http_message.hpp"
 #include "net/request_handler.hpp"
 
 namespace lorica {
 
-/// Bounds of one request, all in bytes but `max_fields`.
+/// Bounds of one request.
 struct parser_limits {
-  std::size_t header = 32 * 1024;  ///< request line and fields
-  std::size_t target = 8 * 1024;
-  std::size_t line = 8 * 1024;  ///< one field
-  std::size_t max_fields = 100;
-  std::uint64_t body = 2'000'000;
+  header_limits header;
+  std::uint64_t body = 2'000'000;  ///< bytes
 };
 
 /// How far the bytes so far reach.
@@ -41,33 +40,45 @@ class request_parser {
   std::variant<parse_step, protocol_error> advance();
 
   /// The request so far.
-  const http_request& request() const noexcept;
-  http_request& request() noexcept;
+  const http_request& request() const noexcept { return request_; }
+  http_request& request() noexcept { return request_; }
+
+  /// Another limit for the body of this request, which counts from here on; right after `header`, before
+  /// `advance`.
+  void limit_body(std::uint64_t most) noexcept { body_limit_ = most; }
 
   /// Body bytes that the header announced; the limit for a chunked body.
-  std::uint64_t announced_bytes() const noexcept;
+  std::uint64_t announced_bytes() const noexcept { return length_ ? *length_ : body_limit_; }
 
   /// The complete request; the parser is ready for the next, whose bytes may have come already.
   http_request take();
 
   /// Bytes that are not parsed yet.
-  std::size_t buffered() const noexcept;
+  std::size_t buffered() const noexcept { return rest().size(); }
 
   /// True when nothing of a next request has been seen.
-  bool between_requests() const noexcept;
+  bool between_requests() const noexcept { return stage_ == stage::header && buffered() == 0; }
 
  private:
-  class message;
+  enum class stage : std::uint8_t { header, before_body, body };
 
   std::variant<parse_step, protocol_error> advance_header();
+  std::optional<protocol_error> read_header(std::string_view bytes);
   std::variant<parse_step, protocol_error> advance_body();
   std::string_view rest() const noexcept { return std::string_view(buffer_).substr(at_); }
 
   parser_limits limits_;
   std::string buffer_;
-  std::size_t at_ = 0;       // first byte of `buffer_` that is not parsed
-  std::size_t scanned_ = 0;  // bytes after `at_` known to hold no end of header
-  std::unique_ptr<message> message_;
+  std::size_t at_ = 0;  // first byte of `buffer_` that is not parsed
+  stage stage_ = stage::header;
+  bool blank_line_ = false;   // one before this request was forgiven
+  std::size_t line_ = 0;      // where the header's current line begins, from `at_`
+  std::size_t searched_ = 0;  // bytes from `at_` known to hold no further line end
+  std::size_t lines_ = 0;     // of the header, complete and right
+  http_request request_;
+  std::optional<std::uint64_t> length_;  // Content-Length
+  std::uint64_t body_limit_ = 0;
+  body_reader body_;
 };
 
 }  // namespace lorica

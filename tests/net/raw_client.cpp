@@ -124,8 +124,12 @@ std::string raw_client::read_chunk() {
 
 raw_reply raw_client::read(std::string_view method) {
   auto reply = read_head();
+  if (method == "HEAD") {
+    reply.complete = reply.status != 0;
+    return reply;
+  }
   if (auto length = reply.fields.find("content-length"); length != reply.fields.end()) {
-    reply.complete = method == "HEAD" || take(std::stoul(length->second), reply.body);
+    reply.complete = take(std::stoul(length->second), reply.body);
     return reply;
   }
   if (!reply.fields.contains("transfer-encoding")) {
