@@ -1,6 +1,8 @@
 #include "app/serve.hpp"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -38,6 +40,26 @@ enum class stop_reason : int { none, signal, fatal };
 int report(const error& e) {
   log_error("{}{}", e.text, e.reason.empty() ? "" : " (" + e.reason + ")");
   return e.code == errc::bad_config ? bad_settings : failed;
+}
+
+credential_sources sources_of(const serve_settings& s) {
+  return {s.api_key, s.api_key_file, s.admin_api_key, s.admin_api_key_file, s.tls_cert, s.tls_key};
+}
+
+/// Reads keys and certificate again; what cannot be read changes nothing.
+void reload(const serve_settings& s, server& http) {
+  auto secrets = read_credentials(sources_of(s));
+  if (!secrets) return log_error("SIGHUP: keys and certificate stay as they were: {}", secrets.error().text);
+  http.replace(*std::move(secrets));
+  log_info("SIGHUP: keys and certificate were read again");
+}
+
+/// Every connection is a descriptor; the default of many systems is 1024, what may be had is more.
+void raise_descriptor_limit() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == files.rlim_max) return;
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
 }
 
 /// Everything between settings and a listening server, in the order in which it depends on each other.
@@ -176,7 +198,8 @@ void print_ready(const serve_settings& s, const server_info& info, std::uint16_t
   for (auto& a : status.adapters)
     if (a.state == "ready") ready.push_back(a.name);
   auto host = s.hostname.find(':') == std::string::npos ? s.hostname : "[" + s.hostname + "]";
-  auto url = fmt::format("http://{}:{}", host, port);
+  bool tls = !s.tls_cert.empty();
+  auto url = fmt::format("{}://{}:{}", tls ? "https" : "http", host, port);
   std::string adapter;
   if (!ready.empty()) adapter = fmt::format(R"("adapter_id": "{}", )", ready.front());
   fmt::print("Lorica {} is ready on {} with {} and {} adapter{}: {}\nTry:\n", LORICA_VERSION, url,
@@ -202,8 +225,8 @@ void end_with(std::atomic<stop_reason>& reason, stop_reason why) {
 
 /// From loaded parts to the end of the process. The order of the locals is the order of taking apart,
 /// reversed.
-result<stop_reason> run(const serve_settings& s, parts p, std::vector<startup_adapter> adapters,
-                        std::shared_ptr<const adapter_roots> roots) {
+result<stop_reason> run(const serve_settings& s, credentials secrets, parts p,
+                        std::vector<startup_adapter> adapters, std::shared_ptr<const adapter_roots> roots) {
   std::atomic<stop_reason> reason{stop_reason::none};
   metrics counters;
   steady_clock_source clock;
@@ -231,20 +254,24 @@ result<stop_reason> run(const serve_settings& s, parts p, std::vector<startup_ad
   server_options front;
   front.host = s.hostname;
   front.port = s.port;
-  front.api_key = s.api_key;
-  front.admin_api_key = s.admin_api_key;
+  front.secrets = std::move(secrets);
+  front.max_connections = s.max_connections;
+  front.max_connections_each_address = s.max_connections_per_address;
+  front.half_close_grace = std::chrono::seconds(s.half_close_grace);
   front.cors_allow_origin = s.cors_allow_origin;
   front.payload_limit = s.payload_limit;
   server http(front,
               {living.generations(), living.tokens(), living.status(), counters, info, &living.adapters()});
   if (auto ok = http.start(); !ok) return fail(errc::io, ok.error().text);
   std::stop_source hurry;
-  stop_listener signals([&](int count) {
-    log_info("{}", count == 1 ? "signal: draining" : "another signal: ending now");
-    end_with(reason, stop_reason::signal);
-    if (count > 1) hurry.request_stop();
-    if (!living.status().snapshot()->ready) living.interrupt();
-  });
+  stop_listener signals(
+      [&](int count) {
+        log_info("{}", count == 1 ? "signal: draining" : "another signal: ending now");
+        end_with(reason, stop_reason::signal);
+        if (count > 1) hurry.request_stop();
+        if (!living.status().snapshot()->ready) living.interrupt();
+      },
+      [&] { reload(s, http); });
 
   auto ready = living.wait_until_ready();
   if (!ready && reason.load() == stop_reason::none) {
@@ -266,9 +293,13 @@ result<stop_reason> run(const serve_settings& s, parts p, std::vector<startup_ad
 
 int serve(const serve_settings& s) {
   block_stop_signals();
+  block_hangup();
   start_log(s.json_output, s.least_log_level);
   for (auto& warning : s.warnings)
     log_warn("{}", warning);
+  auto secrets = read_credentials(sources_of(s));
+  if (!secrets) return report(secrets.error());
+  raise_descriptor_limit();
   auto listed = parse_adapter_list(s.lora_adapters);
   if (!listed) return report(listed.error());
   auto roots = adapter_roots::open(s.adapter_roots);
@@ -283,7 +314,7 @@ int serve(const serve_settings& s) {
   if (!adapters) return report(adapters.error());
   auto loaded = load(s, *source);
   if (!loaded) return report(loaded.error());
-  auto end = run(s, *std::move(loaded), *std::move(adapters),
+  auto end = run(s, *std::move(secrets), *std::move(loaded), *std::move(adapters),
                  std::make_shared<const adapter_roots>(*std::move(roots)));
   if (!end) return report(end.error());
   return *end == stop_reason::signal ? 0 : failed;

@@ -13,6 +13,13 @@ sigset_t awaited() {
   return out;
 }
 
+sigset_t only_hangup() {
+  sigset_t out;
+  sigemptyset(&out);
+  sigaddset(&out, SIGHUP);
+  return out;
+}
+
 }  // namespace
 
 void block_stop_signals() {
@@ -21,15 +28,21 @@ void block_stop_signals() {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-stop_listener::stop_listener(std::function<void(int)> on_signal)
-    : waiting_([this, on_signal = std::move(on_signal)] {
+void block_hangup() {
+  auto set = only_hangup();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+}
+
+stop_listener::stop_listener(std::function<void(int)> on_signal, std::function<void()> on_hangup)
+    : waiting_([this, on_signal = std::move(on_signal), on_hangup = std::move(on_hangup)] {
         auto set = awaited();
-        for (int count = 1;; ++count) {
+        if (on_hangup) sigaddset(&set, SIGHUP);
+        for (int count = 1;;) {
           int number = 0;
           while (sigwait(&set, &number) != 0) {
           }
           if (ended_) return;
-          on_signal(count);
+          number == SIGHUP ? on_hangup() : on_signal(count++);
         }
       }) {}
 

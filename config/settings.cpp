@@ -237,6 +237,16 @@ log_level to_log_level(const std::string& text) {
   return text == "error" ? log_level::error : log_level::info;
 }
 
+/// An origin as browsers send it: scheme, host and port, nothing behind.
+bool is_origin(std::string_view text) {
+  for (std::string_view scheme : {"https://", "http://"}) {
+    if (!text.starts_with(scheme)) continue;
+    text.remove_prefix(scheme.size());
+    return !text.empty() && text.find_first_of("/?#@* \t") == text.npos;
+  }
+  return false;
+}
+
 /// Rules between settings.
 result<void> check_together(const serve_settings& s) {
   if (s.model_id.empty())
@@ -259,6 +269,12 @@ result<void> check_together(const serve_settings& s) {
     return fail(
         errc::bad_config,
         "--admin-api-key: the same key as --api-key is not allowed; every client could change adapters");
+  for (auto& origin : s.cors_allow_origin)
+    if (!is_origin(origin))
+      return fail(errc::bad_config,
+                  "--cors-allow-origin: '" + origin +
+                      "' is not allowed; expected https://HOST[:PORT] or http://HOST[:PORT], "
+                      "without a path; there is no word for all origins");
   return {};
 }
 
@@ -301,7 +317,14 @@ result<serve_settings> merge_settings(const flag_values& flags, const environmen
   s.max_client_batch_size = *v.count("max-client-batch-size");
   s.validation_workers = *v.count("validation-workers");
   s.api_key = v.text("api-key");
+  s.api_key_file = v.text("api-key-file");
   s.admin_api_key = v.text("admin-api-key");
+  s.admin_api_key_file = v.text("admin-api-key-file");
+  s.tls_cert = v.text("tls-cert");
+  s.tls_key = v.text("tls-key");
+  s.max_connections = *v.count("max-connections");
+  s.max_connections_per_address = *v.count("max-connections-per-address");
+  s.half_close_grace = *v.count("half-close-grace");
   s.payload_limit = static_cast<std::uint64_t>(v.number("payload-limit"));
   s.cors_allow_origin = v.list("cors-allow-origin");
   s.graceful_termination_timeout = *v.count("graceful-termination-timeout");

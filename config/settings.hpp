@@ -49,7 +49,14 @@ struct serve_settings {
   std::uint32_t max_client_batch_size = 0;
   std::uint32_t validation_workers = 0;
   std::string api_key;
+  std::string api_key_file;
   std::string admin_api_key;
+  std::string admin_api_key_file;
+  std::string tls_cert;
+  std::string tls_key;
+  std::uint32_t max_connections = 0;
+  std::uint32_t max_connections_per_address = 0;  ///< 0: no limit
+  std::uint32_t half_close_grace = 0;             ///< seconds; 0: without end
   std::uint64_t payload_limit = 0;
   std::vector<std::string> cors_allow_origin;
   std::uint32_t graceful_termination_timeout = 0;  ///< seconds

@@ -206,17 +206,61 @@ constexpr setting table[] = {
      .environment = "API_KEY",
      .text = "Key that clients send as a bearer token. Prefer the environment: flags show in process lists.",
      .secret = true},
+    {.flag = "api-key-file",
+     .environment = "API_KEY_FILE",
+     .text = "A file of further such keys, one a line, or as sha256: and the 64 hex digits of its hash; "
+             "lines that "
+             "begin with # do not count. SIGHUP reads it again."},
     {.flag = "admin-api-key",
      .environment = "ADMIN_API_KEY",
      .text = "Bearer token for routes that change adapters; it opens all others too. Without it these routes "
              "answer "
              "only to callers on this machine.",
      .secret = true},
+    {.flag = "admin-api-key-file",
+     .environment = "ADMIN_API_KEY_FILE",
+     .text = "The same as api-key-file for keys of the administration."},
+    {.flag = "tls-cert",
+     .environment = "LORICA_TLS_CERT",
+     .text = "PEM file with the server's certificate and the chain behind it; with it and tls-key the port "
+             "speaks "
+             "HTTPS only. SIGHUP reads both again."},
+    {.flag = "tls-key",
+     .environment = "LORICA_TLS_KEY",
+     .text = "PEM file with the certificate's private key, without a passphrase."},
+    {.flag = "max-connections",
+     .environment = "LORICA_MAX_CONNECTIONS",
+     .kind = integer,
+     .fallback = "15000",
+     .text = "Connections at once; 32 more are kept for health and metrics. Fewer where the process may not "
+             "open so "
+             "many files.",
+     .least = 1,
+     .most = million},
+    {.flag = "max-connections-per-address",
+     .environment = "LORICA_MAX_CONNECTIONS_PER_ADDRESS",
+     .kind = integer,
+     .fallback = "4096",
+     .text = "Connections at once from one IPv4 address or one /64 of IPv6; further ones are closed. 0: no "
+             "limit.",
+     .least = 0,
+     .most = million},
+    {.flag = "half-close-grace",
+     .environment = "LORICA_HALF_CLOSE_GRACE",
+     .kind = integer,
+     .fallback = "3",
+     .text = "Seconds that a request without a stream goes on after its client has closed its sending side, "
+             "which "
+             "may mean that it is gone. 0: to its end.",
+     .least = 0,
+     .most = 3600},
     {.flag = "payload-limit",
      .environment = "PAYLOAD_LIMIT",
      .kind = bytes,
      .fallback = "2000000",
-     .text = "Largest request body in bytes; above it the answer is 413.",
+     .text =
+         "Largest request body in bytes; above it the answer is 413. Four times as much on /v1/completions, "
+         "whose prompts may be token ids.",
      .least = 1024,
      .most = 1 << 30},
     {.flag = "cors-allow-origin",

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -10,7 +11,7 @@
 namespace lorica {
 
 /// What is inside the server: requests that wait or run, bytes of their prompts, and answers not yet written.
-/// Counts without a lock; permits may outlive it.
+/// Counts without a lock; what estimates when a place comes free has one. Permits may outlive it.
 class admission {
   struct counts;
 
@@ -55,11 +56,21 @@ class admission {
     std::shared_ptr<counts> all_;
   };
 
+  /// What tells the time; it may be asked as long as there is a permit.
+  using time_source = std::function<std::chrono::steady_clock::time_point()>;
+
   /// Limits: requests, and bytes of all prompts together.
-  admission(std::uint64_t max_requests, std::uint64_t max_prompt_bytes);
+  admission(std::uint64_t max_requests, std::uint64_t max_prompt_bytes,
+            time_source now = std::chrono::steady_clock::now);
 
   /// A place, or `errc::overloaded` at a limit, or `errc::unavailable` after `drain`.
   result<permit> admit(std::uint64_t prompt_bytes);
+
+  /// True while a request would be refused for the number of those inside.
+  bool full() const noexcept;
+
+  /// When a refused client should come back, by how fast places come free: 1 to 60 seconds.
+  std::chrono::seconds retry_after();
 
   activity begin_activity();
 

@@ -1,30 +1,27 @@
 #pragma once
 
-#include <array>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
+#include <utility>
 
 #include "net/http_message.hpp"
+#include "net/key_list.hpp"
 
 namespace lorica {
 
-/// Knows one key as a hash and compares in time that does not depend on what was sent.
+/// Compares what requests carry with a list of keys, in time that does not depend on what was sent.
 /// Immutable.
 class auth {
  public:
-  /// An empty key lets everybody in.
-  explicit auth(std::string_view key);
+  /// An empty list lets everybody in.
+  explicit auth(key_list keys) : keys_(std::move(keys)) {}
 
-  /// True when the request carries the key as `Authorization: Bearer <key>`, or none is needed.
+  /// True when the request carries a key as `Authorization: Bearer <key>`, or none is needed.
   bool allows(const http_request& request) const;
 
-  /// False when the key is empty.
-  bool is_set() const noexcept { return digest_.has_value(); }
+  /// False when there is no key.
+  bool is_set() const noexcept { return !keys_.empty(); }
 
  private:
-  std::optional<std::array<std::uint8_t, 32>> digest_;
+  key_list keys_;
 };
 
 }  // namespace lorica

@@ -28,6 +28,16 @@ void exchange::reply(http_reply answer) {
 void exchange::begin_stream(http_reply head) {
   carry(stream_head{std::move(head)});
 }
+void exchange::expect_stream(http_reply head) {
+  carry(stream_expected{std::move(head)});
+}
+
+void exchange::refuse_stream(http_reply answer, std::vector<std::string> last_events) {
+  for (auto& event : last_events)
+    unsent_ += event.size();
+  carry_last(stream_refusal{std::move(answer), std::move(last_events)});
+}
+
 void exchange::end_stream() {
   carry_last(stream_end{});
 }

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "net/reply_channel.hpp"
 
@@ -16,6 +17,9 @@ namespace lorica {
 struct whole_reply {
   http_reply reply;
 };
+struct stream_expected {
+  http_reply head;
+};
 struct stream_head {
   http_reply head;
 };
@@ -23,8 +27,13 @@ struct stream_event {
   std::string text;
 };
 struct stream_end {};
+struct stream_refusal {
+  http_reply reply;
+  std::vector<std::string> events;
+};
 struct stream_break {};
-using reply_message = std::variant<whole_reply, stream_head, stream_event, stream_end, stream_break>;
+using reply_message = std::variant<whole_reply, stream_expected, stream_head, stream_event, stream_end,
+                                   stream_refusal, stream_break>;
 
 /// The `reply_channel` of one request: carries messages from any thread to the connection's strand and counts
 /// the bytes that wait there. Shared by the connection and the sink; outlives either.
@@ -36,9 +45,11 @@ class exchange final : public reply_channel {
   exchange(carrier to_strand, std::size_t output_limit);
 
   void attach(std::shared_ptr<generation_handle> running) override;
+  void expect_stream(http_reply head) override;
   void reply(http_reply answer) override;
   void begin_stream(http_reply head) override;
   void send(std::string event) override;
+  void refuse_stream(http_reply answer, std::vector<std::string> last_events) override;
   void end_stream() override;
   void break_stream() override;
   bool saturated() const noexcept override;

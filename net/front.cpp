@@ -26,22 +26,54 @@ std::optional<error> media_refusal(const http_request& head) {
   return std::nullopt;
 }
 
+bool generates(const route& r) noexcept {
+  return r.id == route_id::root_generate || r.id == route_id::generate || r.id == route_id::generate_stream ||
+         r.id == route_id::completions;
+}
+
 /// Routes that start something, which a server that ends does not take any more.
 bool begins_work(const route& r) noexcept {
-  return r.id == route_id::root_generate || r.id == route_id::generate || r.id == route_id::generate_stream ||
-         r.id == route_id::completions || r.id == route_id::adapter_events || r.access == route_access::admin;
+  return generates(r) || r.id == route_id::adapter_events || r.access == route_access::admin;
+}
+
+/// The client waits for a word before it sends its body, so that a refusal saves the body.
+bool expects_word(const http_request& head) {
+  return head.has_body && head.find("expect");
+}
+
+void set_field(http_reply& reply, std::string_view name, std::string value) {
+  auto at = std::find_if(reply.fields.begin(), reply.fields.end(), [&](auto& f) { return f.name == name; });
+  if (at == reply.fields.end())
+    reply.fields.push_back({std::string(name), std::move(value)});
+  else
+    at->value = std::move(value);
 }
 
 }  // namespace
 
-front::front(api_context& context, rights who, std::vector<std::string> cors_allow_origin)
-    : context_(context), rights_(std::move(who)), origins_(std::move(cors_allow_origin)) {}
+front::front(api_context& context, rights who, std::vector<std::string> cors_allow_origin,
+             std::uint64_t payload_limit)
+    : context_(context),
+      rights_(std::make_shared<const rights>(std::move(who))),
+      origins_(std::move(cors_allow_origin)),
+      payload_limit_(payload_limit) {}
+
+void front::replace(rights who) {
+  auto fresh = std::make_shared<const rights>(std::move(who));
+  std::lock_guard hold(changing_);
+  rights_ = std::move(fresh);
+}
+
+std::shared_ptr<const rights> front::current_rights() const {
+  std::lock_guard hold(changing_);
+  return rights_;
+}
 
 std::optional<http_reply> front::check_head(const http_request& head) {
   auto style = style_of(head.path());
   if (head.method == "OPTIONS") return options(head);
   auto found = find_route(head.method, head.path());
-  if (auto refusal = rights_.refusal(head, found ? found->where->access : route_access::key))
+  if (auto refusal = current_rights()->refusal(head, found ? found->where->access : route_access::key))
     return error_reply(style, *refusal);
   if (!found) {
     auto out = error_reply(style, found.error());
@@ -51,6 +83,8 @@ std::optional<http_reply> front::check_head(const http_request& head) {
   }
   if (begins_work(*found->where) && closing())
     return error_reply(style, fail(errc::unavailable, "The server is shutting down"));
+  if (generates(*found->where) && expects_word(head) && context_.gate.full())
+    return error_reply(style, fail(errc::overloaded, "Model is overloaded"));
   if (found->where->method != "POST" && found->where->method != "PUT") return std::nullopt;
   if (auto refusal = media_refusal(head)) return error_reply(style, *refusal);
   return std::nullopt;
@@ -72,7 +106,7 @@ http_reply front::options(const http_request& head) const {
 }
 
 audience front::reader_of(const http_request& request) const {
-  return rights_.administrates(request) ? audience::administration : audience::client;
+  return current_rights()->administrates(request) ? audience::administration : audience::client;
 }
 
 bool front::allows_origin(std::string_view origin) const {
@@ -115,16 +149,36 @@ http_reply front::refuse(const http_request& partial, const protocol_error& why)
   return out;
 }
 
-std::vector<http_field> front::common_fields(const http_request& request) {
-  std::vector<http_field> out{{"x-request-id", request.id}, {"x-model-id", context_.info.model_id}};
-  if (origins_.empty()) return out;
-  out.push_back({"Vary", "Origin"});
+bool front::is_vital(const http_request& head) const {
+  auto found = find_route(head.method, head.path());
+  if (!found) return false;
+  auto id = found->where->id;
+  return id == route_id::root_health || id == route_id::health || id == route_id::ping ||
+         id == route_id::metrics;
+}
+
+std::uint64_t front::body_limit(const http_request& head) const {
+  constexpr std::uint64_t unwanted = 64 * 1024;
+  auto found = find_route(head.method, head.path());
+  if (!found || (found->where->method != "POST" && found->where->method != "PUT")) return unwanted;
+  return found->where->id == route_id::completions ? payload_limit_ * 4 : payload_limit_;
+}
+
+void front::complete(const http_request& request, http_reply& reply) {
+  std::vector<http_field> first{{"Date", date_.at(context_.unix_seconds())},
+                                {"x-request-id", request.id},
+                                {"x-model-id", context_.info.model_id}};
+  reply.fields.insert(reply.fields.begin(), first.begin(), first.end());
+  if (reply.status == 429)
+    set_field(reply, "Retry-After", std::to_string(context_.gate.retry_after().count()));
+  if (origins_.empty()) return;
+  reply.fields.push_back({"Vary", "Origin"});
   auto origin = request.find("origin");
-  if (!origin || !allows_origin(*origin)) return out;
-  out.push_back({"Access-Control-Allow-Origin", *origin});
-  out.push_back({"Access-Control-Expose-Headers",
-                 "x-request-id, x-model-id, x-adapter-id, x-adapter-version, x-adapter-tier, location"});
-  return out;
+  if (!origin || !allows_origin(*origin)) return;
+  reply.fields.push_back({"Access-Control-Allow-Origin", *origin});
+  reply.fields.push_back({"Access-Control-Expose-Headers",
+                          "x-request-id, x-model-id, x-adapter-id, x-adapter-version, x-adapter-tier, "
+                          "location, retry-after"});
 }
 
 void front::ended(const http_request& request, int status, std::chrono::nanoseconds duration) {

@@ -1,10 +1,14 @@
 #pragma once
 
+#include <cstdint>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include "net/adapter_reply.hpp"
 #include "net/api_context.hpp"
+#include "net/date_field.hpp"
 #include "net/request_handler.hpp"
 #include "net/rights.hpp"
 #include "net/router.hpp"
@@ -16,12 +20,21 @@ namespace lorica {
 class front final : public request_handler {
  public:
   /// `context` outlives it.
-  front(api_context& context, rights who, std::vector<std::string> cors_allow_origin);
+  front(api_context& context, rights who, std::vector<std::string> cors_allow_origin,
+        std::uint64_t payload_limit);
+
+  /// Other rights from now on.
+  void replace(rights who);
 
   std::optional<http_reply> check_head(const http_request& head) override;
   void handle(const http_request& request, std::shared_ptr<reply_channel> channel) override;
   http_reply refuse(const http_request& partial, const protocol_error& why) override;
-  std::vector<http_field> common_fields(const http_request& request) override;
+  bool is_vital(const http_request& head) const override;
+
+  /// The payload limit where a body is posted or put, four times as much where prompts may be token ids, and
+  /// a little where a body means nothing.
+  std::uint64_t body_limit(const http_request& head) const override;
+  void complete(const http_request& request, http_reply& reply) override;
   void ended(const http_request& request, int status, std::chrono::nanoseconds duration) override;
   std::string new_id() override;
   admission::activity begin_activity() override { return context_.gate.begin_activity(); }
@@ -32,9 +45,14 @@ class front final : public request_handler {
   audience reader_of(const http_request& request) const;
   bool allows_origin(std::string_view origin) const;
 
+  std::shared_ptr<const rights> current_rights() const;
+
   api_context& context_;
-  rights rights_;
-  std::vector<std::string> origins_;
+  mutable std::mutex changing_;  // guards the pointer, for the time of a copy
+  std::shared_ptr<const rights> rights_;
+  const std::vector<std::string> origins_;
+  const std::uint64_t payload_limit_;
+  date_field date_;
 };
 
 }  // namespace lorica

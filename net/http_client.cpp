@@ -3,7 +3,11 @@
 #include <curl/curl.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <optional>
+
+#include "core/shown.hpp"
 
 namespace lorica {
 namespace {
@@ -183,6 +187,11 @@ result<http_client> http_client::open(http_client_options options) {
   auto bad = [](unsigned char c) { return c <= ' ' || c == 127; };
   if (std::any_of(options.key.begin(), options.key.end(), bad))
     return fail(errc::bad_config, "The API key holds blanks or control characters", {}, "api-key");
+  if (!options.ca_file.empty() && !std::ifstream(options.ca_file))
+    return fail(errc::bad_config,
+                "The file '" + shown(std::filesystem::path(options.ca_file).filename().string()) +
+                    "' of trusted certificates cannot be read",
+                {}, "cacert");
 
   auto made = std::make_unique<implementation>();
   made->base = part_of(url, CURLUPART_URL).value_or(options.url);
@@ -234,6 +243,9 @@ bool http_client::implementation::prepare(const client_request& request, exchang
          set(c, CURLOPT_HEADERFUNCTION, &take_head) && set(c, CURLOPT_HEADERDATA, &now) &&
          set(c, CURLOPT_WRITEFUNCTION, &take_body) && set(c, CURLOPT_WRITEDATA, &now);
   if (direct) good = good && set(c, CURLOPT_PROXY, "");
+  if (!options.ca_file.empty()) good = good && set(c, CURLOPT_CAINFO, options.ca_file.c_str());
+  if (options.trust == server_trust::anybody)
+    good = good && set(c, CURLOPT_SSL_VERIFYPEER, 0L) && set(c, CURLOPT_SSL_VERIFYHOST, 0L);
   if (!request.body.empty())
     good = good && set(c, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size())) &&
            set(c, CURLOPT_POSTFIELDS, request.body.c_str());

@@ -15,8 +15,16 @@
 
 namespace lorica {
 
+/// Whose certificate the client takes.
+enum class server_trust : std::uint8_t {
+  verified,  ///< of the system's or the given authorities, for the server's name
+  anybody,   ///< any: who is in between can read and change everything
+};
+
 struct http_client_options {
-  std::string url = {};                       ///< `http[s]://host[:port][/prefix]`
+  std::string url = {};      ///< `http[s]://host[:port][/prefix]`
+  std::string ca_file = {};  ///< PEM file of authorities in place of the system's
+  server_trust trust = server_trust::verified;
   std::string key = {};                       ///< sent as bearer; never part of an error. Empty: none
   std::chrono::milliseconds timeout{10'000};  ///< for the connection, and for a whole plain reply
   std::chrono::milliseconds silence{60'000};  ///< the longest pause inside a stream
@@ -53,7 +61,7 @@ class http_client {
  public:
   using on_line = std::function<stream_wish(std::string_view)>;
 
-  /// `errc::bad_config` when the address or the key cannot be one.
+  /// `errc::bad_config` when the address or the key cannot be one, or the file of authorities cannot be read.
   static result<http_client> open(http_client_options options);
 
   http_client(http_client&&) noexcept;

@@ -64,6 +64,10 @@ result<void> listener::open(const std::string& host, std::uint16_t port) {
   return {};
 }
 
+void listener::use(std::shared_ptr<const tls_context> tls) {
+  asio::post(strand_, [this, tls = std::move(tls)]() mutable { tls_ = std::move(tls); });
+}
+
 void listener::start() {
   asio::post(strand_, [this] { accept(); });
 }
@@ -84,7 +88,7 @@ void listener::close() {
 
 void listener::accept() {
   if (!acceptor_.is_open()) return;
-  waiting_for_room_ = world_.registry.count() >= world_.options.max_connections;
+  waiting_for_room_ = !world_.registry.has_room();
   if (waiting_for_room_) return;
   acceptor_.async_accept(asio::make_strand(io_),
                          [this](error_code ec, tcp::socket peer) { on_accept(ec, std::move(peer)); });
@@ -95,8 +99,21 @@ void listener::on_accept(error_code ec, tcp::socket peer) {
   if (ec == asio::error::no_descriptors || ec == boost::system::errc::too_many_files_open_in_system)
     return shed();
   if (ec && ec != asio::error::connection_aborted) return back_off();
-  if (!ec) std::make_shared<http_session>(std::move(peer), world_)->start();
+  if (!ec) begin(std::move(peer));
   accept();
+}
+
+void listener::begin(tcp::socket peer) {
+  error_code ec;
+  auto end = peer.remote_endpoint(ec);
+  if (ec) return;  // it has left already
+  auto address = end.address().to_string();
+  auto stream = make_byte_stream(std::move(peer), tls_);
+  auto session = std::make_shared<http_session>(std::move(stream), address, world_);
+  if (auto kind = world_.registry.add(session, address_group(address)))
+    session->start(*kind);
+  else
+    log_debug("a connection is dropped: its address has too many, or there is no room");
 }
 
 // A connection that cannot be accepted would wake the acceptor without end: take it on the reserved

@@ -3,16 +3,19 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
 #include <cstdint>
 
 #include "core/error.hpp"
 #include "net/http_session.hpp"
+#include "net/tls_context.hpp"
 
 namespace lorica {
 
-/// Accepts connections and starts their sessions. Stops accepting at the connection limit and goes on when
-/// one ends; without file descriptors it sheds one connection with a reserved descriptor and backs off. Lives
-/// on its own strand of the io threads; owned by the server, which destroys it after they have ended.
+/// Accepts connections and starts their sessions. Closes those of an address that has too many, stops
+/// accepting when there is no room at all and goes on when one ends; without file descriptors it sheds one
+/// connection with a reserved descriptor and backs off. Lives on its own strand of the io threads; owned by
+/// the server, which destroys it after they have ended.
 class listener {
  public:
   /// `sessions` outlives it.
@@ -21,6 +24,9 @@ class listener {
 
   /// Binds and listens. Fails with `errc::bad_config` naming host and port.
   result<void> open(const std::string& host, std::uint16_t port);
+
+  /// New connections are under this TLS, or plain when null. From any thread.
+  void use(std::shared_ptr<const tls_context> tls);
 
   /// Starts to accept.
   void start();
@@ -39,6 +45,7 @@ class listener {
 
   void accept();
   void on_accept(error_code ec, tcp::socket peer);
+  void begin(tcp::socket peer);
   void shed();
   void back_off();
 
@@ -48,6 +55,7 @@ class listener {
   tcp::acceptor acceptor_;
   boost::asio::steady_timer timer_;  ///< of a back-off
   int reserved_;                     ///< a descriptor to give up when there is no other
+  std::shared_ptr<const tls_context> tls_;
   bool waiting_for_room_ = false;
   std::uint16_t port_ = 0;
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,8 +34,14 @@ class request_handler {
   /// The answer to bytes that are no request we take. `partial` is what is known of it.
   virtual http_reply refuse(const http_request& partial, const protocol_error& why) = 0;
 
-  /// Fields of every reply.
-  virtual std::vector<http_field> common_fields(const http_request& request) = 0;
+  /// True for what is answered even when there are too many connections: health and metrics.
+  virtual bool is_vital(const http_request& head) const = 0;
+
+  /// Bytes that the body of such a request may have.
+  virtual std::uint64_t body_limit(const http_request& head) const = 0;
+
+  /// Adds what every reply has, and to a 429 when to try again.
+  virtual void complete(const http_request& request, http_reply& reply) = 0;
 
   /// Told once for each request whose answer has ended, with the status that was sent; 499 when the client
   /// left before one was.

@@ -12,6 +12,7 @@
 
 #include "core/clock.hpp"
 #include "core/log.hpp"
+#include "net/connection_cap.hpp"
 #include "net/front.hpp"
 #include "net/http_series.hpp"
 #include "net/listener.hpp"
@@ -33,7 +34,10 @@ std::int64_t unix_seconds() {
 struct server::state {
   state(server_options o, server_parts parts)
       : options(std::move(o)),
+        limits{connection_cap(options.max_connections, options.reserved_connections),
+               options.reserved_connections, options.max_connections_each_address},
         series(parts.counters),
+        bodies(options.max_body_bytes),
         gate(parts.info.max_concurrent_requests, options.max_prompt_bytes),
         context{parts.generations,
                 parts.tokens,
@@ -46,15 +50,15 @@ struct server::state {
                 clock,
                 unix_seconds,
                 random_bits},
-        routes(context, rights(options.api_key, options.admin_api_key), options.cors_allow_origin),
-        registry([this](std::size_t open) { connections_changed(open); }),
+        routes(context, rights(options.secrets), options.cors_allow_origin, options.payload_limit),
+        registry(limits, [this](std::size_t open) { connections_changed(open); }),
         io(static_cast<int>(std::max(options.io_threads, 1u))),
-        world{routes, registry, options},
+        world{routes, registry, bodies, options},
         entrance(io, world) {}
 
   void connections_changed(std::size_t open) {
     series.connections(open);
-    if (open + 1 >= options.max_connections) entrance.make_room();
+    if (open + 1 >= limits.ordinary + limits.reserved) entrance.make_room();
   }
 
   // A handler that throws ends its own work, never a thread.
@@ -71,8 +75,10 @@ struct server::state {
 
   // In the order in which they depend on each other; `io` after what its handlers use.
   const server_options options;
+  const connection_limits limits;
   steady_clock_source clock;
   http_series series;
+  const byte_budget bodies;
   admission gate;
   event_feeds feeds;
   api_context context;
@@ -96,6 +102,10 @@ result<void> server::start() {
   auto& s = *state_;
   if (auto opened = s.entrance.open(s.options.host, s.options.port); !opened) return opened;
   log_debug("listening on {}:{}", s.options.host, port());
+  if (s.limits.ordinary < s.options.max_connections)
+    log_warn("at most {} connections at once, since this process may open no more descriptors (ulimit -n)",
+             s.limits.ordinary);
+  s.entrance.use(s.options.secrets.tls);
   s.busy.emplace(s.io.get_executor());
   s.entrance.start();
   for (std::uint32_t i = 0; i < std::max(s.options.io_threads, 1u); ++i)
@@ -105,6 +115,11 @@ result<void> server::start() {
 
 std::uint16_t server::port() const noexcept {
   return state_->entrance.port();
+}
+void server::replace(credentials secrets) {
+  auto& s = *state_;
+  if ((s.options.secrets.tls != nullptr) == (secrets.tls != nullptr)) s.entrance.use(secrets.tls);
+  s.routes.replace(rights(std::move(secrets)));
 }
 void server::drain() noexcept {
   state_->gate.drain();

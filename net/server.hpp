@@ -13,6 +13,7 @@
 #include "core/server_info.hpp"
 #include "core/status_snapshot.hpp"
 #include "core/tokenize_service.hpp"
+#include "net/credentials.hpp"
 
 namespace lorica {
 
@@ -21,22 +22,29 @@ namespace lorica {
 struct server_options {
   std::string host = "127.0.0.1";              ///< IP address, or a name that resolves to one
   std::uint16_t port = 3000;                   ///< 0: a free one, see `server::port`
-  std::string api_key;                         ///< empty: every route is open but those of the administration
-  std::string admin_api_key;                   ///< empty: those are for callers on this machine, see `rights`
+  credentials secrets;                         ///< keys and certificate
   std::vector<std::string> cors_allow_origin;  ///< exact origins; empty: no CORS headers at all
   std::uint32_t io_threads = 1;
-  std::uint32_t max_connections = 15'000;
-  std::uint64_t payload_limit = 2'000'000;       ///< bytes of one request body
-  std::uint64_t max_prompt_bytes = 256'000'000;  ///< bytes of all prompts that are being answered
-  std::uint32_t header_limit = 32 * 1024;        ///< bytes of request line and fields
-  std::uint32_t target_limit = 8 * 1024;         ///< bytes of the request target
+  std::uint32_t max_connections = 15'000;   ///< fewer where the process may not open so many descriptors
+  std::uint32_t reserved_connections = 32;  ///< beyond those, for health and metrics only
+  std::uint32_t max_connections_each_address = 0;  ///< 0: no limit but that of all
+  std::uint64_t payload_limit = 2'000'000;         ///< bytes of one request body, see `front::body_limit`
+  std::uint64_t max_body_bytes = 256'000'000;      ///< bytes of all bodies that are being read
+  std::uint64_t max_prompt_bytes = 256'000'000;    ///< bytes of all prompts that are being answered
+  std::uint32_t header_limit = 32 * 1024;          ///< bytes of request line and fields
+  std::uint32_t target_limit = 8 * 1024;           ///< bytes of the request target
   std::uint32_t max_requests_per_connection = 1000;
-  std::uint32_t output_limit = 256 * 1024;           ///< unsent bytes of one stream before it is saturated
-  std::chrono::milliseconds header_timeout{10'000};  ///< for the whole header
-  std::chrono::milliseconds body_timeout{15'000};    ///< between two reads of a body
-  std::chrono::milliseconds write_timeout{30'000};   ///< for one write
-  std::chrono::milliseconds idle_timeout{75'000};    ///< between two requests
-  std::chrono::milliseconds heartbeat{15'000};       ///< silence on a stream before a comment
+  std::uint32_t output_limit = 256 * 1024;              ///< unsent bytes of one stream before it is saturated
+  std::chrono::milliseconds handshake_timeout{10'000};  ///< for TLS to come about
+  std::chrono::milliseconds header_timeout{10'000};     ///< for the whole header
+  std::chrono::milliseconds reserved_timeout{2'000};    ///< the same on a reserved connection
+  std::chrono::milliseconds body_timeout{15'000};       ///< between two reads of a body
+  std::chrono::milliseconds body_grace{10'000};         ///< for a whole body, beside a second for each 16 KiB
+  std::chrono::milliseconds write_timeout{30'000};  ///< for one write, and for a full stream to drain to half
+  std::chrono::milliseconds idle_timeout{75'000};   ///< between two requests
+  std::chrono::milliseconds linger_timeout{5'000};  ///< for the client to close after the last answer
+  std::chrono::milliseconds heartbeat{15'000};      ///< silence on a stream before a comment
+  std::chrono::milliseconds stream_patience{10'000};  ///< before a stream's head goes out without its facts
   std::chrono::milliseconds half_close_grace{
       3'000};  ///< a plain request goes on after the client's end of file
 };
@@ -66,6 +74,10 @@ class server {
   /// Binds, listens and starts the io threads; once. Readiness is not its business: routes answer from the
   /// status snapshot. Fails with `errc::bad_config` naming host and port.
   result<void> start();
+
+  /// Other keys and another certificate for requests and connections from now on; from any thread. TLS is
+  /// neither switched on nor off by it.
+  void replace(credentials secrets);
 
   /// The port it listens on; 0 before `start`.
   std::uint16_t port() const noexcept;

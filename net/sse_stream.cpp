@@ -17,7 +17,9 @@ http_reply event_stream_head() {
 
 sse_stream::sse_stream(std::shared_ptr<reply_channel> channel, admission::permit place,
                        std::unique_ptr<event_format> format)
-    : channel_(std::move(channel)), place_(std::move(place)), format_(std::move(format)) {}
+    : channel_(std::move(channel)), place_(std::move(place)), format_(std::move(format)) {
+  channel_->expect_stream(event_stream_head());
+}
 
 sse_stream::~sse_stream() {
   if (!ended_) channel_->break_stream();
@@ -49,7 +51,12 @@ void sse_stream::done(generation_timings) {
 void sse_stream::failed(error why) {
   ended_ = true;
   place_.release();
-  if (!begun_) return channel_->reply(format_->refused(why));
+  if (!begun_) {
+    std::vector<std::string> events;
+    for (auto& json : format_->failed(why))
+      events.push_back(as_event(json));
+    return channel_->refuse_stream(format_->refused(why), std::move(events));
+  }
   send(format_->failed(why));
   channel_->end_stream();
 }

@@ -11,9 +11,9 @@
 
 namespace lorica {
 
-/// The sink of a streamed answer: server-sent events, one write each. Status and head go out at `started`; a
-/// failure before it is a plain error reply, a later one is an event and the clean end. A sink that is let go
-/// without an end breaks its stream.
+/// The sink of a streamed answer: server-sent events, one write each. Status and head go out at `started`,
+/// or without what is known then when that takes too long. A failure before is a plain error reply, a later
+/// one is an event and the clean end. A sink that is let go without an end breaks its stream.
 class sse_stream final : public response_sink {
  public:
   sse_stream(std::shared_ptr<reply_channel> channel, admission::permit place,

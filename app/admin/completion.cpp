@@ -95,7 +95,8 @@ _lorica_admin() {
   for ((i = 1; i < last; ++i)); do
     word=${words[i]}
     case $word in
-      --url|--api-key|--api-key-file) server+=("$word" "${words[i+1]}"); ((++i)) ;;
+      --url|--api-key|--api-key-file|--cacert) server+=("$word" "${words[i+1]}"); ((++i)) ;;
+      --insecure) server+=("$word") ;;
       @WITH_VALUE@) ((++i)) ;;
       -*) ;;
       *) if [ -z "$command" ]; then command=$word; else ((++count)); fi ;;

@@ -13,6 +13,10 @@ result<http_client_options> address_of(const call& what, const read_environment&
   http_client_options out;
   auto url = environment("LORICA_URL").value_or("");
   out.url = what.text("--url", url.empty() ? usual_url : url);
+  if (what.has("--cacert") && what.has("--insecure"))
+    return fail(errc::bad_config, "--cacert and --insecure are both given; give one of them");
+  out.ca_file = what.text("--cacert", environment("LORICA_CACERT").value_or(""));
+  if (what.has("--insecure")) out.trust = server_trust::anybody;
   auto key = find_key(what, environment);
   if (!key) return key.error();
   out.key = *std::move(key);

@@ -66,7 +66,14 @@ std::map<std::string, std::string> outcome(const serve_settings& s) {
           {"max-client-batch-size", std::to_string(s.max_client_batch_size)},
           {"validation-workers", std::to_string(s.validation_workers)},
           {"api-key", s.api_key},
+          {"api-key-file", s.api_key_file},
           {"admin-api-key", s.admin_api_key},
+          {"admin-api-key-file", s.admin_api_key_file},
+          {"tls-cert", s.tls_cert},
+          {"tls-key", s.tls_key},
+          {"max-connections", std::to_string(s.max_connections)},
+          {"max-connections-per-address", std::to_string(s.max_connections_per_address)},
+          {"half-close-grace", std::to_string(s.half_close_grace)},
           {"payload-limit", std::to_string(s.payload_limit)},
           {"cors-allow-origin", joined(s.cors_allow_origin)},
           {"graceful-termination-timeout", std::to_string(s.graceful_termination_timeout)},
@@ -78,6 +85,9 @@ std::map<std::string, std::string> outcome(const serve_settings& s) {
 /// Two different values that a setting takes, neither of them its default where there is a third.
 std::pair<std::string, std::string> two_values(const setting& row) {
   if (row.flag == "hostname") return {"0.0.0.0", "::1"};
+  if (row.flag == "half-close-grace") return {"7", "9"};
+  if (row.flag == "cors-allow-origin")
+    return {"https://a.example,http://b.example:8080", "https://c.example"};
   switch (row.kind) {
     case setting_kind::integer:
     case setting_kind::bytes: return {std::to_string(row.least + 3), std::to_string(row.least + 5)};

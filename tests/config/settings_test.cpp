@@ -57,6 +57,10 @@ TEST_CASE("a bad value names the setting, the value and what is allowed") {
       {{{"max-batch-total-tokens", "5"}, {"max-total-tokens", "10"}}, {"--max-batch-total-tokens"}},
       {{{"quantize", "awq"}}, {"--quantize", "'awq'", ".gguf"}},
       {{{"num-shard", "2"}}, {"--num-shard", "'2'"}},
+      {{{"cors-allow-origin", "*"}}, {"--cors-allow-origin", "'*'", "https://HOST"}},
+      {{{"cors-allow-origin", "https://a.example/"}}, {"--cors-allow-origin", "'https://a.example/'"}},
+      {{{"cors-allow-origin", "https://a.example,b.example"}}, {"--cors-allow-origin", "'b.example'"}},
+      {{{"max-connections", "0"}}, {"--max-connections", "'0'"}},
       {{{"nonsense", "1"}}, {"--nonsense"}},
   }));
   r.flags.emplace("model-id", "m");

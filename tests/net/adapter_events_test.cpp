@@ -93,7 +93,7 @@ TEST_CASE("a word about an event is for everybody, a sentence for the administra
   CHECK_THAT(event_json(event, audience::administration), Catch::Contains(event.because));
   CHECK_THAT(event_json(event, audience::client), Catch::Contains("\"because\":null"));
   server_options o;
-  o.admin_api_key = "chief";
+  o.secrets.administration.add("chief");
   test_server s(o);
   s.adapters.first_event = event;
   for (auto [key, told] : {std::pair("", false), std::pair("Authorization: Bearer chief\r\n", true)}) {
@@ -137,7 +137,7 @@ TEST_CASE("sixteen may watch, the next gets 429, and a place is free when one le
   }
   auto refused = get(s.port(), events);
   CHECK(refused.status == 429);
-  CHECK(refused.fields["retry-after"] == "1");
+  CHECK(refused.fields.contains("retry-after"));
   CHECK_THAT(refused.body, Catch::Contains("at most 16"));
   CHECK(s.adapters.watchers() == 16);
   clients.front()->reset();

@@ -352,7 +352,7 @@ TEST_CASE("refusals of the service have their status and stable word on these ro
 
 TEST_CASE("sources, and texts about them, are for the administration only") {
   server_options o;
-  o.admin_api_key = "chief";
+  o.secrets.administration.add("chief");
   test_server s(o);
   s.status.now.adapters = {status_of_sql()};
   s.adapters.status = s.adapters.detail.status = status_of_sql();

@@ -53,12 +53,12 @@ TEST_CASE("a generation that does not stop when saturated is cancelled and its s
 
 TEST_CASE("a client that left cancels the generation, whether the handle comes before or after") {
   auto early = std::make_shared<counting_handle>();
-  exchange first([](reply_message) {}, 100);
+  exchange first([](const reply_message&) {}, 100);
   first.attach(early);
   CHECK(first.abandon());
   CHECK(early->cancels == 1);
   auto late = std::make_shared<counting_handle>();
-  exchange second([](reply_message) {}, 100);
+  exchange second([](const reply_message&) {}, 100);
   CHECK(second.abandon());
   second.attach(late);
   CHECK(late->cancels == 1);

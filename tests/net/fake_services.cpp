@@ -102,9 +102,9 @@ bool fake_generations::wait_ended(std::size_t count) {
   return changed_.wait_for(hold, patience, [&] { return ended_ >= count; });
 }
 
-bool fake_generations::wait_cancelled(std::size_t count) {
+bool fake_generations::wait_cancelled(std::size_t count, std::chrono::milliseconds limit) {
   std::unique_lock hold(changing_);
-  return changed_.wait_for(hold, patience, [&] { return cancelled_ >= count; });
+  return changed_.wait_for(hold, limit, [&] { return cancelled_ >= count; });
 }
 
 std::size_t fake_generations::live_sinks() {

@@ -69,7 +69,7 @@ class fake_generations final : public generation_service {
   bool wait_ended(std::size_t count);
 
   /// Requests that were cancelled.
-  bool wait_cancelled(std::size_t count);
+  bool wait_cancelled(std::size_t count, std::chrono::milliseconds limit = 10s);
 
   /// Sinks that somebody still holds.
   std::size_t live_sinks();

@@ -147,7 +147,7 @@ TEST_CASE("HTTP/1.0 is answered and closed, and gets no stream") {
 
 TEST_CASE("the key guards all routes but health, in the shape of each") {
   server_options o;
-  o.api_key = "secret";
+  o.secrets.clients.add("secret");
   test_server s(one_token, o);
   for (auto path : {"/", "/health", "/ping"})
     CHECK(get(s.port(), path).status == 200);
@@ -166,7 +166,7 @@ TEST_CASE("the key guards all routes but health, in the shape of each") {
 TEST_CASE("browsers of listed origins are let in, others get no word of it") {
   server_options o;
   o.cors_allow_origin = {"https://good.example"};
-  o.api_key = "secret";
+  o.secrets.clients.add("secret");
   test_server s(one_token, o);
   raw_client client(s.port());
   client.send("OPTIONS /generate HTTP/1.1\r\nHost: h\r\nOrigin: https://good.example\r\n\r\n");
@@ -186,10 +186,15 @@ TEST_CASE("slow headers, slow bodies and idle connections end at their deadlines
   o.header_timeout = 50ms;
   o.body_timeout = 50ms;
   o.idle_timeout = 50ms;
+  o.linger_timeout = 50ms;
   test_server s(one_token, o);
   raw_client header(s.port()), late_body(s.port()), idle(s.port());
   header.send("GET /health HTTP/1.1\r\n");
   late_body.send("POST /generate HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nab");
+  auto late = header.read();
+  CHECK(late.status == 408);
+  CHECK(late.fields["connection"] == "close");
+  CHECK_THAT(late_body.read().body, Catch::Contains("The body did not come in time"));
   CHECK(header.at_end());
   CHECK(late_body.at_end());
   CHECK(idle.at_end());
@@ -212,6 +217,7 @@ TEST_CASE("a taken port is an error that names it") {
 TEST_CASE("connections above the limit wait until one ends") {
   server_options o;
   o.max_connections = 2;
+  o.reserved_connections = 0;
   test_server s(one_token, o);
   auto first = std::make_unique<raw_client>(s.port());
   raw_client second(s.port());

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -42,7 +43,7 @@ raw_client::~raw_client() {
 
 bool raw_client::send(std::string_view bytes) {
   while (!bytes.empty()) {
-    auto sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    auto sent = write_some(bytes);
     if (sent <= 0) return false;
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
@@ -74,9 +75,28 @@ bool raw_client::ask(std::string_view method, std::string_view path, std::string
   return send(text.append("\r\n").append(body));
 }
 
+std::ptrdiff_t raw_client::write_some(std::string_view bytes) {
+  return ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+}
+
+std::ptrdiff_t raw_client::read_some(char* into, std::size_t size) {
+  return ::recv(fd_, into, size, 0);
+}
+
+bool raw_client::readable(std::chrono::milliseconds limit) const {
+  if (!buffer_.empty()) return true;
+  pollfd one{.fd = fd_, .events = POLLIN, .revents = 0};
+  return ::poll(&one, 1, static_cast<int>(limit.count())) > 0;
+}
+
+bool raw_client::sip(std::size_t count) {
+  std::string bytes(count, '\0');
+  return read_some(bytes.data(), count) > 0;
+}
+
 bool raw_client::fill() {
   char bytes[16384];
-  auto got = ::recv(fd_, bytes, sizeof bytes, 0);
+  auto got = read_some(bytes, sizeof bytes);
   if (got <= 0) return false;
   buffer_.append(bytes, static_cast<std::size_t>(got));
   return true;

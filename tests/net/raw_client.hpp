@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -26,7 +27,7 @@ class raw_client {
 
   /// Calls `between` when the socket is made and not yet connected.
   raw_client(std::uint16_t port, const std::function<void()>& between);
-  ~raw_client();
+  virtual ~raw_client();
   raw_client(const raw_client&) = delete;
   raw_client& operator=(const raw_client&) = delete;
 
@@ -51,8 +52,19 @@ class raw_client {
   /// True when the server has closed and nothing is left to read.
   bool at_end();
 
-  void half_close();
+  /// True when there is something to read, or the end; false when nothing comes within `limit`.
+  bool readable(std::chrono::milliseconds limit) const;
+
+  /// Reads and drops `count` bytes at most, as a slow reader does; false at the end.
+  bool sip(std::size_t count);
+
+  virtual void half_close();
   void reset();
+
+ protected:
+  virtual std::ptrdiff_t write_some(std::string_view bytes);
+  virtual std::ptrdiff_t read_some(char* into, std::size_t size);
+  int fd() const noexcept { return fd_; }
 
  private:
   void connect(std::uint16_t port);

@@ -18,6 +18,14 @@ http_request from(std::string peer, std::vector<http_field> fields = {}) {
   return out;
 }
 
+/// Empty ones are not configured.
+rights with_keys(std::string_view api, std::string_view admin) {
+  key_list clients, administration;
+  clients.add(api);
+  administration.add(admin);
+  return rights(std::move(clients), std::move(administration));
+}
+
 http_field bearer(const std::string& key) {
   return {"authorization", "Bearer " + key};
 }
@@ -74,7 +82,7 @@ TEST_CASE("hosts of the loopback are names and addresses in full, with or withou
 }
 
 TEST_CASE("without keys all is open but the administration, which is for callers on this machine") {
-  rights who("", "");
+  auto who = with_keys("", "");
   for (auto peer : {"127.0.0.1", "::1", "::ffff:127.0.0.1"}) {
     CHECK(verdict(who, from(peer), route_access::key) == "ok");
     CHECK(verdict(who, from(peer), route_access::admin) == "ok");
@@ -89,7 +97,7 @@ TEST_CASE("without keys all is open but the administration, which is for callers
 }
 
 TEST_CASE("a proxy or a browser on this machine may speak for somebody else") {
-  rights who("", "");
+  auto who = with_keys("", "");
   for (auto name : {"origin", "forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto",
                     "x-forwarded-anything", "x-real-ip", "via"}) {
     auto request = from("127.0.0.1", {{name, ""}});
@@ -119,7 +127,7 @@ TEST_CASE("the key of the API reads; changes need the administration's key, or t
       {"", "b", "b", "2001:db8::1", "ok", "ok", "ok"}, {"", "b", "B", "127.0.0.1", "ok", "ok", "u"},
   };
   for (auto& r : table) {
-    rights who(r.api, r.admin);
+    auto who = with_keys(r.api, r.admin);
     auto request = from(r.peer);
     if (!r.given.empty()) request.fields.push_back(bearer(r.given));
     CAPTURE(r.api, r.admin, r.given, r.peer);
@@ -128,7 +136,7 @@ TEST_CASE("the key of the API reads; changes need the administration's key, or t
     CHECK(verdict(who, request, route_access::admin) == r.change);
     CHECK(who.administrates(request) == (r.change == "ok"));
   }
-  rights who("a", "b");
+  auto who = with_keys("a", "b");
   CHECK(verdict(who, from("10.0.0.1", {bearer("b"), bearer("b")}), route_access::key) == "u");
   CHECK(verdict(who, from("10.0.0.1", {bearer("b"), {"via", "proxy"}}), route_access::admin) == "ok");
 }
@@ -171,8 +179,8 @@ TEST_CASE("a caller over IPv4 to a socket of both families is on the loopback to
 
 TEST_CASE("every route needs its key, in whatever way it is asked for") {
   server_options o;
-  o.api_key = "client";
-  o.admin_api_key = "chief";
+  o.secrets.clients.add("client");
+  o.secrets.administration.add("chief");
   test_server s(o);
   auto with = [](const std::string& key) { return "Authorization: Bearer " + key + "\r\n"; };
   for (auto& r : all_routes()) {

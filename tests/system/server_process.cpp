@@ -120,9 +120,11 @@ server_process::server_process(std::vector<std::string> arguments, const environ
   std::optional<int> code;
   bool ready = eventually([&] {
     auto text = read_file(log_path_ + ".out");
-    auto at = text.find("ready on http://127.0.0.1:");
+    constexpr std::string_view place = "://127.0.0.1:";
+    auto at = text.find("ready on http");
+    if (at != std::string::npos) at = text.find(place, at);
     if (at != std::string::npos && text.find('\n', at) != std::string::npos)
-      port_ = static_cast<std::uint16_t>(std::stoi(text.substr(at + 26)));
+      port_ = static_cast<std::uint16_t>(std::stoi(text.substr(at + place.size())));
     return port_ != 0 || (code = ended(pid_)).has_value();
   });
   if (ready && port_ != 0) return;
