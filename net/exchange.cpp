@@ -80,6 +80,11 @@ void exchange::written(std::size_t bytes) {
   if (running) running->resume();
 }
 
+bool exchange::is_full() {
+  std::lock_guard hold(changing_);
+  return full_;
+}
+
 void exchange::close() {
   std::shared_ptr<generation_handle> done_with;  // let go outside the lock
   std::lock_guard hold(changing_);

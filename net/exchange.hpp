@@ -57,6 +57,9 @@ class exchange final : public reply_channel {
   /// The connection wrote bytes of events: a full stream that has drained to half its bound goes on.
   void written(std::size_t bytes);
 
+  /// True from the moment the bound is reached until the stream has drained to half of it.
+  bool is_full();
+
   /// The answer is written to its end: nothing is carried any more.
   void close();
 

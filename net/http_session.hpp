@@ -116,7 +116,6 @@ class http_session final : public std::enable_shared_from_this<http_session> {
   bool writing_ = false;
   bool sending_ended_ = false;  ///< nothing more goes out
   std::uint32_t answered_ = 0;
-  std::size_t unsent_ = 0;     ///< bytes of events in `out_`
   std::size_t discarded_ = 0;  ///< bytes read and dropped while lingering
   std::deque<piece> out_;
 };

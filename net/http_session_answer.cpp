@@ -72,9 +72,8 @@ void http_session::begin_stream(http_reply head) {
 }
 
 void http_session::send_event(std::string_view text) {
-  unsent_ += text.size();
-  if (unsent_ >= world_.options.output_limit && !due_.is_set(deadline::draining))
-    due_.set(deadline::draining, world_.options.write_timeout);
+  if (exchange_ && exchange_->is_full() && !due_.is_set(deadline::draining))
+    due_.set(deadline::draining, world_.options.drain_timeout);
   push({as_chunk(text), text.size()});
   due_.set(deadline::heartbeat, world_.options.heartbeat);
 }
@@ -120,9 +119,8 @@ void http_session::on_written(error_code ec) {
   auto done = std::move(out_.front());
   out_.pop_front();
   if (ec || done.then == after::break_off) return close();
-  unsent_ -= done.event_bytes;
-  if (unsent_ <= world_.options.output_limit / 2) due_.clear(deadline::draining);
   if (exchange_ && done.event_bytes > 0) exchange_->written(done.event_bytes);
+  if (due_.is_set(deadline::draining) && !(exchange_ && exchange_->is_full())) due_.clear(deadline::draining);
   if (done.then == after::answer_complete) return answer_ended();
   write_next();
 }

@@ -40,10 +40,11 @@ struct server_options {
   std::chrono::milliseconds reserved_timeout{2'000};    ///< the same on a reserved connection
   std::chrono::milliseconds body_timeout{15'000};       ///< between two reads of a body
   std::chrono::milliseconds body_grace{10'000};         ///< for a whole body, beside a second for each 16 KiB
-  std::chrono::milliseconds write_timeout{30'000};  ///< for one write, and for a full stream to drain to half
-  std::chrono::milliseconds idle_timeout{75'000};   ///< between two requests
-  std::chrono::milliseconds linger_timeout{5'000};  ///< for the client to close after the last answer
-  std::chrono::milliseconds heartbeat{15'000};      ///< silence on a stream before a comment
+  std::chrono::milliseconds write_timeout{30'000};      ///< for one write
+  std::chrono::milliseconds drain_timeout{30'000};    ///< for a full stream to be read down to half its bound
+  std::chrono::milliseconds idle_timeout{75'000};     ///< between two requests
+  std::chrono::milliseconds linger_timeout{5'000};    ///< for the client to close after the last answer
+  std::chrono::milliseconds heartbeat{15'000};        ///< silence on a stream before a comment
   std::chrono::milliseconds stream_patience{10'000};  ///< before a stream's head goes out without its facts
   std::chrono::milliseconds half_close_grace{
       3'000};  ///< a plain request goes on after the client's end of file

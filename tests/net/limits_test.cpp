@@ -77,7 +77,7 @@ TEST_CASE("a body that never stops coming must come at some rate") {
 TEST_CASE("a reader that sips is cut, though no single write takes long") {
   server_options o;
   o.output_limit = 64 * 1024;
-  o.write_timeout = 300ms;
+  o.drain_timeout = 300ms;
   test_server s(
       [](fake_run& run) {
         run.start();

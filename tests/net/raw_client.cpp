@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <stdexcept>
 
 namespace lorica::testing {
@@ -96,7 +97,9 @@ bool raw_client::sip(std::size_t count) {
 
 bool raw_client::fill() {
   char bytes[16384];
+  errno = 0;
   auto got = read_some(bytes, sizeof bytes);
+  stalled_ = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
   if (got <= 0) return false;
   buffer_.append(bytes, static_cast<std::size_t>(got));
   return true;
@@ -169,7 +172,7 @@ raw_reply raw_client::read(std::string_view method) {
 }
 
 bool raw_client::at_end() {
-  return buffer_.empty() && !fill();
+  return buffer_.empty() && !fill() && !stalled_;
 }
 void raw_client::half_close() {
   ::shutdown(fd_, SHUT_WR);

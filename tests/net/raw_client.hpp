@@ -49,7 +49,8 @@ class raw_client {
   /// The next chunk of a chunked body; empty at its end or when the connection ended.
   std::string read_chunk();
 
-  /// True when the server has closed and nothing is left to read.
+  /// True when the server has closed and nothing is left to read; false too when it does neither for ten
+  /// seconds.
   bool at_end();
 
   /// True when there is something to read, or the end; false when nothing comes within `limit`.
@@ -73,6 +74,7 @@ class raw_client {
   bool take(std::size_t count, std::string& out);
 
   int fd_;
+  bool stalled_ = false;  ///< the last read gave up
   std::string buffer_;
 };
 

@@ -184,6 +184,23 @@ TEST_CASE("a client that has only finished sending gets the rest of its stream u
   CHECK(s.wait_quiet());
 }
 
+TEST_CASE("a client that ends sending below TLS still gets its answer") {
+  gate go;
+  test_server s(
+      [&](fake_run& run) {
+        go.wait();
+        run.play({"a"});
+      },
+      under_tls());
+  tls_client client(s.port());
+  client.post("/generate", body);
+  REQUIRE(s.generations.wait_started(1));
+  client.raw_client::half_close();
+  go.open();
+  CHECK(client.read().status == 200);
+  CHECK(client.at_end());
+}
+
 TEST_CASE("the refusal of a body that is too long arrives under TLS while the body is sent") {
   test_server s(one_token, under_tls());
   tls_client client(s.port());
