@@ -124,6 +124,7 @@ TEST_CASE("a connection that idles goes sooner when three of four are taken, and
 TEST_CASE("one address gets so many connections, and again when one of them ends") {
   server_options o;
   o.max_connections_each_address = 2;
+  o.header_timeout = 60'000ms;
   test_server s(o);
   auto first = std::make_unique<raw_client>(s.port());
   raw_client second(s.port());
