@@ -35,6 +35,7 @@ enum class errc : std::uint8_t {
   timeout,            ///< a deadline passed
   io,                 ///< a file or socket operation failed
   unsupported,        ///< a feature that is known but not served
+  template_failed,    ///< a chat template refused the conversation; the text is the template's
   internal,           ///< a broken invariant
 };
 

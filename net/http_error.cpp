@@ -10,6 +10,7 @@ namespace lorica {
 namespace {
 
 constexpr std::string_view generation_prefix = "Request failed during generation: ";
+constexpr std::string_view template_prefix = "Template error: ";
 
 struct error_row {
   errc code;
@@ -44,6 +45,7 @@ constexpr error_row rows[] = {
     {errc::timeout, 504, "InternalServerError", 504, "incomplete_generation"},
     {errc::io, 500, "InternalServerError", 424, "generation"},
     {errc::unsupported, 400, "BadRequestError", 422, "validation"},
+    {errc::template_failed, 400, "BadRequestError", 422, "template_error"},
     {errc::internal, 500, "InternalServerError", 424, "generation"},
 };
 
@@ -53,16 +55,25 @@ const error_row& row_of(errc code) noexcept {
   return at == std::end(rows) ? rows[std::size(rows) - 1] : *at;
 }
 
-std::string text_of(const error_row& row, const error& why) {
+std::string with_prefix(std::string_view prefix, std::string text) {
+  return text.starts_with(prefix) ? text : std::string(prefix) + text;
+}
+
+// What both styles say: a failed template's own words are told from the server's.
+std::string plain_text_of(const error& why) {
   auto text = why.text.empty() ? std::string("The server gives no reason") : why.text;
-  if (row.native_type != "generation" || text.starts_with(generation_prefix)) return text;
-  return std::string(generation_prefix) + text;
+  return why.code == errc::template_failed ? with_prefix(template_prefix, std::move(text)) : text;
+}
+
+std::string text_of(const error_row& row, const error& why) {
+  auto text = plain_text_of(why);
+  return row.native_type == "generation" ? with_prefix(generation_prefix, std::move(text)) : text;
 }
 
 std::string openai_body(std::string_view type, const error_row& row, const error& why, int status) {
   json_writer w;
   w.begin_object().key("error").begin_object();
-  w.key("message").string(why.text.empty() ? "The server gives no reason" : why.text);
+  w.key("message").string(plain_text_of(why));
   w.key("type").string(type).key("param");
   if (why.param.empty())
     w.null();

@@ -48,8 +48,8 @@ void added_token_matcher::insert(std::string_view content, std::uint32_t token) 
   if (!nodes_[at].token) nodes_[at].token = token;
 }
 
-std::optional<added_token_matcher::hit> added_token_matcher::longest(std::string_view text,
-                                                                     std::size_t begin) const {
+std::optional<added_token_matcher::hit> added_token_matcher::longest(std::string_view text, std::size_t begin,
+                                                                     const permission& allowed) const {
   std::optional<hit> best;
   const node* at = &nodes_[0];
   for (auto i = begin; i < text.size(); ++i) {
@@ -57,16 +57,17 @@ std::optional<added_token_matcher::hit> added_token_matcher::longest(std::string
     auto child = child_of(at->children, byte);
     if (child == at->children.end() || child->first != byte) break;
     at = &nodes_[child->second];
-    if (at->token) best = hit{i + 1, *at->token};
+    if (at->token && (!allowed || allowed(begin, i + 1))) best = hit{i + 1, *at->token};
   }
   return best;
 }
 
-std::vector<added_token_matcher::section> added_token_matcher::cut(std::string_view text) const {
+std::vector<added_token_matcher::section> added_token_matcher::cut(std::string_view text,
+                                                                   const permission& allowed) const {
   std::vector<section> out;
   std::size_t done = 0;  // end of the last section
   for (std::size_t i = 0; i < text.size();) {
-    auto found = begins_[static_cast<unsigned char>(text[i])] ? longest(text, i) : std::nullopt;
+    auto found = begins_[static_cast<unsigned char>(text[i])] ? longest(text, i, allowed) : std::nullopt;
     if (!found) {
       ++i;
       continue;

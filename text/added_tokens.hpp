@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,8 +39,12 @@ class added_token_matcher {
     std::optional<token_id> token;
   };
 
-  /// Cuts valid UTF-8 into sections, none of them empty.
-  std::vector<section> cut(std::string_view text) const;
+  /// Says whether the bytes [begin, end) may be a token.
+  using permission = std::function<bool(std::size_t begin, std::size_t end)>;
+
+  /// Cuts valid UTF-8 into sections, none of them empty. Where `allowed` is given, a token is found only in
+  /// bytes that it permits; the longest of those.
+  std::vector<section> cut(std::string_view text, const permission& allowed = {}) const;
 
  private:
   struct node {
@@ -52,7 +57,7 @@ class added_token_matcher {
   };
 
   void insert(std::string_view content, std::uint32_t token);
-  std::optional<hit> longest(std::string_view text, std::size_t begin) const;
+  std::optional<hit> longest(std::string_view text, std::size_t begin, const permission& allowed) const;
 
   std::vector<added_token> tokens_;
   std::vector<node> nodes_;  ///< a trie by bytes, root first

@@ -52,11 +52,15 @@ struct trace_list {
 template <class List>
 class encoding {
  public:
-  explicit encoding(const bpe_tokenizer::parts& parts) : parts_(parts), merge_(parts.merges) {}
+  /// `marks` are of the text that is run, or null; what lies in them is no added token.
+  explicit encoding(const bpe_tokenizer::parts& parts, const template_text* marks = nullptr)
+      : parts_(parts), marks_(marks), merge_(parts.merges) {}
 
   result<List> run(std::string_view text) {
     if (text.size() > text_limit) return fail(errc::invalid, "text of more than 1 GiB cannot be tokenized");
-    for (auto& section : parts_.raw.cut(text)) {
+    added_token_matcher::permission allowed;
+    if (marks_) allowed = [this](std::size_t begin, std::size_t end) { return !marks_->marked(begin, end); };
+    for (auto& section : parts_.raw.cut(text, allowed)) {
       auto part = text.substr(section.begin, section.end - section.begin);
       if (section.token) {
         out_.add_found(*section.token, part, {section.begin, section.end});
@@ -70,7 +74,9 @@ class encoding {
  private:
   result<void> add_raw(traced_text text) {
     if (auto ok = parts_.normal.apply(text); !ok) return ok;
-    for (auto& section : parts_.normalised.cut(text.text())) {
+    added_token_matcher::permission allowed;
+    if (marks_) allowed = [&](std::size_t begin, std::size_t end) { return !from_request(text, begin, end); };
+    for (auto& section : parts_.normalised.cut(text.text(), allowed)) {
       traced_text part(text, section.begin, section.end);
       if (section.token) {
         out_.add_found(*section.token, part.text(), text.origin(section.begin, section.end));
@@ -85,12 +91,25 @@ class encoding {
     auto pieces = parts_.pre.split(text);
     if (!pieces) return std::move(pieces).error();
     for (auto& piece : *pieces)
-      for (auto& token : merge_(text.text().substr(piece.begin, piece.end - piece.begin)))
-        out_.add(token.id, text, piece.begin + token.begin, piece.begin + token.end);
+      for (auto& token : merge_(text.text().substr(piece.begin, piece.end - piece.begin))) {
+        auto begin = piece.begin + token.begin, end = piece.begin + token.end;
+        // A vocabulary may spell a special token with its merges: nothing else stands for this text then.
+        bool spelt = marks_ && parts_.words.special(token.id) &&
+                     parts_.words.bytes(token.id) == text.text().substr(begin, end - begin);
+        if (spelt && from_request(text, begin, end))
+          return fail(errc::invalid, "the conversation holds text that is a special token of the model");
+        out_.add(token.id, text, begin, end);
+      }
     return {};
   }
 
+  bool from_request(const traced_text& text, std::size_t begin, std::size_t end) const {
+    auto place = text.origin(begin, end);
+    return marks_->marked(place.first, place.second);
+  }
+
   const bpe_tokenizer::parts& parts_;
+  const template_text* marks_;
   bpe_run merge_;
   List out_;
 };
@@ -160,6 +179,22 @@ void add_around(std::vector<Token>& tokens, const surround& rule) {
   tokens = std::move(out);
 }
 
+// Each stretch between the edges of marks by itself, so that marks stay with their bytes.
+template_text repaired(const template_text& text) {
+  template_text out;
+  std::size_t done = 0;
+  auto put = [&](std::size_t end, bool marked) {
+    out.append(utf8_repaired(std::string_view(text.text).substr(done, end - done)), marked);
+    done = end;
+  };
+  for (auto& span : text.from_request) {
+    put(span.begin, false);
+    put(span.end, true);
+  }
+  put(text.text.size(), false);
+  return out;
+}
+
 }  // namespace
 
 bpe_tokenizer::bpe_tokenizer(parts p) : parts_(std::move(p)) {}
@@ -173,6 +208,13 @@ result<std::vector<token_id>> bpe_tokenizer::encode(std::string_view text, bool 
   for (auto& step : parts_.post)
     if (auto rule = std::get_if<surround>(&step)) add_around(out, *rule);
   return out;
+}
+
+result<std::vector<token_id>> bpe_tokenizer::encode_rendered(const template_text& text) const {
+  if (utf8_valid_prefix(text.text) != text.text.size()) return encode_rendered(repaired(text));
+  auto list = encoding<id_list>(parts_, &text).run(text.text);
+  if (!list) return std::move(list).error();
+  return std::move(list->ids);
 }
 
 result<std::vector<token_span>> bpe_tokenizer::encode_spans(std::string_view text,

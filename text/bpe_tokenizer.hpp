@@ -31,6 +31,7 @@ class bpe_tokenizer final : public tokenizer {
   explicit bpe_tokenizer(parts p);
 
   result<std::vector<token_id>> encode(std::string_view text, bool add_special_tokens) const override;
+  result<std::vector<token_id>> encode_rendered(const template_text& text) const override;
   result<std::vector<token_span>> encode_spans(std::string_view text, bool add_special_tokens) const override;
   std::string_view bytes(token_id id) const override;
   std::string_view first_bytes(token_id id) const override;

@@ -9,6 +9,7 @@
 #include "core/error.hpp"
 #include "core/ids.hpp"
 #include "core/tokenize_service.hpp"
+#include "text/template_text.hpp"
 
 namespace lorica {
 
@@ -22,6 +23,11 @@ class tokenizer {
   /// Ids of `text` (valid UTF-8; invalid sequences count as U+FFFD). `add_special_tokens` applies the
   /// post-processor. Added tokens in the text are matched. Fails only when a regex limit is reached.
   virtual result<std::vector<token_id>> encode(std::string_view text, bool add_special_tokens) const = 0;
+
+  /// Ids of a rendered conversation, nothing added. As `encode`, but an added token is found only where none
+  /// of its bytes came from the request: nobody forges the tokens that the template writes. Fails with
+  /// `errc::invalid` for text of a request that the model has no other spelling for than a special token.
+  virtual result<std::vector<token_id>> encode_rendered(const template_text& text) const = 0;
 
   /// As `encode`, with the piece of the input each id covers. Special tokens added by the post-processor
   /// cover nothing.

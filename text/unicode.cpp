@@ -2,9 +2,14 @@
 
 #include <unicode/bytestream.h>
 #include <unicode/edits.h>
+#include <unicode/locid.h>
 #include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
 #include <unicode/uniset.h>
+#include <unicode/unistr.h>
+
+#include <algorithm>
+#include <initializer_list>
 
 #include "core/checked.hpp"
 #include "core/utf8.hpp"
@@ -35,6 +40,86 @@ bool is_word_character(char32_t c) {
   constexpr std::uint32_t categories = U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK;
   return (U_GET_GC_MASK(point) & categories) != 0 || u_hasBinaryProperty(point, UCHAR_ALPHABETIC) ||
          u_hasBinaryProperty(point, UCHAR_JOIN_CONTROL);
+}
+
+bool is_python_space(char32_t c) {
+  return is_white_space(c) || (c >= 0x1c && c <= 0x1f);
+}
+
+bool is_printable(char32_t c) {
+  constexpr std::uint32_t hidden = U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CS_MASK | U_GC_CO_MASK | U_GC_CN_MASK |
+                                   U_GC_ZL_MASK | U_GC_ZP_MASK | U_GC_ZS_MASK;
+  return c == ' ' || (U_GET_GC_MASK(static_cast<UChar32>(c)) & hidden) == 0;
+}
+
+bool is_alphabetic(char32_t c) {
+  return (U_GET_GC_MASK(static_cast<UChar32>(c)) & U_GC_L_MASK) != 0;
+}
+
+namespace {
+
+bool has_numeric_type(char32_t c, std::initializer_list<UNumericType> types) {
+  auto type = u_getIntPropertyValue(static_cast<UChar32>(c), UCHAR_NUMERIC_TYPE);
+  return std::find(types.begin(), types.end(), type) != types.end();
+}
+
+std::string utf8_of(const icu::UnicodeString& s) {
+  std::string out;
+  s.toUTF8String(out);
+  return out;
+}
+
+}  // namespace
+
+bool is_decimal(char32_t c) {
+  return has_numeric_type(c, {U_NT_DECIMAL});
+}
+bool is_digit(char32_t c) {
+  return has_numeric_type(c, {U_NT_DECIMAL, U_NT_DIGIT});
+}
+bool is_numeric(char32_t c) {
+  return has_numeric_type(c, {U_NT_DECIMAL, U_NT_DIGIT, U_NT_NUMERIC});
+}
+
+std::optional<int> decimal_value(char32_t c) {
+  if (!is_decimal(c)) return std::nullopt;
+  return u_charDigitValue(static_cast<UChar32>(c));
+}
+
+bool begins_identifier(char32_t c) {
+  return c == '_' || u_hasBinaryProperty(static_cast<UChar32>(c), UCHAR_XID_START);
+}
+bool continues_identifier(char32_t c) {
+  return u_hasBinaryProperty(static_cast<UChar32>(c), UCHAR_XID_CONTINUE);
+}
+
+letter_case case_of(char32_t c) {
+  auto point = static_cast<UChar32>(c);
+  if (u_charType(point) == U_TITLECASE_LETTER) return letter_case::title;
+  if (u_hasBinaryProperty(point, UCHAR_UPPERCASE)) return letter_case::upper;
+  return u_hasBinaryProperty(point, UCHAR_LOWERCASE) ? letter_case::lower : letter_case::none;
+}
+bool is_cased(char32_t c) {
+  return u_hasBinaryProperty(static_cast<UChar32>(c), UCHAR_CASED);
+}
+bool is_case_ignorable(char32_t c) {
+  return u_hasBinaryProperty(static_cast<UChar32>(c), UCHAR_CASE_IGNORABLE);
+}
+
+std::string full_lower(char32_t c) {
+  // In front of nothing a sigma would be a final one; a letter before it would change nothing else.
+  if (c == 0x3a3) return "\u03c3";
+  return utf8_of(icu::UnicodeString(static_cast<UChar32>(c)).toLower(icu::Locale::getRoot()));
+}
+std::string full_upper(char32_t c) {
+  return utf8_of(icu::UnicodeString(static_cast<UChar32>(c)).toUpper(icu::Locale::getRoot()));
+}
+std::string full_title(char32_t c) {
+  return utf8_of(icu::UnicodeString(static_cast<UChar32>(c))
+                     .toTitle(nullptr, icu::Locale::getRoot(), U_TITLECASE_NO_BREAK_ADJUSTMENT));
+}
+std::string full_fold(char32_t c) {
+  return utf8_of(icu::UnicodeString(static_cast<UChar32>(c)).foldCase());
 }
 
 namespace {

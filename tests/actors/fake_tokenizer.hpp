@@ -22,6 +22,10 @@ class fake_tokenizer : public tokenizer {
     return out;
   }
 
+  result<std::vector<token_id>> encode_rendered(const template_text& text) const override {
+    return encode(text.text, false);
+  }
+
   result<std::vector<token_span>> encode_spans(std::string_view text, bool) const override {
     std::vector<token_span> out;
     for (std::uint32_t i = 0; i < text.size(); ++i)

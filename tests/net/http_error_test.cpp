@@ -17,6 +17,7 @@ TEST_CASE("each error has its status and words in both styles") {
       {errc::malformed, 400, "validation", 400, "BadRequestError"},
       {errc::invalid, 422, "validation", 400, "BadRequestError"},
       {errc::unsupported, 422, "validation", 400, "BadRequestError"},
+      {errc::template_failed, 422, "template_error", 400, "BadRequestError"},
       {errc::unknown_adapter, 404, "validation", 404, "NotFoundError"},
       {errc::bad_adapter, 424, "generation", 400, "BadRequestError"},
       {errc::unauthorized, 401, "authentication", 401, "authentication_error"},
@@ -60,6 +61,14 @@ TEST_CASE("error bodies have exactly the shapes of the two APIs") {
       R"("error_type":"validation"})");
   CHECK(error_body(api_style::native, fail(errc::generation_failed, "the step failed")) ==
         R"({"error":"Request failed during generation: the step failed","error_type":"generation"})");
+}
+
+TEST_CASE("a failed template's words are marked as such in both styles") {
+  auto why = fail(errc::template_failed, "roles must alternate");
+  CHECK(error_body(api_style::native, why) ==
+        R"({"error":"Template error: roles must alternate","error_type":"template_error"})");
+  CHECK_THAT(error_body(api_style::openai, why),
+             Catch::Contains(R"("message":"Template error: roles must alternate")"));
 }
 
 TEST_CASE("overload asks for a pause, a missing key names the scheme, 503 closes") {

@@ -19,6 +19,10 @@ class byte_tokenizer final : public tokenizer {
   result<std::vector<token_id>> encode(std::string_view, bool) const override {
     return std::vector<token_id>{};
   }
+  result<std::vector<token_id>> encode_rendered(const template_text& text) const override {
+    return encode(text.text, false);
+  }
+
   result<std::vector<token_span>> encode_spans(std::string_view, bool) const override {
     return std::vector<token_span>{};
   }
