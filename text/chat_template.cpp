@@ -1,5 +1,7 @@
 #include "text/chat_template.hpp"
 
+#include <algorithm>
+
 #include "core/utf8.hpp"
 #include "text/template_parser.hpp"
 #include "text/template_renderer.hpp"
@@ -34,6 +36,24 @@ datum from_optional(const value* v) {
   return v ? from_json(*v) : datum::none();
 }
 
+// Messages, whose known roles are not marked.
+datum messages_from(const template_input& input) {
+  auto list = input.messages ? input.messages->as_array() : nullptr;
+  if (!list || !input.known_roles) return from_optional(input.messages);
+  jinja::items out;
+  for (auto& message : *list) {
+    auto role = message.find("role");
+    auto word = role ? role->as_string() : nullptr;
+    auto& known = *input.known_roles;
+    out.push_back(from_json(message));
+    if (!word || std::find(known.begin(), known.end(), *word) == known.end()) continue;
+    auto members = std::make_shared<jinja::dictionary>(*out.back().as_dict());
+    members->set(datum::string("role"), datum::string(*word));
+    out.back() = datum::dict(std::move(members));
+  }
+  return datum::list(std::move(out));
+}
+
 // The variables of a rendering; what the request names never takes the place of what the server gives.
 jinja::dictionary context_of(const template_input& input) {
   jinja::dictionary out;
@@ -44,7 +64,7 @@ jinja::dictionary context_of(const template_input& input) {
   if (input.variables && input.variables->as_object())
     for (auto& [name, v] : *input.variables->as_object())
       set(name, from_json(v));
-  set("messages", from_optional(input.messages));
+  set("messages", messages_from(input));
   set("tools", from_optional(input.tools));
   set("documents", from_optional(input.documents));
   set("add_generation_prompt", datum::boolean(input.add_generation_prompt));

@@ -29,6 +29,9 @@ struct template_input {
   const value* documents = nullptr;  ///< null: none
   const value* variables = nullptr;  ///< an object: further variables (`chat_template_kwargs`); may be null
   bool add_generation_prompt = false;
+  /// Roles that are the server's own words: a `role` of a message that is one of these counts as written by
+  /// the template, so that `'<|' + role + '|>'` can be a special token. Null: no such roles.
+  const std::vector<std::string>* known_roles = nullptr;
   const special_token_texts* special_tokens = nullptr;  ///< may be null
   std::tm now{};                                        ///< local time for `strftime_now`
   std::size_t max_output_bytes = std::size_t{8} << 20;
