@@ -48,7 +48,17 @@ class expression_parser {
   expression_ptr parse_filters(expression_ptr inner, bool inline_start);
 
  private:
-  class nesting;
+  /// Bounds the recursion of the parser itself.
+  class nesting {
+   public:
+    explicit nesting(expression_parser& parser);
+    nesting(const nesting&) = delete;
+    nesting& operator=(const nesting&) = delete;
+    ~nesting() { --depth_; }
+
+   private:
+    unsigned& depth_;
+  };
 
   expression_ptr parse_choice();
   expression_ptr parse_either();
@@ -75,6 +85,16 @@ class expression_parser {
   token_stream& tokens_;
   unsigned depth_ = 0;
 };
+
+/// Fails for a node with more than `expression_depth_limit` nodes below it.
+void check_depth(const expression& e);
+
+template <class... Parts>
+std::vector<expression_ptr> parts_of(Parts... parts) {
+  std::vector<expression_ptr> out;
+  (out.push_back(std::move(parts)), ...);
+  return out;
+}
 
 /// A node with its parts; checks the depth.
 expression_ptr make_node(expression_kind kind, std::uint32_t line, std::vector<expression_ptr> parts = {});

@@ -251,56 +251,6 @@ datum format_map(const string_call& c) {
   return brace_format(c.self, spread, c.use);
 }
 
-template <bool (*Is)(char32_t)>
-datum all_are(const string_call& c) {
-  c.nothing();
-  auto points = code_points(c.text().text);
-  return datum::boolean(!points.empty() && std::all_of(points.begin(), points.end(), Is));
-}
-
-bool is_alphanumeric(char32_t c) {
-  return is_alphabetic(c) || is_numeric(c);
-}
-
-datum is_ascii(const string_call& c) {
-  c.nothing();
-  auto& t = c.text().text;
-  return datum::boolean(
-      std::all_of(t.begin(), t.end(), [](char b) { return static_cast<unsigned char>(b) < 128; }));
-}
-
-datum all_printable(const string_call& c) {
-  c.nothing();
-  auto points = code_points(c.text().text);
-  return datum::boolean(std::all_of(points.begin(), points.end(), is_printable));
-}
-
-datum is_identifier(const string_call& c) {
-  c.nothing();
-  auto points = code_points(c.text().text);
-  return datum::boolean(!points.empty() && begins_identifier(points[0]) &&
-                        std::all_of(points.begin(), points.end(), continues_identifier));
-}
-
-datum is_title(const string_call& c) {
-  c.nothing();
-  bool within = false, any = false;
-  for (auto p : code_points(c.text().text)) {
-    auto kind = case_of(p);
-    bool capital = kind == letter_case::upper || kind == letter_case::title;
-    if ((capital && within) || (kind == letter_case::lower && !within)) return datum::boolean(false);
-    within = capital || kind == letter_case::lower;
-    any = any || within;
-  }
-  return datum::boolean(any);
-}
-
-template <letter_case Wanted>
-datum is_case(const string_call& c) {
-  c.nothing();
-  return datum::boolean(has_case(c.text().text, Wanted));
-}
-
 const std::map<std::string_view, method>& methods() {
   static const std::map<std::string_view, method> table = {
       {"capitalize", mapped<capitalised>},
@@ -314,18 +264,6 @@ const std::map<std::string_view, method>& methods() {
       {"format", format},
       {"format_map", format_map},
       {"index", find<false, true>},
-      {"isalnum", all_are<is_alphanumeric>},
-      {"isalpha", all_are<is_alphabetic>},
-      {"isascii", is_ascii},
-      {"isdecimal", all_are<is_decimal>},
-      {"isdigit", all_are<is_digit>},
-      {"isidentifier", is_identifier},
-      {"islower", is_case<letter_case::lower>},
-      {"isnumeric", all_are<is_numeric>},
-      {"isprintable", all_printable},
-      {"isspace", all_are<is_python_space>},
-      {"istitle", is_title},
-      {"isupper", is_case<letter_case::upper>},
       {"join", join},
       {"ljust", justify<'<'>},
       {"lower", mapped<lowered>},
@@ -356,22 +294,16 @@ const std::map<std::string_view, method>& methods() {
 
 }  // namespace
 
-bool has_case(std::string_view text, letter_case wanted) {
-  bool any = false;
-  for (auto p : code_points(text)) {
-    auto kind = case_of(p);
-    if (kind != letter_case::none && kind != wanted) return false;
-    any = any || kind == wanted;
-  }
-  return any;
-}
-
 bool is_string_method(std::string_view name) {
-  return methods().contains(name);
+  return methods().contains(name) || find_question(name);
 }
 
 datum call_string_method(const datum& self, const std::string& name, const call_arguments& given,
                          meter& use) {
+  if (auto question = find_question(name)) {
+    bound_arguments none(given, name, {});
+    return datum::boolean(question(self.as_text()->text));
+  }
   auto found = methods().at(name);
   if (!found) throw failure(failure_kind::unsupported, "the method '" + name + "' of str is not supported");
   return found({self, name, given, use});

@@ -44,6 +44,10 @@ template_text replaced(const template_text& t, std::string_view old, const templ
 /// `islower` and `isupper`: cased letters, and no others than the wanted.
 bool has_case(std::string_view text, letter_case wanted);
 
+/// `isalpha`, `isdigit`, …: what a string is, by the method's name; null for other names.
+using question = bool (*)(std::string_view);
+question find_question(std::string_view name);
+
 /// The code points of valid UTF-8.
 std::u32string code_points(std::string_view text);
 

@@ -146,7 +146,8 @@ TEST_CASE("what the request gives cannot replace what the server gives") {
 }
 
 TEST_CASE("bytes of the request stay marked through every operation") {
-  const std::string v = R"({"x":"<|a|>","l":["p","q"],"d":{"k":"v"},"s":" a,b ","n":5,"u":"éß"})";
+  const std::string v =
+      R"({"x":"<|a|>","l":["p","q"],"d":{"k":"v"},"s":" a,b ","n":5,"u":"éß","q":"a\"b\n"})";
   CHECK(marked("<|a|>{{ x }}", v) == ".....<|a|>");
   CHECK(marked("{{ '<' + x + '>' }}", v) == ".<|a|>.");
   CHECK(marked("{{ '<' ~ x ~ n }}", v) == ".<|a|>.");
@@ -160,6 +161,7 @@ TEST_CASE("bytes of the request stay marked through every operation") {
         "<|A|><|a|><|a|><|a|>");
   CHECK(marked("{{ u | upper }}", v) == "ÉSS");
   CHECK(marked("{{ x | tojson }}{{ l | tojson }}", v) == ".<|a|>...p....q..");
+  CHECK(marked("{{ q | tojson }}{{ [q] }}", v) == R"(.a\"b\n...a"b\n..)");
   CHECK(marked("{{ d | tojson(indent=1) }}", v) == "....k....v...");
   CHECK(marked("{{ d }}{{ l }}", v) == "..k....v....p....q..");
   CHECK(marked("{{ '%s|%5s' % (x, 'q') }}{{ '%d' % n }}", v) == "<|a|>.......");
