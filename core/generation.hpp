@@ -11,22 +11,17 @@
 
 #include "core/error.hpp"
 #include "core/ids.hpp"
+#include "core/sampling_params.hpp"
 
 namespace lorica {
 
-/// How the next token is chosen. Neutral values switch a step off.
-struct sampling_params {
-  bool sample = false;              ///< false: greedy
-  float temperature = 1.0f;         ///< > 0
-  std::uint32_t top_k = 0;          ///< 0: off
-  float top_p = 1.0f;               ///< 1: off
-  float typical_p = 1.0f;           ///< 1: off; locally typical sampling (Meister 2022)
-  float repetition_penalty = 1.0f;  ///< 1: off; over prompt and generated tokens (CTRL, Keskar 2019)
-  float frequency_penalty = 0.0f;   ///< 0: off; times the count among generated tokens (OpenAI)
-  std::uint64_t seed = 0;           ///< always set; drawn at the door when the client gave none
-
-  bool operator==(const sampling_params&) const = default;
-};
+/// Bounds of a request's lists and counts, for whoever reads them from outside.
+inline constexpr std::uint32_t most_top_logprobs = 20;
+inline constexpr std::uint32_t most_choices = 128;  ///< `choices` and `best_of`
+inline constexpr std::size_t most_logit_biases = 1024;
+inline constexpr std::size_t most_stop_tokens = 128;
+inline constexpr std::size_t most_bad_words = 1024;
+inline constexpr std::size_t most_bad_word_bytes = std::size_t{1} << 16;  ///< of all together
 
 /// The most adapters that one request may name.
 inline constexpr std::size_t most_adapters = 8;
@@ -60,7 +55,26 @@ struct generation_request {
   bool skip_special_tokens = true;
   std::uint32_t choices = 1;          ///< independent choices of this prompt, seeds seed, seed+1, …
   bool prompt_tokens_wanted = false;  ///< report prompt ids and texts in `generation_started`
-  sampling_params sampling;
+  sampling_params sampling;  ///< its `rules` are made of the fields below, with the vocabulary at hand
+
+  /// Added to the logits, each in [-100, 100]; at most `most_logit_biases` (OpenAI's `logit_bias`).
+  std::vector<token_bias> logit_bias = {};
+  /// Only these tokens may be chosen; an empty list is refused (vLLM's `allowed_token_ids`).
+  std::optional<std::vector<token_id>> allowed_token_ids = {};
+  /// Texts that must not be generated, with and without a space in front (vLLM's `bad_words`).
+  std::vector<std::string> bad_words = {};
+  /// Tokens that end the generation with `stop_sequence`; their text is left out unless `include_stop`.
+  std::vector<token_id> stop_token_ids = {};
+
+  /// Alternatives with each generated token, at most `most_top_logprobs`; 0: none.
+  std::uint32_t top_logprobs = 0;
+  /// Log-probabilities of the prompt tokens, with so many alternatives each; 0: of the tokens alone. The
+  /// whole prompt is then computed, whatever a cache holds of it. Implies `prompt_tokens_wanted`.
+  std::optional<std::uint32_t> prompt_logprobs = {};
+  /// So many sequences are generated, at least `choices`; the `choices` of the highest mean log-probability
+  /// per token are answered when all have ended, the best as choice 0. Absent: every choice is answered as it
+  /// comes.
+  std::optional<std::uint32_t> best_of = {};
 };
 
 enum class finish_reason : std::uint8_t { length, eos_token, stop_sequence };
@@ -87,6 +101,17 @@ struct served_by {
   std::vector<served_adapter> adapters;  ///< in the order asked for; empty: base
 };
 
+/// One of the likeliest tokens at a place.
+struct token_alternative {
+  token_id id = 0;
+  std::string text;   ///< of this token alone: what is no whole character is U+FFFD
+  std::string bytes;  ///< what it stands for
+  float logprob = 0;
+  bool special = false;
+
+  bool operator==(const token_alternative&) const = default;
+};
+
 /// One token with its text. `text` is whole UTF-8 and may be empty while a character is incomplete; the texts
 /// of a choice concatenate to its generated text.
 struct generated_token {
@@ -97,6 +122,13 @@ struct generated_token {
   /// What a special token that the generated text leaves out stands for (`</s>`); else empty. TGI's token
   /// events show it where `text` is empty; it is part of no generated text and of no OpenAI delta.
   std::string hidden_text;
+  std::string bytes = {};  ///< what the token stands for, whole or not; OpenAI's `bytes`
+  /// 1: the likeliest token at its place, equal ones by id. 0: not computed. Of a prompt token also: it has
+  /// no `logprob`, because none was asked for or it is the first.
+  std::uint32_t rank = 0;
+  /// The likeliest tokens at its place by the raw logits, likeliest first, equal ones by id; as many as were
+  /// asked for.
+  std::vector<token_alternative> top = {};
 };
 
 /// One step's progress of one choice.
@@ -106,6 +138,9 @@ struct generation_chunk {
   bool last = false;  ///< the choice ends with these tokens: its `finished` follows at once
 };
 
+/// What ended a choice besides its length and the model's end tokens: nothing, a stop token, a stop string.
+using stop_cause = std::variant<std::monostate, token_id, std::string>;
+
 /// The end of one choice.
 struct generation_finish {
   std::uint32_t choice = 0;
@@ -113,6 +148,7 @@ struct generation_finish {
   std::string text;  ///< whole generated text, stop string removed unless asked for
   std::uint32_t generated_tokens = 0;
   std::uint64_t seed = 0;
+  stop_cause cause = {};  ///< vLLM's `stop_reason`
 };
 
 /// Where the time of a request went.
@@ -126,7 +162,9 @@ struct generation_timings {
 struct generation_started {
   served_by served;
   std::uint32_t prompt_tokens = 0;
-  std::vector<generated_token> prompt;  ///< only with `prompt_tokens_wanted`; logprobs are not computed
+  /// Only with `prompt_tokens_wanted` or `prompt_logprobs`; the texts concatenate to the prompt's. With
+  /// `prompt_logprobs` every token but the first has `logprob`, `rank` and `top`.
+  std::vector<generated_token> prompt;
 };
 
 }  // namespace lorica
