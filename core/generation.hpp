@@ -77,6 +77,11 @@ struct generation_request {
   std::optional<std::uint32_t> best_of = {};
 };
 
+/// Sequences that a request generates.
+inline std::uint32_t sequences_of(const generation_request& request) noexcept {
+  return request.best_of.value_or(request.choices);
+}
+
 enum class finish_reason : std::uint8_t { length, eos_token, stop_sequence };
 
 /// TGI's words: `length`, `eos_token`, `stop_sequence`.
@@ -119,8 +124,8 @@ struct generated_token {
   std::string text;
   float logprob = 0;  ///< natural logarithm over the full vocabulary, before temperature and penalties
   bool special = false;
-  /// What a special token that the generated text leaves out stands for (`</s>`); else empty. TGI's token
-  /// events show it where `text` is empty; it is part of no generated text and of no OpenAI delta.
+  /// What a special or stop token that the generated text leaves out stands for (`</s>`); else empty. TGI's
+  /// token events show it where `text` is empty; it is part of no generated text and of no OpenAI delta.
   std::string hidden_text;
   std::string bytes = {};  ///< what the token stands for, whole or not; OpenAI's `bytes`
   /// 1: the likeliest token at its place, equal ones by id. 0: not computed. Of a prompt token also: it has

@@ -13,6 +13,9 @@ namespace lorica {
 /// Index into the vocabulary; negative values never come from a tokenizer.
 using token_id = std::int32_t;
 
+/// Stands for a token where the rules of a request leave none that may come.
+inline constexpr token_id no_token = -2;
+
 /// One running generation (one choice of a request), unique in the life of the process.
 using sequence_id = std::uint64_t;
 

@@ -6,6 +6,7 @@
 #include "core/generation.hpp"
 #include "core/ids.hpp"
 #include "engine/packed_adapter.hpp"
+#include "engine/top_logprobs.hpp"
 
 namespace lorica {
 
@@ -43,6 +44,13 @@ struct sequence_rows {
   bool sample = false;              ///< the last row's logits choose a token
   std::uint32_t choice = 0;         ///< second counter of the random numbers
   sampling_params sampling;
+  std::uint32_t top = 0;  ///< alternatives to tell of the chosen token
+  /// Of its rows, the first whose logits tell how likely the prompt token behind it is, and how many
+  /// neighbouring ones do; never the row that samples.
+  std::uint32_t first_scored = 0;
+  std::uint32_t scored = 0;
+  std::uint32_t scored_top = 0;  ///< alternatives to tell of each
+  token_id behind = 0;           ///< the prompt token behind the last row, where that row is scored
 };
 
 /// All rows of one step, as flat arrays: computed in one pass of the base weights. Sequences are sorted so
@@ -55,17 +63,20 @@ struct batch {
   std::vector<adapter_use> uses;
 };
 
-/// What a step chose for one sequence.
+/// What a step tells of one token of a sequence: the one it chose, or one of the prompt.
 struct sampled_token {
   std::uint32_t sequence = 0;  ///< index into `batch::sequences`
-  token_id token = 0;
+  token_id token = 0;          ///< or `no_token`, which ends the sequence
   float logprob = 0;  ///< natural logarithm over the full vocabulary, of the raw logits; NaN when they are
                       ///< not finite, which ends the sequence
+  std::uint32_t rank = 0;               ///< see `token_choice`; always there for a prompt token
+  std::vector<token_logprob> top = {};  ///< as many as were asked for
 };
 
-/// The result of a step: one entry per sequence with `sample`, in order.
+/// The result of a step.
 struct step_output {
-  std::vector<sampled_token> tokens;
+  std::vector<sampled_token> tokens;       ///< one per sequence with `sample`, in order
+  std::vector<sampled_token> scored = {};  ///< one per scored row, in order: the prompt token behind it
 };
 
 }  // namespace lorica

@@ -33,12 +33,20 @@ error not_alone() {
       {}, "adapters");
 }
 
-/// One token for each sequence that samples, in their order.
-bool keeps_contract(const step_output& output, const std::vector<std::uint32_t>& sampling) {
-  if (output.tokens.size() != sampling.size()) return false;
-  for (std::size_t i = 0; i < sampling.size(); ++i)
-    if (output.tokens[i].sequence != sampling[i] || output.tokens[i].token < 0) return false;
-  return true;
+/// Whether a sequence's own token is one of its stop tokens.
+bool stops(const sequence& s, token_id token) {
+  return s.sampling.rules && std::ranges::binary_search(s.sampling.rules->stops, token);
+}
+
+error not_finite() {
+  return fail(errc::generation_failed, "the model's output for this request is not finite");
+}
+
+error nothing_left() {
+  return fail(
+      errc::invalid,
+      "`allowed_token_ids`, `bad_words` and `min_tokens` leave no token that may come next; allow more "
+      "tokens");
 }
 
 }  // namespace
@@ -147,38 +155,61 @@ plan_outcome planner::lease_refused(const adapter_version& version, const error&
   return out;
 }
 
+/// One token for each sequence that samples and one for each row that scores, in their order.
+bool planner::keeps_contract(const step_output& output, const std::vector<record*>& work) {
+  std::size_t tokens = 0;
+  std::size_t scored = 0;
+  for (std::uint32_t i = 0; i < work.size(); ++i) {
+    for (auto left = work[i]->scores().count; left > 0; --left)
+      if (scored == output.scored.size() || output.scored[scored++].sequence != i) return false;
+    if (!work[i]->samples()) continue;
+    if (tokens == output.tokens.size()) return false;
+    auto& t = output.tokens[tokens++];
+    if (t.sequence != i || (t.token < 0 && t.token != no_token)) return false;
+  }
+  return tokens == output.tokens.size() && scored == output.scored.size();
+}
+
 plan_outcome planner::complete(const step_output& output) {
   if (in_flight_.empty()) throw std::logic_error("a step was completed that was not planned");
-  std::vector<std::uint32_t> sampling;
-  for (std::uint32_t i = 0; i < in_flight_.size(); ++i)
-    if (in_flight_[i]->samples()) sampling.push_back(i);
-  if (!keeps_contract(output, sampling))
+  if (!keeps_contract(output, in_flight_))
     return step_failed(fail(errc::internal, "the executor returned tokens that do not match the step"));
   plan_outcome out;
-  auto sampled = output.tokens.begin();
+  auto sampled = output.tokens.data();
+  std::span scored(output.scored);
   for (auto r : std::exchange(in_flight_, {})) {
     auto samples = r->samples();
+    auto scores = scored.first(r->scores().count);
+    scored = scored.subspan(scores.size());
     r->computed += std::exchange(r->planned, 0u);
-    if (samples)
-      take_token(*r, *sampled++, out);
-    else if (r->doomed)
-      end(*r, *r->doomed, out);
+    take_results(*r, samples ? sampled++ : nullptr, scores, out);
   }
   give_way(out);
   return out;
 }
 
-void planner::take_token(record& r, const sampled_token& sampled, plan_outcome& out) {
+/// What a step gave one of its sequences; `sampled` is null where it did not sample.
+void planner::take_results(record& r, const sampled_token* sampled, std::span<const sampled_token> scored,
+                           plan_outcome& out) {
   // Nobody waits for the tokens of a sequence that was cancelled meanwhile.
   if (r.doomed) return end(r, *r.doomed, out);
+  for (auto& s : scored) {
+    if (!std::isfinite(s.logprob)) return end(r, not_finite(), out);
+    out.scored.push_back({r.facts.id, r.tokens[r.next_scored++], s.logprob, s.rank, s.top});
+  }
+  if (sampled) take_token(r, *sampled, out);
+}
+
+void planner::take_token(record& r, const sampled_token& sampled, plan_outcome& out) {
+  if (sampled.token == no_token) return end(r, nothing_left(), out);
   // An adapter with absurd weights spoils its own rows only, so only its sequence ends.
-  if (!std::isfinite(sampled.logprob))
-    return end(r, fail(errc::generation_failed, "the model's output for this request is not finite"), out);
+  if (!std::isfinite(sampled.logprob)) return end(r, not_finite(), out);
   r.tokens.push_back(sampled.token);
-  out.tokens.push_back({r.facts.id, sampled.token, sampled.logprob});
+  out.tokens.push_back({r.facts.id, sampled.token, sampled.logprob, sampled.rank, sampled.top});
   ++counts_.tokens;
   auto is_eos = std::ranges::find(options_.eos, sampled.token) != options_.eos.end();
   if (is_eos && !r.facts.ignore_eos) return end(r, finish_reason::eos_token, out);
+  if (stops(r.facts, sampled.token)) return end(r, finish_reason::stop_sequence, out);
   if (r.generated() == r.facts.max_new_tokens) end(r, finish_reason::length, out);
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -33,11 +34,13 @@ struct planner_options {
   std::vector<token_id> eos = {};  ///< the model's end tokens
 };
 
-/// A token for one sequence.
+/// A token for one sequence, or what was told of one of its prompt.
 struct sequence_token {
   sequence_id id = 0;
   token_id token = 0;
   float logprob = 0;
+  std::uint32_t rank = 0;
+  std::vector<token_logprob> top = {};
 };
 
 /// The one end of an accepted sequence: by itself, or with an error (`errc::cancelled` after `cancel`).
@@ -49,6 +52,8 @@ struct sequence_end {
 /// What a call to the planner brought about. Tokens come before the ends of their sequences.
 struct [[nodiscard]] plan_outcome {
   std::vector<sequence_token> tokens;
+  /// Prompt tokens of sequences with `prompt_logprobs`, from the second one on, in order and each once.
+  std::vector<sequence_token> scored;
   std::vector<sequence_end> ended;
   std::vector<sequence_id> preempted;      ///< of an adapter that drains; went back to the queue
   std::vector<lease_table::lease> leases;  ///< no longer needed; to be destroyed on another thread
@@ -167,7 +172,11 @@ class planner {
   std::vector<record*> select();
   std::vector<record*> within_adapter_limit(std::vector<record*> able) const;
   std::shared_ptr<const batch> build() const;
+  static void add_scores(sequence_rows& rows, const record& r);
   static void add_to_segments(batch& work, const record& r, const record* before);
+  static bool keeps_contract(const step_output& output, const std::vector<record*>& work);
+  void take_results(record& r, const sampled_token* sampled, std::span<const sampled_token> scored,
+                    plan_outcome& out);
   void take_token(record& r, const sampled_token& sampled, plan_outcome& out);
   void doom(record& r, const error& why, plan_outcome& out);
   void end(record& r, result<finish_reason> how, plan_outcome& out);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -62,6 +63,17 @@ struct planner::record {
   /// The step in flight reaches the last token and samples the next.
   bool samples() const noexcept { return planned == remaining(); }
 
+  /// Rows of the step in flight that tell how likely the prompt token behind them is.
+  struct scored_rows {
+    std::uint32_t first = 0;  ///< of its rows
+    std::uint32_t count = 0;
+  };
+  scored_rows scores() const noexcept {
+    auto end = std::min(computed + planned, prompt_tokens - 1);
+    if (!facts.prompt_logprobs || end < next_scored) return {};
+    return {next_scored - 1 - computed, end + 1 - next_scored};
+  }
+
   std::uint32_t prompt_tokens;
   std::vector<token_id> tokens;  ///< prompt, then what was sampled
   sequence facts;                ///< its prompt moved into `tokens`
@@ -71,12 +83,13 @@ struct planner::record {
   bool gathering = false;
   bool paused = false;
   bool running = false;
-  bool preempted = false;       ///< waits with a head start
-  std::uint32_t slot = 0;       ///< while running
-  std::uint32_t computed = 0;   ///< tokens whose K and V are in the blocks
-  std::uint32_t planned = 0;    ///< rows in the step in flight; 0: not in it
-  std::uint64_t last_step = 0;  ///< number of the last step it was in
-  std::optional<error> doomed;  ///< ends with this when the step in flight is over
+  bool preempted = false;         ///< waits with a head start
+  std::uint32_t slot = 0;         ///< while running
+  std::uint32_t computed = 0;     ///< tokens whose K and V are in the blocks
+  std::uint32_t planned = 0;      ///< rows in the step in flight; 0: not in it
+  std::uint32_t next_scored = 1;  ///< prompt token to be told next; a recomputation tells none again
+  std::uint64_t last_step = 0;    ///< number of the last step it was in
+  std::optional<error> doomed;    ///< ends with this when the step in flight is over
 };
 
 }  // namespace lorica

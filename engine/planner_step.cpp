@@ -186,6 +186,8 @@ std::shared_ptr<const batch> planner::build() const {
     s.sample = r->samples();
     s.choice = r->facts.choice;
     s.sampling = r->facts.sampling;
+    s.top = r->facts.top_logprobs;
+    add_scores(s, *r);
     out->sequences.push_back(s);
     auto first = r->tokens.begin() + r->computed;
     out->tokens.insert(out->tokens.end(), first, first + r->planned);
@@ -195,6 +197,17 @@ std::shared_ptr<const batch> planner::build() const {
     before = r;
   }
   return out;
+}
+
+/// The rows that tell how likely the prompt tokens behind them are.
+void planner::add_scores(sequence_rows& rows, const record& r) {
+  auto scores = r.scores();
+  if (scores.count == 0) return;
+  rows.first_scored = scores.first;
+  rows.scored = scores.count;
+  rows.scored_top = *r.facts.prompt_logprobs;
+  auto behind = r.computed + r.planned;
+  if (behind < r.prompt_tokens) rows.behind = r.tokens[behind];
 }
 
 /// Lengthens the last segment when the sequence before has the same composition, else begins one. Base rows

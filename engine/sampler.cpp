@@ -10,15 +10,34 @@
 
 #include "engine/log_sum_exp.hpp"
 #include "engine/philox.hpp"
+#include "engine/token_filter.hpp"
 
 namespace lorica {
 namespace {
 
 constexpr float largest = std::numeric_limits<float>::max();
+constexpr float infinity = std::numeric_limits<float>::infinity();
+constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 
 token_id likeliest(std::span<const float> logits) {
   auto found = std::ranges::find(logits, peak_of(logits));
   return found == logits.end() ? 0 : static_cast<token_id>(found - logits.begin());
+}
+
+std::span<const float> known_ids(std::span<const float> logits, std::uint32_t token_ids) {
+  return token_ids == 0 ? logits : logits.first(std::min<std::size_t>(token_ids, logits.size()));
+}
+
+float logprob_of(std::span<const float> logits, token_id token, double total) {
+  return static_cast<float>(static_cast<double>(logits[static_cast<std::size_t>(token)]) - total);
+}
+
+/// A token with its rank and alternatives.
+token_choice told(std::span<const float> logits, token_id token, double total, std::uint32_t top,
+                  std::uint32_t token_ids) {
+  auto known = known_ids(logits, token_ids);
+  auto ranked = static_cast<std::size_t>(token) < known.size() ? known : logits;
+  return {token, logprob_of(logits, token, total), rank_of(ranked, token), top_logprobs(known, top, total)};
 }
 
 double sum_of(std::span<const float> weights) {
@@ -75,11 +94,11 @@ bool before(const Candidate& a, const Candidate& b) {
 token_choice sampler::choose(std::span<const float> logits, const sampling_context& context) {
   auto total = log_sum_exp(logits);
   // Comparisons with NaN would break the order that sorting needs.
-  if (!std::isfinite(total)) return {likeliest(logits), std::numeric_limits<float>::quiet_NaN()};
-  auto scaled = penalised(logits, context);
-  if (context.token_ids != 0) scaled = scaled.first(std::min<std::size_t>(context.token_ids, scaled.size()));
+  if (!std::isfinite(total)) return {likeliest(logits), not_a_number};
+  auto scaled = known_ids(adjusted(logits, context), context.token_ids);
   auto& p = context.params;
   auto token = likeliest(scaled);
+  if (scaled[static_cast<std::size_t>(token)] == -infinity) return {no_token, not_a_number};
   if (p.sample) {
     auto u = uniform_draw(p.seed, context.choice, static_cast<std::uint32_t>(context.history.size()));
     auto all = p.top_p >= 1.0f && (p.top_k == 0 || p.top_k >= scaled.size());
@@ -88,17 +107,34 @@ token_choice sampler::choose(std::span<const float> logits, const sampling_conte
     else
       token = all ? draw_from_all(scaled, p, u) : draw_from_likeliest(scaled, p, u);
   }
-  auto logit = static_cast<double>(logits[static_cast<std::size_t>(token)]);
-  return {token, static_cast<float>(logit - total)};
+  if (context.top != 0) return told(logits, token, total, context.top, context.token_ids);
+  return {token, logprob_of(logits, token, total)};
 }
 
-/// The logits after both penalties; the argument itself when neither is asked for.
-std::span<const float> sampler::penalised(std::span<const float> logits, const sampling_context& context) {
+token_choice score(std::span<const float> logits, token_id token, std::uint32_t top,
+                   std::uint32_t token_ids) {
+  auto total = log_sum_exp(logits);
+  if (!std::isfinite(total)) return {token, not_a_number};
+  return told(logits, token, total, top, token_ids);
+}
+
+/// The logits after rules and penalties; the argument itself when neither is asked for.
+std::span<const float> sampler::adjusted(std::span<const float> logits, const sampling_context& context) {
   auto& p = context.params;
-  if (p.repetition_penalty == 1.0f && p.frequency_penalty == 0.0f) return logits;
+  auto penalises = p.repetition_penalty != 1.0f || p.frequency_penalty != 0.0f || p.presence_penalty != 0.0f;
+  if (!penalises && !p.rules) return logits;
+  auto generated =
+      context.history.subspan(std::min<std::size_t>(context.prompt_tokens, context.history.size()));
   scaled_.assign(logits.begin(), logits.end());
-  counts_.resize(logits.size(), 0);
-  for (auto token : context.history) {
+  if (p.rules) filter_tokens(scaled_, *p.rules, generated, p.min_tokens);
+  if (penalises) penalise(context.history, generated, p);
+  return scaled_;
+}
+
+void sampler::penalise(std::span<const token_id> history, std::span<const token_id> generated,
+                       const sampling_params& p) {
+  counts_.resize(scaled_.size(), 0);
+  for (auto token : history) {
     auto& logit = scaled_[static_cast<std::size_t>(token)];
     if (counts_[static_cast<std::size_t>(token)]++ != 0) continue;
     // An extreme penalty must not make infinities: their differences would be NaN.
@@ -106,22 +142,30 @@ std::span<const float> sampler::penalised(std::span<const float> logits, const s
       logit = std::clamp(logit > 0 ? logit / p.repetition_penalty : logit * p.repetition_penalty, -largest,
                          largest);
   }
-  for (auto token : context.history)
+  for (auto token : history)
     counts_[static_cast<std::size_t>(token)] = 0;
-  auto generated =
-      context.history.subspan(std::min<std::size_t>(context.prompt_tokens, context.history.size()));
   for (auto token : generated)
     ++counts_[static_cast<std::size_t>(token)];
   for (auto token : generated) {
     auto index = static_cast<std::size_t>(token);
-    scaled_[index] -= p.frequency_penalty * static_cast<float>(counts_[index]);
-    counts_[index] = 0;
+    auto count = std::exchange(counts_[index], 0u);
+    if (count == 0) continue;
+    scaled_[index] -= p.frequency_penalty * static_cast<float>(count);
+    scaled_[index] -= p.presence_penalty;
   }
-  return scaled_;
+}
+
+/// `weights_` of the logits at the temperature, zero where min_p leaves a token out.
+void sampler::weigh(std::span<const float> logits, float peak, const sampling_params& p) {
+  weights_ = exp_weights(logits, peak, p.temperature, std::move(weights_));
+  if (p.min_p <= 0.0f) return;
+  // The weight of the likeliest is 1.
+  for (auto& w : weights_)
+    if (w < p.min_p) w = 0.0f;
 }
 
 token_id sampler::draw_from_all(std::span<const float> logits, const sampling_params& p, double u) {
-  weights_ = exp_weights(logits, peak_of(logits), p.temperature, std::move(weights_));
+  weigh(logits, peak_of(logits), p);
   return static_cast<token_id>(index_at(weights_, u * sum_of(weights_)));
 }
 
@@ -136,7 +180,7 @@ token_id sampler::draw_from_typical(std::span<const float> logits, const samplin
   if (narrowed)
     narrow(logits, p);
   else
-    weights_ = exp_weights(logits, peak, p.temperature, std::move(weights_));
+    weigh(logits, peak, p);
   auto kept = typical_.keep(narrowed ? kept_ : logits, weights_, peak, p.temperature, p.typical_p);
   kept_weights_.clear();
   for (auto i : kept)
@@ -145,12 +189,13 @@ token_id sampler::draw_from_typical(std::span<const float> logits, const samplin
   return narrowed ? ranked_[chosen].token : static_cast<token_id>(chosen);
 }
 
-/// What top_k and top_p leave, likeliest first: `ranked_`, its logits in `kept_`, its weights in `weights_`.
+/// What min_p, top_k and top_p leave, likeliest first: `ranked_`, its logits in `kept_`, its weights in
+/// `weights_`.
 void sampler::narrow(std::span<const float> logits, const sampling_params& p) {
   auto peak = peak_of(logits);
   auto goal = std::numeric_limits<double>::infinity();
   if (p.top_k == 0) {
-    weights_ = exp_weights(logits, peak, p.temperature, std::move(weights_));
+    weigh(logits, peak, p);
     goal = static_cast<double>(p.top_p) * sum_of(weights_);
     rank_nucleus(logits, goal);
   } else {
@@ -159,7 +204,7 @@ void sampler::narrow(std::span<const float> logits, const sampling_params& p) {
   kept_.clear();
   for (auto& c : ranked_)
     kept_.push_back(c.logit);
-  weights_ = exp_weights(kept_, peak, p.temperature, std::move(weights_));
+  weigh(kept_, peak, p);
   // What top_k left is a distribution of its own for top_p.
   if (p.top_k != 0 && p.top_p < 1.0f) goal = static_cast<double>(p.top_p) * sum_of(weights_);
   auto count = size_of_mass(weights_, goal);

@@ -7,6 +7,7 @@
 
 #include "core/generation.hpp"
 #include "core/ids.hpp"
+#include "engine/top_logprobs.hpp"
 #include "engine/typical_filter.hpp"
 
 namespace lorica {
@@ -19,24 +20,31 @@ struct sampling_context {
   std::uint32_t choice = 0;
   /// Only lower ids are chosen: rows of the head above the tokenizer's ids mean nothing. 0: all.
   std::uint32_t token_ids = 0;
+  std::uint32_t top = 0;  ///< alternatives to tell
 };
 
 /// A token and the natural logarithm of its probability, from the raw logits over the full vocabulary.
 struct token_choice {
   token_id token = 0;
   float logprob = 0;
+  std::uint32_t rank = 0;               ///< by the raw logits, 1 the likeliest; 0: not asked for
+  std::vector<token_logprob> top = {};  ///< the likeliest by the raw logits, as many as were asked for
+
+  bool operator==(const token_choice&) const = default;
 };
 
-/// Chooses tokens: the reference arithmetic of sampling, a pure function of its arguments. Order of steps:
-/// repetition penalty, frequency penalty, temperature, top_k, top_p, typical_p, draw. Equal logits are
-/// ordered by id, the lower first; top_k keeps exactly k; top_p keeps the likeliest tokens until their
-/// probabilities reach p; typical_p works on what these left, see `typical_filter`. The draw is
-/// `uniform_draw(seed, choice, history.size())`: by position, so a recomputed sequence draws the same again.
-/// Holds scratch memory, so one per thread.
+/// Chooses tokens: the reference arithmetic of sampling, a pure function of its arguments. Order of steps,
+/// which is vLLM's: `token_filter` (allowed ids, bad words, min_tokens, biases), repetition, frequency and
+/// presence penalty, temperature, min_p, top_k, top_p, typical_p, draw. Greedy takes the largest logit after
+/// the penalties. Equal logits are ordered by id, the lower first; min_p keeps the tokens of at least so much
+/// of the largest probability; top_k keeps exactly k; top_p keeps the likeliest tokens until their
+/// probabilities reach p of what is left; typical_p works on what these left, see `typical_filter`. The draw
+/// is `uniform_draw(seed, choice, history.size())`: by position, so a recomputed sequence draws the same
+/// again. Holds scratch memory, so one per thread.
 class sampler {
  public:
-  /// `logits` [vocab >= 1], finite or -inf (not chosen while there is another). Logits that hold NaN or +inf
-  /// give a NaN as logprob, which ends the sequence.
+  /// `logits` [vocab >= 1], finite or -inf (never chosen). Logits that hold NaN or +inf give a NaN as
+  /// logprob, which ends the sequence; so does `no_token`, when nothing is left.
   token_choice choose(std::span<const float> logits, const sampling_context& context);
 
  private:
@@ -45,7 +53,10 @@ class sampler {
     token_id token;
   };
 
-  std::span<const float> penalised(std::span<const float> logits, const sampling_context& context);
+  std::span<const float> adjusted(std::span<const float> logits, const sampling_context& context);
+  void penalise(std::span<const token_id> history, std::span<const token_id> generated,
+                const sampling_params& p);
+  void weigh(std::span<const float> logits, float peak, const sampling_params& p);
   token_id draw_from_all(std::span<const float> logits, const sampling_params& p, double u);
   token_id draw_from_likeliest(std::span<const float> logits, const sampling_params& p, double u);
   token_id draw_from_typical(std::span<const float> logits, const sampling_params& p, double u);
@@ -61,5 +72,9 @@ class sampler {
   std::vector<candidate> ranked_;      // the same with their tokens
   typical_filter typical_;
 };
+
+/// How likely `token` is by the raw logits, with its rank and `top` alternatives. Ids from `token_ids` on are
+/// no alternatives, and `token` is none of them; 0: all. A NaN as logprob as in `sampler::choose`.
+token_choice score(std::span<const float> logits, token_id token, std::uint32_t top, std::uint32_t token_ids);
 
 }  // namespace lorica

@@ -2,6 +2,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "core/generation.hpp"
@@ -27,6 +28,10 @@ struct sequence {
   std::uint32_t choice = 0;                ///< second counter of the random numbers
   std::vector<adapter_share> composition;  ///< in order; empty: base, usually one
   combination combine = combination::sum;  ///< what the composition amounts to
+  std::uint32_t top_logprobs = 0;          ///< alternatives with each generated token
+  /// The prompt tokens after the first are told with their log-probabilities and so many alternatives. Such a
+  /// sequence computes its whole prompt: none of it may be taken from a cache of earlier prompts.
+  std::optional<std::uint32_t> prompt_logprobs = {};
 };
 
 }  // namespace lorica

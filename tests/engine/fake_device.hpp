@@ -81,6 +81,14 @@ inline token_id next_token(std::uint64_t state, std::uint64_t seed) {
   return static_cast<token_id>(mix(state, seed) % 40);
 }
 
+/// How likely the token behind a position is, and its alternatives.
+inline float told_logprob(std::uint64_t state) {
+  return -static_cast<float>(1 + state % 1000);
+}
+inline token_logprob told_alternative(std::uint64_t state, std::uint32_t place) {
+  return {static_cast<token_id>(mix(state, place) % 500), told_logprob(state + place)};
+}
+
 /// An executor without arithmetic: a block holds the chain of each of its tokens, and a token is read only
 /// through the block table. Wrong blocks, positions, tokens or adapters give other tokens. Checks the
 /// contract of `engine/batch.hpp` on the way.
@@ -96,12 +104,28 @@ class fake_device {
     for (std::uint32_t i = 0; i < work.sequences.size(); ++i) {
       auto& s = work.sequences[i];
       auto state = compute(work, s, keys[s.first_row]);
+      score(work, i, out);
       if (s.sample) out.tokens.push_back({i, next_token(state, s.sampling.seed), -1.0f});
     }
     return out;
   }
 
  private:
+  void score(const batch& work, std::uint32_t number, step_output& out) {
+    auto& s = work.sequences[number];
+    auto end = s.first_scored + s.scored;
+    require(end <= s.rows && (s.scored == 0 || s.context + end < s.prompt_tokens), "scored rows are prompt");
+    require(!s.sample || s.scored == 0 || end < s.rows, "no row is scored and sampled");
+    for (auto row = s.first_scored; row < end; ++row) {
+      auto state = at(work, s, s.context + row);
+      auto token = row + 1 < s.rows ? work.tokens[s.first_row + row + 1] : s.behind;
+      sampled_token told{number, token, told_logprob(state), static_cast<std::uint32_t>(state % 77)};
+      for (std::uint32_t place = 0; place < s.scored_top; ++place)
+        told.top.push_back(told_alternative(state, place));
+      out.scored.push_back(std::move(told));
+    }
+  }
+
   std::uint64_t compute(const batch& work, const sequence_rows& s, std::uint64_t key) {
     auto state = s.context == 0 ? 0 : at(work, s, s.context - 1);
     for (std::uint32_t row = 0; row < s.rows; ++row) {

@@ -74,6 +74,7 @@ planner_options random_options(std::uint64_t seed) {
 }  // namespace
 
 TEST_CASE("whatever is called in whatever order, the plan keeps its promises") {
+  std::uint64_t recomputed = 0;
   for (auto& r : runs()) {
     INFO(r.name << ", seed " << r.seed);
     planner_world world(r.options, r.seed);
@@ -83,10 +84,14 @@ TEST_CASE("whatever is called in whatever order, the plan keeps its promises") {
     auto s = world.stats();
     std::cout << "planner, " << r.name << ": seed " << r.seed << ", accepted " << world.accepted
               << ", finished " << world.finished << ", refused " << world.refused << ", steps " << s.steps
-              << ", rows " << s.rows << ", preemptions " << s.preemptions << "\n";
+              << ", rows " << s.rows << ", preemptions " << s.preemptions << ", prompt tokens told "
+              << world.told << ", after a preemption " << world.recomputed << "\n";
     CHECK(world.finished > 1000);
+    CHECK(world.told > 1000);
+    recomputed += world.recomputed;
     CHECK((r.options.max_sequences == 1 || s.preemptions > 20));
   }
+  CHECK(recomputed > 100);
 }
 
 TEST_CASE("ending everything ends everything once, in the middle of any traffic") {

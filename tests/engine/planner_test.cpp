@@ -669,6 +669,136 @@ TEST_CASE("a sequence whose logits are not finite ends alone") {
   CHECK(*b.ends.at(2) == finish_reason::length);
 }
 
+TEST_CASE("rules that leave a sequence no token end it alone, as the request's mistake") {
+  bench_top b(four_slots());
+  b.submit(prompt_of(1, 3, 3));
+  b.submit(prompt_of(2, 3, 3));
+  auto step = b.plan.next_step();
+  REQUIRE(step);
+  auto output = all_sample(*step->work, 5);
+  output.tokens[0].token = no_token;
+  output.tokens[0].logprob = std::numeric_limits<float>::quiet_NaN();
+  b.keep(b.plan.complete(output));
+  CHECK(b.ends.at(1).error().code == errc::invalid);
+  CHECK(b.ends.at(1).error().text.find("allowed_token_ids") != std::string::npos);
+  CHECK_FALSE(b.tokens.contains(1));
+  b.run();
+  CHECK(*b.ends.at(2) == finish_reason::length);
+}
+
+TEST_CASE("a stop token ends its sequence, is reported, and is no end token of others") {
+  bench_top b(four_slots());
+  token_rules rules;
+  rules.stops = {5, 9};
+  for (sequence_id id = 1; id <= 3; ++id) {
+    auto s = prompt_of(id, 3, 4);
+    if (id < 3) s.sampling.rules = shared_rules(rules);
+    s.ignore_eos = id != 2;
+    b.submit(s);
+  }
+  auto step = [&](token_id token) {
+    auto planned = b.plan.next_step();
+    REQUIRE(planned);
+    b.keep(b.plan.complete(all_sample(*planned->work, token)));
+  };
+  step(7);
+  CHECK(b.ends.empty());
+  step(9);
+  CHECK(*b.ends.at(1) == finish_reason::stop_sequence);
+  CHECK(*b.ends.at(2) == finish_reason::stop_sequence);
+  CHECK(b.tokens[1] == std::vector<token_id>{7, 9});
+  CHECK_FALSE(b.ends.contains(3));
+  step(0);
+  step(0);
+  CHECK(*b.ends.at(3) == finish_reason::length);
+}
+
+TEST_CASE("an end token that is also a stop token is an end token, and a stop token where ends are ignored") {
+  for (bool ignored : {false, true}) {
+    bench_top b(four_slots());
+    token_rules rules;
+    rules.stops = {0};
+    auto s = prompt_of(1, 3, 4);
+    s.sampling.rules = shared_rules(rules);
+    s.ignore_eos = ignored;
+    b.submit(s);
+    auto planned = b.plan.next_step();
+    b.keep(b.plan.complete(all_sample(*planned->work, 0)));
+    CHECK(*b.ends.at(1) == (ignored ? finish_reason::stop_sequence : finish_reason::eos_token));
+  }
+}
+
+TEST_CASE("the prompt is told in chunks, each token once, also when it is preempted in the middle") {
+  auto o = four_slots();
+  o.blocks = 8;
+  o.max_prefill_tokens = 5;
+  bench_top b(o);
+  auto first = prompt_of(1, 4, 20);
+  auto second = prompt_of(2, 18, 3);
+  second.prompt_logprobs = 2;
+  b.submit(first);
+  b.submit(second);
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> rows;
+  std::vector<token_id> told;
+  while (auto planned = b.plan.next_step()) {
+    for (auto& s : planned->work->sequences)
+      if (s.sampling.seed == 2 && s.scored > 0) {
+        rows.emplace_back(s.context + s.first_scored, s.scored);
+        CHECK(s.scored_top == 2);
+      }
+    auto out = b.plan.complete(b.device.execute(*planned->work));
+    for (auto& t : out.scored) {
+      CHECK(t.id == 2);
+      CHECK(t.top.size() == 2);
+      told.push_back(t.token);
+    }
+    b.keep(std::move(out));
+  }
+  CHECK(told == std::vector<token_id>(second.prompt.begin() + 1, second.prompt.end()));
+  std::uint32_t next = 0;
+  for (auto& [begin, count] : rows) {
+    CHECK(begin == next);
+    next += count;
+  }
+  CHECK(next == 17);
+  CHECK(*b.ends.at(2) == finish_reason::length);
+}
+
+TEST_CASE("a prompt that is told of something not finite ends its sequence") {
+  bench_top b(four_slots());
+  auto s = prompt_of(1, 5, 3);
+  s.prompt_logprobs = 0;
+  b.submit(s);
+  b.submit(prompt_of(2, 3, 3));
+  auto step = b.plan.next_step();
+  REQUIRE(step);
+  auto output = b.device.execute(*step->work);
+  REQUIRE(output.scored.size() == 4);
+  output.scored[2].logprob = std::numeric_limits<float>::quiet_NaN();
+  b.keep(b.plan.complete(output));
+  CHECK(b.ends.at(1).error().code == errc::generation_failed);
+  b.run();
+  CHECK(*b.ends.at(2) == finish_reason::length);
+}
+
+TEST_CASE("an output with too few or misplaced prompt tokens fails the step") {
+  for (int broken = 0; broken < 3; ++broken) {
+    bench_top b(four_slots());
+    auto s = prompt_of(1, 5, 3);
+    s.prompt_logprobs = 0;
+    b.submit(s);
+    auto step = b.plan.next_step();
+    auto output = b.device.execute(*step->work);
+    if (broken == 0) output.scored.pop_back();
+    if (broken == 1) output.scored.push_back(output.scored[0]);
+    if (broken == 2) output.scored[1].sequence = 1;
+    auto out = b.plan.complete(output);
+    CHECK(out.scored.empty());
+    b.keep(std::move(out));
+    CHECK(b.ends.at(1).error().code == errc::internal);
+  }
+}
+
 TEST_CASE("an output that does not match its step fails the step") {
   for (auto& broken : {step_output{}, step_output{{{0, 5, 0}, {0, 5, 0}}},
                        step_output{{{1, 5, 0}, {0, 5, 0}}}, step_output{{{0, 5, 0}, {1, -1, 0}}}}) {

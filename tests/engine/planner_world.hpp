@@ -76,17 +76,22 @@ class planner_world {
   std::uint64_t ended = 0;
   std::uint64_t finished = 0;  ///< ended by themselves
   std::uint64_t refused = 0;
+  std::uint64_t told = 0;        ///< prompt tokens
+  std::uint64_t recomputed = 0;  ///< of them, those of sequences that were preempted before
 
  private:
   /// The account of one accepted sequence.
   struct account {
     sequence facts;
-    std::uint64_t state = 0;   ///< chain over prompt and generated tokens
-    std::uint32_t tokens = 0;  ///< prompt and generated
-    std::uint32_t blocks = 0;  ///< blocks it must hold
-    token_id last = -1;        ///< newest generated token
+    std::uint64_t state = 0;            ///< chain over prompt and generated tokens
+    std::uint32_t tokens = 0;           ///< prompt and generated
+    std::uint32_t blocks = 0;           ///< blocks it must hold
+    token_id last = -1;                 ///< newest generated token
+    std::vector<std::uint64_t> states;  ///< behind each prompt token
+    std::uint32_t told = 1;             ///< prompt tokens told, the first one counted
     bool running = false;
     bool admitted_before = false;
+    std::uint32_t admissions = 0;
     bool paused = false;
     bool was_cancelled = false;
   };
@@ -116,6 +121,7 @@ class planner_world {
       s.composition.push_back(
           {version_of(static_cast<std::uint8_t>(1 + roll(6))), roll(4) == 0 ? 0.5f : 1.0f});
     if (count > 0 && roll(3) == 0) s.combine = combination::linear;
+    if (roll(4) == 0) s.prompt_logprobs = static_cast<std::uint32_t>(roll(3));
     return s;
   }
 
@@ -134,8 +140,10 @@ class planner_world {
     }
     ++accepted;
     account a;
-    for (auto token : s.prompt)
+    for (auto token : s.prompt) {
       a.state = chain(a.state, composition_key(s), token, a.tokens++);
+      a.states.push_back(a.state);
+    }
     a.facts = std::move(s);
     live_.emplace(a.facts.id, std::move(a));
   }
@@ -209,7 +217,7 @@ class planner_world {
     for (auto id : step->preempted)
       live_.at(id).running = false, live_.at(id).blocks = 0;
     for (auto id : step->admitted)
-      live_.at(id).running = true;
+      live_.at(id).running = true, ++live_.at(id).admissions;
     for (auto id : step->admitted)
       check_order(live_.at(id));
     for (auto& [id, a] : live_)
@@ -254,6 +262,8 @@ class planner_world {
   void absorb(plan_outcome out) {
     std::vector<sequence_id> over;
     if (!planner_.step_in_flight()) over = std::exchange(step_ids_, {});
+    for (auto& t : out.scored)
+      take_told(t);
     for (auto& t : out.tokens)
       take(t);
     for (auto id : out.preempted) {
@@ -270,8 +280,23 @@ class planner_world {
     require(!destroyed_inside_, "no adapter is destroyed inside the planner");
   }
 
+  void take_told(const sequence_token& t) {
+    auto& a = live_.at(t.id);
+    require(a.facts.prompt_logprobs && !a.was_cancelled, "who asks hears of the prompt");
+    require(a.told < a.facts.prompt.size() && t.token == a.facts.prompt[a.told],
+            "prompt tokens come in order");
+    auto state = a.states[a.told++ - 1];
+    require(t.logprob == told_logprob(state) && t.rank == state % 77, "told under what stands before it");
+    require(t.top.size() == *a.facts.prompt_logprobs, "as many alternatives as asked for");
+    for (std::uint32_t i = 0; i < t.top.size(); ++i)
+      require(t.top[i] == told_alternative(state, i), "its own alternatives");
+    ++told;
+    recomputed += a.admissions > 1 ? 1 : 0;
+  }
+
   void take(const sequence_token& t) {
     auto& a = live_.at(t.id);
+    require(!a.facts.prompt_logprobs || a.told == a.facts.prompt.size(), "the prompt is told before a token");
     require(!a.was_cancelled, "no token after a cancel");
     require(a.last != 0 || a.facts.ignore_eos, "no token after the end token");
     require(t.token == next_token(a.state, a.facts.sampling.seed),
