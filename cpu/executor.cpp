@@ -48,7 +48,7 @@ class cpu_executor final : public executor {
   void detach(const packed_adapter& adapter) noexcept override { attached_.erase(&adapter); }
 
  private:
-  void compute(std::vector<sampled_token>& out);
+  void compute(step_output& out);
 
   executor_limits limits_;
   std::string description_;
@@ -68,24 +68,25 @@ result<step_output> cpu_executor::execute(const batch& step) {
   if (auto ok = forward_.memory().reserve_low_rank(plan_.low_rank_width(), limits_.max_rows); !ok)
     return fail(errc::generation_failed, ok.error().text);
   step_output out;
-  out.tokens.resize(plan_.samples().size());
-  compute(out.tokens);
+  out.tokens.resize(plan_.sampled());
+  out.scored.resize(plan_.readings().size() - plan_.sampled());
+  compute(out);
   for (auto& t : out.tokens)
     history_.sampled(step.sequences[t.sequence].slot, t.token);
   return out;
 }
 
-void cpu_executor::compute(std::vector<sampled_token>& out) {
+void cpu_executor::compute(step_output& out) {
   const auto start = std::chrono::steady_clock::now();
   team_->run(size_.active(), [&](unsigned member) {
     forward_.layers(plan_, member);
     const auto at_once = forward_.memory().head_rows;
-    const auto all = static_cast<std::uint32_t>(plan_.samples().size());
+    const auto all = static_cast<std::uint32_t>(plan_.readings().size());
     for (std::uint32_t first = 0; first < all; first += at_once) {
       const auto count = std::min(at_once, all - first);
       forward_.head(plan_, first, count, member);
-      sampler_.choose(plan_, history_, forward_.memory(), first, share_of(count, member, team_->active()),
-                      member, out);
+      sampler_.read(plan_, history_, forward_.memory(), first, share_of(count, member, team_->active()),
+                    member, out);
       team_->barrier(member);
     }
   });

@@ -337,8 +337,7 @@ void forward::change_outputs(const segment& s, const packed_site& site, share pa
 void forward::head(const step_plan& plan, std::uint32_t first, std::uint32_t count, unsigned member) {
   auto rows = share_of(count, member, team_.active());
   for (auto i = rows.first; i < rows.last; ++i) {
-    auto& s = plan.step().sequences[plan.samples()[first + i]];
-    norm_row(weights_->final_norm(), s.first_row + s.rows - 1, memory_.head_input.row(i));
+    norm_row(weights_->final_norm(), plan.readings()[first + i].row, memory_.head_input.row(i));
   }
   team_.barrier(member);
   if (plan.changes_head()) {
@@ -357,7 +356,7 @@ void forward::head(const step_plan& plan, std::uint32_t first, std::uint32_t cou
   team_.barrier(member);
 }
 
-/// Neighbouring samples with the same matrix in one product, then what each run of them adds.
+/// Neighbouring readings with the same matrix in one product, then what each run of them adds.
 void forward::logits(const step_plan& plan, std::uint32_t first, std::uint32_t count, share blocks) {
   auto at = [&](std::uint32_t row) {
     return floats(memory_.logits.row(row)) + std::size_t{blocks.first} * block_outputs;
@@ -392,15 +391,12 @@ const packed_matrix& forward::head_matrix(const step_plan& plan, const segment& 
   return own.data ? own : weights_->head();
 }
 
-/// Calls `work` for samples [first, first + count) in runs of equal segments: rows of a run count from
+/// Calls `work` for readings [first, first + count) in runs of equal segments: rows of a run count from
 /// `first`.
 template <class Work>
 void forward::for_head_runs(const step_plan& plan, std::uint32_t first, std::uint32_t count,
                             const Work& work) {
-  auto segment_at = [&](std::uint32_t i) {
-    auto& s = plan.step().sequences[plan.samples()[first + i]];
-    return plan.head_segment_of(s.first_row + s.rows - 1);
-  };
+  auto segment_at = [&](std::uint32_t i) { return plan.head_segment_of(plan.readings()[first + i].row); };
   for (std::uint32_t begin = 0, end = 0; begin < count; begin = end) {
     auto* s = segment_at(begin);
     for (end = begin + 1; end < count && segment_at(end) == s;)

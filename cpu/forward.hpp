@@ -25,8 +25,7 @@ class forward {
   /// From tokens to the residual stream after the last layer. Ends with a barrier.
   void layers(const step_plan& plan, unsigned member);
 
-  /// Logits of the last rows of samples [first, first + count), count <= head_rows, into the workspace. Ends
-  /// with a barrier.
+  /// Logits of readings [first, first + count), count <= head_rows, into the workspace. Ends with a barrier.
   void head(const step_plan& plan, std::uint32_t first, std::uint32_t count, unsigned member);
 
   workspace& memory() noexcept { return memory_; }

@@ -18,7 +18,7 @@ step_plan::step_plan(const executor_limits& limits, const model_config& model, u
   tokens_.reserve(limits.max_rows);
   positions_.reserve(limits.max_rows);
   sequence_.reserve(limits.max_rows);
-  samples_.reserve(limits.max_sequences);
+  readings_.reserve(limits.max_rows);
 }
 
 result<void> step_plan::prepare(const batch& step, const std::unordered_set<const packed_adapter*>& attached,
@@ -75,6 +75,19 @@ std::string_view step_plan::broken_sequence(const batch& step, const sequence_ro
   auto& p = s.sampling;
   if (s.sample && p.sample && !(p.temperature > 0 && std::isfinite(p.temperature)))
     return "a temperature that is not positive";
+  if (s.sample && !(p.min_p >= 0 && p.min_p <= 1)) return "a min_p that is not in [0, 1]";
+  return broken_scores(s);
+}
+
+std::string_view step_plan::broken_scores(const sequence_rows& s) const {
+  if (s.top > most_top_logprobs || s.scored_top > most_top_logprobs) return "too many alternatives";
+  if (s.scored == 0) return {};
+  auto end = std::uint64_t{s.first_scored} + s.scored;
+  if (end > s.rows || s.context + end >= s.prompt_tokens) return "scored rows outside the prompt";
+  if (end < s.rows) return {};
+  if (s.sample) return "a row that is scored and sampled";
+  if (s.behind < 0 || static_cast<std::uint32_t>(s.behind) >= model_.vocab)
+    return "a token outside the vocabulary";
   return {};
 }
 
@@ -115,7 +128,8 @@ void step_plan::fill(const batch& step, token_history& history) {
   tokens_ = step.tokens;
   positions_.resize(tokens_.size());
   sequence_.resize(tokens_.size());
-  samples_.clear();
+  readings_.clear();
+  sampled_ = 0;
   for (std::uint32_t i = 0; i < step.sequences.size(); ++i) {
     auto& s = step.sequences[i];
     if (tokens_[s.first_row] == sampled_last) tokens_[s.first_row] = *history.last_sampled(s.slot);
@@ -124,7 +138,7 @@ void step_plan::fill(const batch& step, token_history& history) {
       sequence_[s.first_row + r] = i;
     }
     history.write(s.slot, s.context, std::span(tokens_).subspan(s.first_row, s.rows));
-    if (s.sample) samples_.push_back(i);
+    read(s, i);
   }
   low_rank_width_ = 0;
   changes_head_ = false;
@@ -137,6 +151,16 @@ void step_plan::fill(const batch& step, token_history& history) {
       width += adapter(s.first_use + u).widest();
     low_rank_width_ = std::max(low_rank_width_, width);
   }
+}
+
+/// Adds the rows of a sequence whose logits are read.
+void step_plan::read(const sequence_rows& s, std::uint32_t number) {
+  const auto last = s.first_row + s.rows - 1;
+  for (auto row = s.first_row + s.first_scored; row < s.first_row + s.first_scored + s.scored; ++row) {
+    auto place = static_cast<std::uint32_t>(readings_.size()) - sampled_;
+    readings_.push_back({row, number, place, row == last ? s.behind : tokens_[row + 1]});
+  }
+  if (s.sample) readings_.push_back({last, number, sampled_++, no_token});
 }
 
 const segment* step_plan::segment_of(std::uint32_t row) const noexcept {

@@ -19,6 +19,14 @@ struct attention_item {
   std::uint32_t head = 0;
 };
 
+/// A row whose logits are read.
+struct reading {
+  std::uint32_t row = 0;
+  std::uint32_t sequence = 0;  ///< index into `batch::sequences`
+  std::uint32_t place = 0;     ///< in `step_output::tokens`, or in `scored`
+  token_id scored = no_token;  ///< the prompt token that is told; `no_token`: one is chosen
+};
+
 /// A batch that kept its contract, with what the kernels ask per row. Owned by the executor and used again,
 /// so that no step allocates.
 class step_plan {
@@ -38,8 +46,9 @@ class step_plan {
     return step_->block_table.data() + step_->sequences[sequence_[row]].first_block;
   }
 
-  /// Sequences with `sample`, in order.
-  const std::vector<std::uint32_t>& samples() const noexcept { return samples_; }
+  /// Rows whose logits are read, in order; `sampled()` of them choose a token.
+  const std::vector<reading>& readings() const noexcept { return readings_; }
+  std::uint32_t sampled() const noexcept { return sampled_; }
 
   /// An adapter in use, by the number of the use.
   const cpu_packed_adapter& adapter(std::uint32_t use) const noexcept {
@@ -72,11 +81,13 @@ class step_plan {
  private:
   std::string_view broken_rows(const batch& step) const;
   std::string_view broken_sequence(const batch& step, const sequence_rows& s, const token_history& history);
+  std::string_view broken_scores(const sequence_rows& s) const;
   std::string_view broken_segments(const batch& step,
                                    const std::unordered_set<const packed_adapter*>& attached) const;
   bool changes_head(const segment& s) const noexcept;
   static std::string_view broken_company(const batch& step);
   void fill(const batch& step, token_history& history);
+  void read(const sequence_rows& s, std::uint32_t number);
   void share_attention(unsigned members);
 
   executor_limits limits_;
@@ -85,7 +96,8 @@ class step_plan {
   std::vector<token_id> tokens_;
   std::vector<std::uint32_t> positions_;
   std::vector<std::uint32_t> sequence_;
-  std::vector<std::uint32_t> samples_;
+  std::vector<reading> readings_;
+  std::uint32_t sampled_ = 0;
   std::vector<attention_item> attention_;
   std::uint32_t low_rank_width_ = 0;
   bool changes_head_ = false;

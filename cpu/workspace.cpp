@@ -13,6 +13,12 @@ namespace {
 constexpr std::size_t alignment = 128;
 constexpr std::uint32_t least_strip = 1 << 15;  // elements: 128 KiB, so that few rows need one strip
 
+/// Each sequence has its row in most steps; a prompt whose log-probabilities are told has many.
+std::uint32_t most_head_rows(const executor_limits& limits) noexcept {
+  constexpr std::uint32_t prompt_rows = 64;
+  return std::min(std::max(limits.max_sequences, prompt_rows), limits.max_rows);
+}
+
 /// One buffer to be placed in the common mapping.
 struct wanted {
   row_buffer* buffer;
@@ -38,7 +44,7 @@ result<workspace> workspace::allocate(const model_config& m, const executor_limi
   workspace out;
   const auto vocab = std::size_t{blocks_for(m.vocab)} * block_outputs;
   out.head_rows = static_cast<std::uint32_t>(
-      std::clamp<std::uint64_t>(logits_bytes / (vocab * sizeof(float)), 1, limits.max_sequences));
+      std::clamp<std::uint64_t>(logits_bytes / (vocab * sizeof(float)), 1, most_head_rows(limits)));
   const auto element = element_bytes(dtype);
   const auto rows = limits.max_rows;
   const auto qkv_width =

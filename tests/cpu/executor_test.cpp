@@ -106,6 +106,25 @@ TEST_CASE("a batch that breaks its contract is refused and changes nothing") {
       b.sequences[0].sampling.sample = true;
       b.sequences[0].sampling.temperature = temperature;
     });
+  refused("min_p", [](batch& b) { b.sequences[0].sampling.min_p = 1.5f; });
+  refused("min_p", [](batch& b) { b.sequences[0].sampling.min_p = std::nanf(""); });
+  refused("too many alternatives", [](batch& b) { b.sequences[0].top = 21; });
+  auto scored = [&](const char* what, std::uint32_t first, std::uint32_t count, auto change) {
+    refused(what, [&](batch& b) {
+      b.sequences[0].sample = false;
+      b.sequences[0].prompt_tokens = 6;
+      b.sequences[0].first_scored = first;
+      b.sequences[0].scored = count;
+      change(b.sequences[0]);
+    });
+  };
+  scored("outside the prompt", 1, 2, [](sequence_rows&) {});
+  scored("outside the prompt", ~0u, 2, [](sequence_rows&) {});
+  scored("outside the prompt", 0, 2, [](sequence_rows& s) { s.prompt_tokens = 5; });
+  scored("scored and sampled", 1, 1, [](sequence_rows& s) { s.sample = true; });
+  scored("vocabulary", 0, 2, [](sequence_rows& s) { s.behind = -1; });
+  scored("vocabulary", 0, 2, [](sequence_rows& s) { s.behind = 320; });
+  scored("too many alternatives", 0, 1, [](sequence_rows& s) { s.scored_top = 21; });
   refused("named twice", [](batch& b) {
     b.sequences.push_back(b.sequences[0]);
     b.sequences[0].rows = b.sequences[1].rows = 1;

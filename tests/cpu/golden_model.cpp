@@ -24,6 +24,22 @@ std::vector<Number> numbers(const value& v) {
   return out;
 }
 
+std::vector<told_token> told_tokens(const value* list) {
+  std::vector<told_token> out;
+  if (!list) return out;
+  for (auto& entry : *list->as_array()) {
+    auto& t = out.emplace_back();
+    t.logprob = entry.find("logprob")->number();
+    auto rank = numbers<std::uint32_t>(*entry.find("rank"));
+    t.first_rank = rank.at(0);
+    t.last_rank = rank.at(1);
+    for (auto& one : *entry.find("top")->as_array())
+      t.top.emplace_back(static_cast<token_id>(*one.as_array()->at(0).as_int()),
+                         one.as_array()->at(1).number());
+  }
+  return out;
+}
+
 std::unique_ptr<executor> make(const std::shared_ptr<const model_weights>& weights, const drive& how,
                                std::uint32_t blocks) {
   cpu_options o;
@@ -78,6 +94,8 @@ std::vector<golden_case> read_golden(const std::string& path) {
     g.prompt = numbers<token_id>(*c.find("prompt_ids"));
     g.tokens = numbers<token_id>(*c.find("token_ids"));
     g.logprobs = numbers<double>(*c.find("logprobs"));
+    g.prompt_told = told_tokens(c.find("prompt_told"));
+    g.answer_told = told_tokens(c.find("answer_told"));
     out.push_back(std::move(g));
   }
   return out;
@@ -110,13 +128,19 @@ outcome run_all(const std::shared_ptr<const model_weights>& weights, const std::
     s.id = i;
     s.prompt = c.prompt;
     s.max_new_tokens = static_cast<std::uint32_t>(c.tokens.size());
+    s.sampling = c.sampling;
+    s.top_logprobs = c.top_logprobs;
+    s.prompt_logprobs = c.prompt_logprobs;
     if (auto ok = plan.submit(s); !ok) throw std::runtime_error(ok.error().text);
   }
   std::size_t ended = 0;
   auto take = [&](const plan_outcome& o) {
+    for (auto& t : o.scored)
+      out.answers[t.id].prompt.push_back({t.token, t.logprob, t.rank, t.top});
     for (auto& t : o.tokens) {
       out.answers[t.id].tokens.push_back(t.token);
       out.answers[t.id].logprobs.push_back(t.logprob);
+      out.answers[t.id].told.push_back({t.token, t.logprob, t.rank, t.top});
     }
     for (auto& e : o.ended)
       if (!e.how) throw std::runtime_error(e.how.error().text);

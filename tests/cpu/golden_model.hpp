@@ -10,9 +10,18 @@
 #include "core/ids.hpp"
 #include "cpu/executor.hpp"
 #include "engine/planner.hpp"
+#include "engine/sampler.hpp"
 #include "model/weights.hpp"
 
 namespace lorica::testing {
+
+/// What the reference tells of one token, from a logprobs.json.
+struct told_token {
+  double logprob = 0;
+  std::uint32_t first_rank = 0;  ///< the places that logits near its own allow
+  std::uint32_t last_rank = 0;
+  std::vector<std::pair<token_id, double>> top;
+};
 
 /// One case of a golden.json: what transformers and peft answered.
 struct golden_case {
@@ -22,6 +31,12 @@ struct golden_case {
   std::vector<token_id> prompt;
   std::vector<token_id> tokens;
   std::vector<double> logprobs;
+  std::vector<told_token> prompt_told = {};  ///< of the second token on
+  std::vector<told_token> answer_told = {};
+  // What a test asks for beside it.
+  sampling_params sampling = {};
+  std::uint32_t top_logprobs = 0;
+  std::optional<std::uint32_t> prompt_logprobs = {};
 };
 
 /// What a case asks for, with weights; empty: base.
@@ -33,6 +48,8 @@ std::vector<golden_case> read_golden(const std::string& path);
 struct answer {
   std::vector<token_id> tokens;
   std::vector<float> logprobs;
+  std::vector<token_choice> told = {};    ///< the same with alternatives
+  std::vector<token_choice> prompt = {};  ///< of the second token on
   bool operator==(const answer&) const = default;
 };
 

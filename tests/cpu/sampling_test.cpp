@@ -38,7 +38,8 @@ TEST_CASE("each sample is chosen from its own logits, history, parameters and ch
   REQUIRE(w);
   const auto numbers = some_numbers(std::size_t{limits.max_sequences} * model.vocab, 71);
   const std::vector<std::uint32_t> sampled = {0, 2, 3, 4};
-  std::vector<sampled_token> out(sampled.size(), {99, -7, 0});
+  step_output all{std::vector<sampled_token>(sampled.size(), {99, -7, 0})};
+  auto& out = all.tokens;
   step_sampler many(2, model.vocab, 0);
   // One at first, then the others as a team would: two batches, the second in two shares.
   auto logits_of = [&](std::size_t sample) {
@@ -54,13 +55,13 @@ TEST_CASE("each sample is chosen from its own logits, history, parameters and ch
     std::memcpy(w->logits.row(row), logits.data(), logits.size() * sizeof(float));
   };
   fill(0, 0);
-  many.choose(s.plan, s.history, *w, 0, {0, 1}, 0, out);
+  many.read(s.plan, s.history, *w, 0, {0, 1}, 0, all);
   CHECK(out[1].token == -7);
   for (std::size_t i = 0; i < 3; ++i)
     fill(i, i + 1);
-  many.choose(s.plan, s.history, *w, 1, {0, 2}, 0, out);
+  many.read(s.plan, s.history, *w, 1, {0, 2}, 0, all);
   CHECK(out[3].token == -7);
-  many.choose(s.plan, s.history, *w, 1, {2, 3}, 1, out);
+  many.read(s.plan, s.history, *w, 1, {2, 3}, 1, all);
   for (std::size_t i = 0; i < sampled.size(); ++i) {
     INFO("sample " << i);
     auto& q = s.step.sequences[sampled[i]];
