@@ -44,14 +44,19 @@ std::size_t stop_matcher::undecided_from() const {
   return from;
 }
 
-void stop_matcher::advance(char c) {
+void stop_matcher::advance(char c, matching how) {
   held_ += c;
-  for (auto& p : patterns_) {
+  for (std::size_t i = 0; i < patterns_.size(); ++i) {
+    auto& p = patterns_[i];
     if (p.done) continue;
     p.advance(c);
     if (p.matched < p.text.size()) continue;
+    if (how == matching::passes) {
+      p.matched = p.border[p.matched];
+      continue;
+    }
     p.done = true;
-    match found{held_.size() - p.text.size(), held_.size()};
+    match found{held_.size() - p.text.size(), held_.size(), i};
     // Characters come in order, so of two that begin at one place the first seen ends first.
     if (!best_ || found.begin < best_->begin) best_ = found;
   }
@@ -65,16 +70,16 @@ std::string stop_matcher::cut() {
   return text;
 }
 
-stop_matcher::step stop_matcher::push(std::string_view piece) {
+stop_matcher::step stop_matcher::push(std::string_view piece, matching how) {
   if (stopped_) return {.text = {}, .stopped = true};
   for (char c : piece) {
-    advance(c);
+    advance(c, how);
     if (best_ && undecided_from() >= best_->begin) return {.text = cut(), .stopped = true};
   }
   auto safe = undecided_from();
   step out{.text = held_.substr(0, safe)};
   held_.erase(0, safe);
-  if (best_) best_ = match{best_->begin - safe, best_->end - safe};
+  if (best_) best_ = match{best_->begin - safe, best_->end - safe, best_->pattern};
   return out;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,10 +22,14 @@ class stop_matcher {
     bool stopped = false;  ///< a stop string matched; nothing may be pushed afterwards
   };
 
+  /// What a stop string does that is complete with a character of a piece.
+  enum class matching : std::uint8_t { counts, passes };
+
   /// Adds a piece. The earliest match wins; of those that begin at one place, the one that ends first. A
   /// match is reported once no stop string that began before it can match any more, so the way text is cut
-  /// into pieces never changes the outcome.
-  step push(std::string_view piece);
+  /// into pieces never changes the outcome. Matches that end in a piece that `passes` are no matches; one
+  /// that begins there and ends later is.
+  step push(std::string_view piece, matching how = matching::counts);
 
   /// What is held back, once the generation ended without a reported match. A match that still waited for a
   /// stop string that began before it counts now: the text ends there and `stopped` tells so.
@@ -32,6 +37,9 @@ class stop_matcher {
 
   /// A stop string matched, in `push` or in `flush`.
   bool stopped() const noexcept { return stopped_; }
+
+  /// The stop string that matched, once `stopped`.
+  const std::string& matched() const noexcept { return patterns_[best_->pattern].text; }
 
  private:
   struct pattern {
@@ -45,10 +53,11 @@ class stop_matcher {
   struct match {
     std::size_t begin;
     std::size_t end;
+    std::size_t pattern;
   };
 
   std::size_t undecided_from() const;
-  void advance(char c);
+  void advance(char c, matching how);
   std::string cut();
 
   std::vector<pattern> patterns_;

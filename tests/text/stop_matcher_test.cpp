@@ -52,6 +52,22 @@ TEST_CASE("text that may begin a stop string is held back and shown when it does
   CHECK(matcher.flush().empty());
 }
 
+TEST_CASE("a match that ends in a piece that passes is text, one that ends behind it counts") {
+  using enum stop_matcher::matching;
+  stop_matcher matcher({"abab"}, false);
+  CHECK(matcher.push("xabab", passes).text == "xab");
+  CHECK_FALSE(matcher.stopped());
+  auto step = matcher.push("ab", counts);
+  CHECK(step.stopped);
+  CHECK(step.text.empty());
+  CHECK(matcher.matched() == "abab");
+  stop_matcher other({"aa", "b"}, false);
+  CHECK(other.push("aaba", passes).text == "aab");
+  CHECK(other.push("c").text == "ac");
+  CHECK(other.push("b").stopped);
+  CHECK(other.matched() == "b");
+}
+
 TEST_CASE("what is held back comes out at the end") {
   stop_matcher matcher({"stop"}, false);
   CHECK(matcher.push("don't sto").text == "don't ");
