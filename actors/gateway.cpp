@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "actors/payloads.hpp"
+#include "actors/prompt_limits.hpp"
 
 namespace lorica {
 namespace {
@@ -50,7 +51,11 @@ std::shared_ptr<generation_handle> gateway::start(generation_request request,
     return std::make_shared<no_session>();
   }
   request.choices = std::max(request.choices, 1u);
-  auto first = next_sequence_.fetch_add(request.choices);
+  if (auto good = check_counts(request); !good) {
+    sink->failed(good.error());
+    return std::make_shared<no_session>();
+  }
+  auto first = next_sequence_.fetch_add(sequences_of(request));
   auto id = place->id();
   auto session =
       spawn_session(system_, world_, {std::move(request), std::move(sink), first, std::move(place)});

@@ -12,6 +12,7 @@
 #include "actors/adapter_command.hpp"
 #include "actors/load_progress.hpp"
 #include "actors/protocol.hpp"
+#include "actors/token_rule_maker.hpp"
 #include "adapters/adapter_origin.hpp"
 #include "adapters/catalogue.hpp"
 #include "adapters/catalogue_store.hpp"
@@ -47,12 +48,14 @@ struct encode_job {
   bool add_special_tokens = true;
   std::optional<std::uint32_t> truncate;  ///< keep the last n
   bool texts_wanted = false;
+  rule_wishes rules;
   std::shared_ptr<const void> ticket;  ///< counts as load of the worker while it lives
 };
 
 struct encoded_prompt {
   std::vector<token_id> ids;
   std::vector<generated_token> texts;  ///< only when wanted
+  shared_rules rules;
 };
 
 /// A `/tokenize` call. `done` is called exactly once, with `errc::unavailable` if no worker gets to it.
@@ -87,6 +90,8 @@ struct submission {
   std::uint32_t max_new_tokens = 0;
   bool ignore_eos = false;
   sampling_params sampling;
+  std::uint32_t top_logprobs = 0;
+  std::optional<std::uint32_t> prompt_logprobs;  ///< told of the first choice's sequence alone
 };
 
 /// Which held versions may make place for one that starves, and how; none: nobody starves any more.
@@ -101,13 +106,16 @@ struct token_event {
   token_id id = 0;
   float logprob = 0;
   std::optional<finish_reason> end;
+  std::uint32_t rank = 0;
+  std::vector<token_logprob> top = {};
 };
 
 /// What a step gave one request.
 struct token_chunk {
   std::vector<token_event> events;
-  time_point admitted;  ///< when the first choice of the request left the queue
-  time_point at;        ///< when the step ended
+  time_point admitted;                      ///< when the first choice of the request left the queue
+  time_point at;                            ///< when the step ended
+  std::vector<sequence_token> scored = {};  ///< prompt tokens, behind those of earlier chunks
 };
 
 /// An adapter to read, and to pack unless only its contents are asked for.

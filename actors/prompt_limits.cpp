@@ -29,4 +29,33 @@ result<std::uint32_t> allowed_new_tokens(std::uint64_t prompt_tokens, std::optio
   return count;
 }
 
+result<void> check_min_tokens(std::uint32_t min_tokens, std::uint32_t max_new_tokens) {
+  if (min_tokens <= max_new_tokens) return {};
+  return fail(
+      errc::invalid,
+      fmt::format("Input validation error: `min_tokens` must be <= the {} tokens that may be generated. "
+                  "Given: {}",
+                  max_new_tokens, min_tokens),
+      {}, "min_tokens");
+}
+
+result<void> check_counts(const generation_request& request) {
+  auto most = [](const char* field, std::uint32_t given, std::uint32_t limit) -> result<void> {
+    if (given <= limit) return {};
+    return fail(errc::invalid,
+                fmt::format("Input validation error: `{}` must be <= {}. Given: {}", field, limit, given), {},
+                field);
+  };
+  if (auto ok = most("n", request.choices, most_choices); !ok) return ok;
+  if (auto ok = most("best_of", request.best_of.value_or(0), most_choices); !ok) return ok;
+  if (auto ok = most("top_logprobs", request.top_logprobs, most_top_logprobs); !ok) return ok;
+  if (auto ok = most("prompt_logprobs", request.prompt_logprobs.value_or(0), most_top_logprobs); !ok)
+    return ok;
+  if (!request.best_of || *request.best_of >= request.choices) return {};
+  return fail(errc::invalid,
+              fmt::format("Input validation error: `best_of` must be >= `n`, which is {}. Given: {}",
+                          request.choices, *request.best_of),
+              {}, "best_of");
+}
+
 }  // namespace lorica

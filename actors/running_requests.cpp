@@ -29,6 +29,8 @@ sequence running_requests::make_sequence(const submission& s, std::uint32_t choi
   for (auto& adapter : s.adapters)
     out.composition.push_back({adapter.reference.meaning->version, adapter.weight});
   out.combine = s.combine;
+  out.top_logprobs = s.top_logprobs;
+  if (choice == 0) out.prompt_logprobs = s.prompt_logprobs;
   return out;
 }
 
@@ -55,16 +57,24 @@ running_requests::news running_requests::deliver(const plan_outcome& outcome, ti
   std::vector<std::pair<std::shared_ptr<request>, token_chunk>> chunks;  // one per request
   std::unordered_map<const request*, std::size_t> places;
   std::unordered_map<sequence_id, std::pair<std::size_t, std::size_t>> last;  // chunk and event of a sequence
+  auto place_of = [&](const std::shared_ptr<request>& r) {
+    auto [place, fresh] = places.emplace(r.get(), chunks.size());
+    if (fresh) chunks.emplace_back(r, token_chunk{{}, r->admitted.value_or(now), now});
+    return place->second;
+  };
+  for (auto& token : outcome.scored) {
+    auto owner = owners_.find(token.id);
+    if (owner != owners_.end()) chunks[place_of(owner->second)].second.scored.push_back(token);
+  }
   for (auto& token : outcome.tokens) {
     auto owner = owners_.find(token.id);
     if (owner == owners_.end()) continue;
     auto& r = owner->second;
-    auto [place, fresh] = places.emplace(r.get(), chunks.size());
-    if (fresh) chunks.emplace_back(r, token_chunk{{}, r->admitted.value_or(now), now});
-    auto& events = chunks[place->second].second.events;
-    last[token.id] = {place->second, events.size()};
-    events.push_back(
-        {static_cast<std::uint32_t>(token.id - r->first), token.token, token.logprob, std::nullopt});
+    auto place = place_of(r);
+    auto& events = chunks[place].second.events;
+    last[token.id] = {place, events.size()};
+    events.push_back({static_cast<std::uint32_t>(token.id - r->first), token.token, token.logprob,
+                      std::nullopt, token.rank, token.top});
   }
   news out;
   for (auto& end : outcome.ended) {

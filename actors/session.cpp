@@ -1,20 +1,21 @@
 #include "actors/session.hpp"
 
-#include <fmt/core.h>
-
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
-#include <map>
 #include <utility>
 #include <vector>
 
+#include "actors/best_choices.hpp"
 #include "actors/choice_output.hpp"
+#include "actors/composition_limits.hpp"
 #include "actors/harden.hpp"
 #include "actors/payloads.hpp"
 #include "actors/prompt_limits.hpp"
+#include "actors/prompt_report.hpp"
 #include "actors/take_reply.hpp"
+#include "actors/token_alternatives.hpp"
 
 namespace lorica {
 namespace {
@@ -35,10 +36,13 @@ class session_state {
   void take(std::size_t number, const adapter_reference& found);
   void encode();
   void submit(encoded_prompt prompt);
+  rule_wishes take_rules();
+  void take(const token_chunk_ptr& chunk);
   void show(const token_chunk& chunk);
   void announce(const token_chunk& chunk);
   void show(const token_event& event);
   void finish_choice(const token_event& event);
+  void show_best();
   void finish();
   void end_with(error why);
   void fail_with(error why);
@@ -56,55 +60,21 @@ class session_state {
   std::vector<std::optional<adapter_reference>> adapters_;  // in the order asked for
   std::size_t unresolved_ = 0;
   generation_started facts_;
+  prompt_report prompt_;
+  std::vector<token_chunk_ptr> early_;  // tokens that came before the prompt's log-probabilities
   std::uint32_t prompt_tokens_ = 0;
   std::uint32_t max_new_tokens_ = 0;
   std::vector<choice_output> choices_;  // made when the prompt is submitted
+  std::optional<best_choices> best_;    // where only the best are answered
   std::size_t ended_choices_ = 0;
   bool paused_ = false;
   bool over_ = true;  // the sink has had its last call; true until there is a sink
 };
 static_assert(!std::is_aggregate_v<session_state>);
 
-/// Adapters of one rank each need not be loaded to be seen not to fit; those of several are looked at module
-/// by module when they are.
-std::optional<error> unequal_ranks(const std::vector<std::optional<adapter_reference>>& all) {
-  const adapter_reference* first = nullptr;
-  for (auto& adapter : all) {
-    if (adapter->meaning->ranks.size() != 1) continue;
-    if (!first) first = &*adapter;
-    if (adapter->meaning->ranks == first->meaning->ranks) continue;
-    return fail(
-        errc::invalid,
-        fmt::format(
-            "`linear` needs equal ranks: `{}` has rank {}, `{}` has rank {}; send `adapters` instead, "
-            "which takes any ranks",
-            first->name, first->meaning->ranks[0], adapter->name, adapter->meaning->ranks[0]),
-        {}, "merged_adapters");
-  }
-  return std::nullopt;
-}
-
 session_state::~session_state() {
   // Killed, or forgotten by whoever should have answered: the client still gets its one outcome.
   if (!over_) end_with(fail(errc::incomplete, "Incomplete generation"));
-}
-
-/// Several adapters are in memory together or not at all.
-std::optional<error> too_many_bytes(const std::vector<std::optional<adapter_reference>>& all,
-                                    std::uint64_t room) {
-  std::map<adapter_version, std::uint64_t> bytes;
-  for (auto& adapter : all)
-    bytes[adapter->meaning->version] = adapter->meaning->bytes;
-  std::uint64_t sum = 0;
-  for (auto& [version, of] : bytes)
-    sum += of;
-  if (bytes.size() < 2 || sum <= room) return std::nullopt;
-  return fail(
-      errc::invalid,
-      fmt::format("the {} adapters of the request need {} bytes of memory together, and there are {} for "
-                  "adapters; name fewer",
-                  bytes.size(), sum, room),
-      {}, "adapters");
 }
 
 session_actor::behavior_type session_state::start(std::shared_ptr<const session_world> world,
@@ -120,7 +90,7 @@ session_actor::behavior_type session_state::start(std::shared_ptr<const session_
   } else {
     resolve();
   }
-  return {[this](atom::tokens, const token_chunk_ptr& chunk) { show(*chunk); },
+  return {[this](atom::tokens, const token_chunk_ptr& chunk) { take(chunk); },
           [this](atom::failed, const error_ptr& why) { fail_with(*why); },
           [this](atom::cancel) { fail_with(fail(errc::cancelled, "Cancelled by the client")); },
           [this](atom::resume) { resume(); },
@@ -162,11 +132,14 @@ void session_state::take(std::size_t number, const adapter_reference& found) {
 void session_state::encode() {
   encode_job job;
   auto size = std::visit([](auto& prompt) { return prompt.size(); }, task_.request.prompt);
+  for (auto& word : task_.request.bad_words)
+    size += word.size();
   auto chosen = world_->tokenizers.pick(size);
   job.prompt = std::move(task_.request.prompt);
   job.add_special_tokens = task_.request.add_special_tokens;
   job.truncate = task_.request.truncate;
-  job.texts_wanted = task_.request.prompt_tokens_wanted;
+  job.texts_wanted = task_.request.prompt_tokens_wanted || task_.request.prompt_logprobs;
+  job.rules = take_rules();
   job.ticket = std::move(chosen.ticket);
   take_reply(
       self_->request(chosen.worker, encode_limit, atom::encode::value,
@@ -180,22 +153,39 @@ void session_state::encode() {
       });
 }
 
+/// What the request says of tokens, for the tokenizer to look up.
+rule_wishes session_state::take_rules() {
+  auto& request = task_.request;
+  rule_wishes out;
+  out.biases = std::move(request.logit_bias);
+  out.allowed = std::move(request.allowed_token_ids);
+  out.bad_words = std::move(request.bad_words);
+  out.stops = std::move(request.stop_token_ids);
+  out.min_tokens = request.sampling.min_tokens;
+  if (out.min_tokens != 0) out.eos = world_->eos;
+  return out;
+}
+
 void session_state::submit(encoded_prompt prompt) {
   auto& request = task_.request;
   auto count = allowed_new_tokens(prompt.ids.size(), request.max_new_tokens, world_->max_input_tokens,
                                   world_->max_total_tokens);
   if (!count) return fail_with(count.error());
   max_new_tokens_ = *count;
+  if (auto good = check_min_tokens(request.sampling.min_tokens, *count); !good)
+    return fail_with(good.error());
   facts_.served.model_id = world_->model_id;
   prompt_tokens_ = static_cast<std::uint32_t>(prompt.ids.size());
   facts_.prompt_tokens = prompt_tokens_;
-  facts_.prompt = std::move(prompt.texts);
-  for (std::uint32_t i = 0; i < request.choices; ++i)
+  prompt_ = prompt_report(std::move(prompt.texts), world_->vocabulary);
+  if (request.prompt_logprobs) prompt_.expect_scores();
+  if (request.best_of) best_.emplace(*request.best_of, request.choices);
+  for (std::uint32_t i = 0; i < sequences_of(request); ++i)
     choices_.emplace_back(world_->vocabulary, request, prompt.ids);
   submission all;
   all.session = self_;
   all.first = task_.first;
-  all.choices = request.choices;
+  all.choices = sequences_of(request);
   all.prompt = std::move(prompt.ids);
   all.combine = request.combine;
   for (std::size_t i = 0; i < adapters_.size(); ++i) {
@@ -206,9 +196,21 @@ void session_state::submit(encoded_prompt prompt) {
   all.max_new_tokens = max_new_tokens_;
   all.ignore_eos = request.ignore_eos;
   all.sampling = request.sampling;
+  all.sampling.rules = std::move(prompt.rules);
+  all.top_logprobs = request.top_logprobs;
+  all.prompt_logprobs = request.prompt_logprobs;
   submitted_at_ = world_->clock.now();
   self_->send(world_->scheduler, atom::submit::value,
               submission_ptr(std::make_shared<const submission>(std::move(all))));
+}
+
+/// Tokens of other choices may come before the first one's sequence has told all of the prompt: they wait.
+void session_state::take(const token_chunk_ptr& chunk) {
+  prompt_.add(chunk->scored);
+  if (!chunk->events.empty()) early_.push_back(chunk);
+  if (!prompt_.complete()) return;
+  for (auto& next : std::exchange(early_, {}))
+    if (!over_) show(*next);
 }
 
 void session_state::show(const token_chunk& chunk) {
@@ -227,6 +229,7 @@ void session_state::show(const token_chunk& chunk) {
 void session_state::announce(const token_chunk& chunk) {
   first_token_ = chunk.at;
   admitted_ = chunk.admitted;
+  facts_.prompt = prompt_.take();
   task_.sink->started(std::move(facts_));
 }
 
@@ -234,7 +237,12 @@ void session_state::show(const token_event& event) {
   auto& choice = choices_.at(event.choice);
   if (choice.ended()) return;  // computed before the scheduler heard of the stop string
   auto token = choice.push(event.id, event.logprob, event.end);
-  task_.sink->chunk({event.choice, {std::move(token)}, choice.ended().has_value()});
+  token.rank = event.rank;
+  token.top = token_alternatives(event.top, *world_->vocabulary);
+  if (best_)
+    best_->add(event.choice, std::move(token));
+  else
+    task_.sink->chunk({event.choice, {std::move(token)}, choice.ended().has_value()});
   if (choice.ended()) finish_choice(event);
 }
 
@@ -242,15 +250,28 @@ void session_state::finish_choice(const token_event& event) {
   auto& choice = choices_[event.choice];
   ++ended_choices_;
   if (!event.end) self_->send(world_->scheduler, atom::cancel::value, task_.first + event.choice);
-  task_.sink->finished({.choice = event.choice,
+  generation_finish end{.choice = event.choice,
                         .reason = *choice.ended(),
                         .text = choice.text(),
                         .generated_tokens = choice.tokens(),
-                        .seed = task_.request.sampling.seed + event.choice});
+                        .seed = task_.request.sampling.seed + event.choice,
+                        .cause = choice.cause()};
+  if (best_)
+    best_->finish(std::move(end));
+  else
+    task_.sink->finished(std::move(end));
+}
+
+void session_state::show_best() {
+  for (auto& choice : best_->take()) {
+    task_.sink->chunk({choice.end.choice, std::move(choice.tokens), true});
+    task_.sink->finished(std::move(choice.end));
+  }
 }
 
 void session_state::finish() {
   over_ = true;
+  if (best_) show_best();
   task_.sink->done(timings());
   report(std::nullopt);
   self_->quit();

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "actors/protocol.hpp"
 #include "actors/session_roster.hpp"
@@ -31,9 +32,10 @@ struct session_world {
   telemetry_actor telemetry;
   const clock_source& clock;
   metrics::histogram& inter_token;  ///< seconds between the chunks of one request
+  std::vector<token_id> eos = {};   ///< the model's end tokens
 };
 
-/// One request, as the gateway got it. Its choices are the sequences first, first + 1, …
+/// One request, as the gateway got it, its counts checked. It generates the sequences first, first + 1, …
 struct session_task {
   generation_request request;
   std::shared_ptr<response_sink> sink;

@@ -9,6 +9,7 @@
 #include "actors/attempt.hpp"
 #include "actors/harden.hpp"
 #include "actors/payloads.hpp"
+#include "actors/token_rule_maker.hpp"
 #include "text/incremental_decoder.hpp"
 
 namespace lorica {
@@ -48,10 +49,13 @@ tokenizer_actor::behavior_type tokenizer_state::start(std::shared_ptr<const toke
 result<encoded_prompt> tokenizer_state::encode(const encode_job& job) const {
   auto all = ids(job);
   if (!all) return std::move(all).error();
-  encoded_prompt out{std::move(*all), {}};
+  encoded_prompt out{std::move(*all), {}, {}};
   if (job.truncate && out.ids.size() > *job.truncate)
     out.ids.erase(out.ids.begin(), out.ids.end() - static_cast<std::ptrdiff_t>(*job.truncate));
   if (job.texts_wanted) out.texts = texts(out.ids);
+  auto rules = make_token_rules(job.rules, *vocabulary_);
+  if (!rules) return std::move(rules).error();
+  out.rules = *std::move(rules);
   return out;
 }
 
@@ -75,6 +79,7 @@ std::vector<generated_token> tokenizer_state::texts(const std::vector<token_id>&
     out[i].id = ids[i];
     out[i].special = vocabulary_->is_special(ids[i]);
     out[i].text = decoder.push(ids[i]);
+    out[i].bytes = vocabulary_->bytes(ids[i]);
   }
   if (!out.empty()) out.back().text += decoder.flush();
   return out;

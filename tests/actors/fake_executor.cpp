@@ -96,6 +96,17 @@ token_id next_token(const adapter_version& version, const std::vector<token_id>&
   return static_cast<token_id>('a' + (h >> 8) % 26);
 }
 
+float told_logprob(std::size_t position) {
+  return -1.0f - static_cast<float>(position) / 8;
+}
+
+std::vector<token_logprob> told_alternatives(std::size_t position, std::uint32_t count) {
+  std::vector<token_logprob> out;
+  for (std::uint32_t i = 0; i < count; ++i)
+    out.push_back({static_cast<token_id>('A' + (position + i) % 26), -0.25f * static_cast<float>(i + 1)});
+  return out;
+}
+
 expected expect(const std::string& adapter, const std::string& prompt, std::uint32_t max_new,
                 std::uint64_t seed) {
   return expect(version_of(adapter), prompt, max_new, seed);
@@ -240,10 +251,15 @@ result<step_output> fake_executor::execute(const batch& step) {
         }
         version = composed(parts, segment.combine);
       }
+    for (auto r = s.first_scored; r < s.first_scored + s.scored; ++r) {
+      auto position = s.context + r + 1;
+      auto token = r + 1 < s.rows ? step.tokens[s.first_row + r + 1] : s.behind;
+      out.scored.push_back({i, token, told_logprob(position), 2, told_alternatives(position, s.scored_top)});
+    }
     if (!s.sample) continue;
     auto token = next_token(version, history, s.sampling.sample ? s.sampling.seed : 0);
     history.push_back(token);
-    out.tokens.push_back({i, token, -0.5f});
+    out.tokens.push_back({i, token, -0.5f, s.top == 0 ? 0u : 1u, told_alternatives(history.size(), s.top)});
   }
   most_adapters = std::max<std::uint64_t>(most_adapters, adapters.size());
   most_sequences = std::max<std::uint64_t>(most_sequences, step.sequences.size());

@@ -25,6 +25,10 @@ adapter_version version_of(const std::vector<named_adapter>& composition, combin
 /// The next token as a pure function of adapter and tokens: letters, and now and then the end token.
 token_id next_token(const adapter_version& version, const std::vector<token_id>& tokens, std::uint64_t seed);
 
+/// What the fake executor tells of the prompt token at `position`, and of a generated one with alternatives.
+float told_logprob(std::size_t position);
+std::vector<token_logprob> told_alternatives(std::size_t position, std::uint32_t count);
+
 /// The whole generation that the fake executor must give for a prompt, the end token left out of the text.
 struct expected {
   std::string text;
