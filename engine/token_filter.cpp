@@ -43,7 +43,8 @@ void filter_tokens(std::span<float> logits, const token_rules& rules, std::span<
                    std::uint32_t min_tokens) {
   if (rules.allowed) keep_only(logits, *rules.allowed);
   for (auto& word : rules.bad_words)
-    if (ends_with(generated, std::span(word).first(word.size() - 1))) mask(logits, word.back());
+    if (!word.empty() && ends_with(generated, std::span(word).first(word.size() - 1)))
+      mask(logits, word.back());
   if (generated.size() < min_tokens)
     for (auto token : rules.late)
       mask(logits, token);

@@ -153,6 +153,8 @@ outcome run_all(const std::shared_ptr<const model_weights>& weights, const std::
       take(plan.lease_granted(version, packed.at(version)));
     if (!step && wanted.empty()) throw std::runtime_error("the planner stands still");
     if (!step) continue;
+    for (auto id : step->preempted)
+      if (!out.answers[id].tokens.empty() || !out.answers[id].prompt.empty()) out.preempted.insert(id);
     take(plan.complete(must(engine->execute(*step->work))));
   }
   out.preemptions = plan.stats().preemptions;

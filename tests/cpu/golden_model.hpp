@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -71,6 +72,8 @@ struct drive {
 struct outcome {
   std::vector<answer> answers;
   std::uint64_t preemptions = 0;
+  std::set<std::size_t>
+      preempted;  ///< cases that went back to the queue after they had begun to answer or to be told
 };
 outcome run_all(const std::shared_ptr<const model_weights>& weights, const std::string& adapter_folder,
                 const std::vector<golden_case>& cases, const drive& how);

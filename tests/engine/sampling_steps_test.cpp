@@ -273,6 +273,19 @@ TEST_CASE("rules that leave nothing are told, with no token") {
   CHECK(choose({1, 2, 3, 4, 5}, with(outside), {}, 0, 5).token == 4);
 }
 
+TEST_CASE("ids outside the logits are passed over") {
+  constexpr auto far = std::numeric_limits<token_id>::max();
+  token_rules rules;
+  rules.allowed = {-5, -1, 0, 2, 3, far};
+  rules.bad_words = {{}, {3}, {-1}, {far}, {far, 2}};
+  rules.late = {-7, 4, far};
+  rules.biases = {{-1, 50}, {0, 1}, {3, 50}, {far, 50}};
+  auto p = with(rules);
+  p.min_tokens = 1;
+  CHECK(choose({1, 9, 1.5f}, p).token == 0);
+  CHECK(choose({1, 9, 2.5f}, p).token == 2);
+}
+
 TEST_CASE("min_tokens counts generated tokens, not the prompt") {
   token_rules rules;
   rules.late = {2};
