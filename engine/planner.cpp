@@ -160,9 +160,13 @@ bool planner::keeps_contract(const step_output& output, const std::vector<record
   std::size_t tokens = 0;
   std::size_t scored = 0;
   for (std::uint32_t i = 0; i < work.size(); ++i) {
-    for (auto left = work[i]->scores().count; left > 0; --left)
-      if (scored == output.scored.size() || output.scored[scored++].sequence != i) return false;
-    if (!work[i]->samples()) continue;
+    auto& r = *work[i];
+    for (std::uint32_t k = 0; k < r.scores().count; ++k) {
+      if (scored == output.scored.size()) return false;
+      auto& s = output.scored[scored++];
+      if (s.sequence != i || s.token != r.tokens[r.next_scored + k]) return false;
+    }
+    if (!r.samples()) continue;
     if (tokens == output.tokens.size()) return false;
     auto& t = output.tokens[tokens++];
     if (t.sequence != i || (t.token < 0 && t.token != no_token)) return false;

@@ -782,7 +782,7 @@ TEST_CASE("a prompt that is told of something not finite ends its sequence") {
 }
 
 TEST_CASE("an output with too few or misplaced prompt tokens fails the step") {
-  for (int broken = 0; broken < 3; ++broken) {
+  for (int broken = 0; broken < 4; ++broken) {
     bench_top b(four_slots());
     auto s = prompt_of(1, 5, 3);
     s.prompt_logprobs = 0;
@@ -792,6 +792,7 @@ TEST_CASE("an output with too few or misplaced prompt tokens fails the step") {
     if (broken == 0) output.scored.pop_back();
     if (broken == 1) output.scored.push_back(output.scored[0]);
     if (broken == 2) output.scored[1].sequence = 1;
+    if (broken == 3) output.scored[1].token = 7;
     auto out = b.plan.complete(output);
     CHECK(out.scored.empty());
     b.keep(std::move(out));
