@@ -78,13 +78,20 @@ TEST_CASE("stop strings that are complete within min_tokens are text; one that e
   request.stop = {"ab"};
   request.sampling.min_tokens = 4;
   auto out = make_output(request);
-  for (char c : std::string("abxa"))
+  for (char c : std::string("abab"))
     out.push(c, 0, std::nullopt);
   CHECK_FALSE(out.ended());
-  CHECK(out.text() == "abx");
+  CHECK(out.text() == "abab");
+  out.push('x', 0, std::nullopt);
+  out.push('a', 0, std::nullopt);
   out.push('b', 0, std::nullopt);
   CHECK(out.ended() == finish_reason::stop_sequence);
-  CHECK(out.text() == "abx");
+  CHECK(out.text() == "ababx");
+  auto across = make_output(request);
+  for (char c : std::string("xyzab"))
+    across.push(c, 0, std::nullopt);
+  CHECK(across.ended() == finish_reason::stop_sequence);
+  CHECK(across.text() == "xyz");
 }
 
 TEST_CASE("counts beyond their bounds are refused by field") {
