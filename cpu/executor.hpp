@@ -29,8 +29,8 @@ struct cpu_options {
   std::function<void(std::uint64_t done, std::uint64_t all)> progress;  ///< bytes of packed weights
 };
 
-/// Packs the model on all threads and allocates everything a step needs; steps allocate nothing. Fails with
-/// `errc::bad_config` (the text names the option) or `errc::out_of_memory`.
+/// Packs the model on all threads and allocates everything a step needs; steps allocate nothing but what they
+/// return. Fails with `errc::bad_config` (the text names the option) or `errc::out_of_memory`.
 result<std::unique_ptr<executor>> make_cpu_executor(std::shared_ptr<const model_weights> model,
                                                     const cpu_options& options);
 
