@@ -59,10 +59,11 @@ result<workspace> workspace::allocate(const model_config& m, const executor_limi
       {&out.branch, m.branch_norms ? rows : 0, stride_for(m.hidden), sizeof(float)},
       {&out.cos, rows, m.rotary_dim / 2, sizeof(float)},
       {&out.sin, rows, m.rotary_dim / 2, sizeof(float)},
-      {&out.head_input, out.head_rows, stride_for(m.hidden), element},
-      {&out.logits, out.head_rows, vocab, sizeof(float)},
       {&out.strip, members, std::max<std::size_t>(least_strip, std::size_t{rows} * 2 * block_outputs),
        sizeof(float)},
+      // Last: a step seldom touches all of their rows.
+      {&out.head_input, out.head_rows, stride_for(m.hidden), element},
+      {&out.logits, out.head_rows, vocab, sizeof(float)},
   };
   std::uint64_t bytes = 0;
   for (auto& w : all)
