@@ -50,13 +50,14 @@ void answer_completions(api_context& context, const http_request& request,
   if (!place) return refuse(place.error());
   auto identity = identity_of(*read, context);
   read->generation.request_id = request.id;
+  const completion_wishes wishes{read->usage, read->logprobs, read->echo, read->prompt_logprobs};
   std::shared_ptr<response_sink> sink;
   if (read->stream) {
     sink = std::make_shared<sse_stream>(channel, *std::move(place),
-                                        completion_events(std::move(identity), read->usage));
+                                        completion_events(std::move(identity), wishes));
   } else {
-    auto write = [identity = std::move(identity)](const collected& all) {
-      return completion_reply(identity, all);
+    auto write = [identity = std::move(identity), wishes](const collected& all) {
+      return completion_reply(identity, wishes, all);
     };
     sink = std::make_shared<collected_reply>(channel, *std::move(place), read->generation.choices,
                                              api_style::openai, std::move(write));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "core/checked.hpp"
@@ -9,6 +10,7 @@
 #include "net/field_reader.hpp"
 #include "net/http_error.hpp"
 #include "net/model_name.hpp"
+#include "net/token_fields.hpp"
 
 namespace lorica {
 namespace {
@@ -53,7 +55,10 @@ class completion_reader {
     sampling(seed);
     lengths();
     texts();
+    read_token_fields(fields_, out_.generation);
     stream();
+    choices();
+    reporting();
     unserved();
     return fields_.refusal();
   }
@@ -159,42 +164,57 @@ class completion_reader {
     if (inner.refusal()) fields_.demand(false, "stream_options", "`stream_options` holds booleans only");
   }
 
+  void choices() {
+    auto& g = out_.generation;
+    g.choices = positive("n", most_choices).value_or(1);
+    auto best = positive("best_of", most_choices);
+    if (!best) return;
+    fields_.demand(*best >= g.choices, "best_of",
+                   fmt::format("`best_of` must be >= `n`, which is {}. Given: {}", g.choices, *best));
+    fields_.demand(!out_.stream || *best == g.choices, "best_of",
+                   "`best_of` > `n` is not supported when streaming tokens");
+    if (*best > g.choices) g.best_of = best;
+  }
+
+  std::optional<std::uint32_t> alternatives(std::string_view name) {
+    auto n = fields_.integer(name);
+    if (!n) return std::nullopt;
+    fields_.demand(*n >= 0 && *n <= most_top_logprobs, name,
+                   fmt::format("`{}` must be >= 0 and <= {}. Given: {}", name, most_top_logprobs, *n));
+    return checked_cast<std::uint32_t>(*n);
+  }
+
+  void reporting() {
+    auto& g = out_.generation;
+    auto flag = fields_.raw("logprobs");  // chat's true and false come here too
+    bool refused = flag && flag->as_bool() && *flag->as_bool();
+    fields_.demand(!refused, "logprobs", "`logprobs` must be a number of alternatives on this route");
+    if (flag && !flag->as_bool()) {
+      auto n = alternatives("logprobs");
+      out_.logprobs = n.has_value();
+      g.top_logprobs = n.value_or(0);
+    }
+    out_.echo = fields_.boolean("echo").value_or(false);
+    g.prompt_tokens_wanted = out_.echo;
+    if (out_.echo && out_.logprobs) g.prompt_logprobs = g.top_logprobs;
+    if (auto n = alternatives("prompt_logprobs")) {
+      fields_.demand(!out_.stream, "prompt_logprobs",
+                     "`prompt_logprobs` is not supported when streaming tokens");
+      out_.prompt_logprobs = true;
+      g.prompt_logprobs = std::max(*n, g.prompt_logprobs.value_or(0));
+    }
+  }
+
   void unserved() {
-    for (auto name : {"n", "best_of", "length_penalty"})
-      fields_.not_served_unless_neutral(name, 1);
-    if (auto logprobs = fields_.raw("logprobs"); logprobs && !logprobs->as_bool())
-      fields_.not_served("logprobs");
+    fields_.not_served_unless_neutral("length_penalty", 1);
     if (auto format = fields_.raw("response_format")) {
       auto type = format->find("type");
       if (!type || !type->as_string() || *type->as_string() != "text") fields_.not_served("response_format");
     }
-    for (auto name : {"logprobs",
-                      "echo",
-                      "suffix",
-                      "logit_bias",
-                      "presence_penalty",
-                      "min_p",
-                      "min_tokens",
-                      "mirostat",
-                      "mirostat_tau",
-                      "mirostat_eta",
-                      "stop_token_ids",
-                      "bad_words",
-                      "allowed_token_ids",
-                      "prompt_logprobs",
-                      "top_logprobs",
-                      "use_beam_search",
-                      "return_tokens_as_token_ids",
-                      "return_token_ids",
-                      "prompt_embeds",
-                      "structured_outputs",
-                      "guided_json",
-                      "guided_regex",
-                      "guided_choice",
-                      "guided_grammar",
-                      "grammar",
-                      "adapter_source",
-                      "api_token"})
+    for (auto name : {"suffix", "mirostat", "mirostat_tau", "mirostat_eta", "top_logprobs", "use_beam_search",
+                      "return_tokens_as_token_ids", "return_token_ids", "prompt_embeds", "structured_outputs",
+                      "guided_json", "guided_regex", "guided_choice", "guided_grammar", "grammar",
+                      "adapter_source", "api_token"})
       fields_.not_served_unless_neutral(name);
   }
 

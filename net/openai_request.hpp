@@ -19,6 +19,9 @@ struct openai_request {
   std::string model;  ///< as asked for; the base's id when nothing was asked
   bool stream = false;
   usage_chunks usage = usage_chunks::none;
+  bool logprobs = false;         ///< `logprobs` was a number: how many is in `generation`
+  bool echo = false;             ///< the prompt comes first in every choice's text
+  bool prompt_logprobs = false;  ///< vLLM's list of that name is wanted
 };
 
 /// Checks a body against the limits. `seed` is used when the client gives none. Fields that other servers

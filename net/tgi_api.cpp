@@ -24,6 +24,7 @@ tgi_wishes wishes_of(const tgi_request& r, tgi_surface surface, const api_contex
   tgi_wishes out;
   out.details = r.details || r.prompt_details;
   out.sampled = r.generation.sampling.sample;
+  out.top_tokens = r.generation.top_logprobs;
   out.list = surface == tgi_surface::root;
   if (r.return_full_text) out.full_text_prefix = prompt;
   out.device = context.info.device;

@@ -28,12 +28,28 @@ void write_seed(json_writer& w, const tgi_wishes& wishes, std::uint64_t seed) {
     w.null();
 }
 
-// The engine gives no log-probabilities of the prompt; TGI has null for those it lacks.
+/// The alternatives of one token, in TGI's form.
+void write_top(json_writer& w, const generated_token& t) {
+  w.begin_array();
+  for (auto& other : t.top) {
+    w.begin_object().key("id").integer(other.id).key("text").string(other.text);
+    w.key("logprob").number(shortest(other.logprob)).key("special").boolean(other.special);
+    w.key("skipped").boolean(false).end_object();
+  }
+  w.end_array();
+}
+
+// Nothing comes before the first token that could make it likely: TGI has null there.
 void write_prefill(json_writer& w, const std::vector<generated_token>& prompt) {
   w.key("prefill").begin_array();
   for (auto& t : prompt) {
     w.begin_object().key("id").integer(t.id).key("text").string(t.text + t.hidden_text);
-    w.key("logprob").null().end_object();
+    w.key("logprob");
+    if (t.rank != 0)
+      w.number(shortest(t.logprob));
+    else
+      w.null();
+    w.end_object();
   }
   w.end_array();
 }
@@ -47,6 +63,11 @@ void write_choice(json_writer& w, const tgi_wishes& wishes, const collected& all
   w.key("tokens").begin_array();
   for (auto& t : c.tokens)
     write_token(w, t);
+  w.end_array();
+  if (wishes.top_tokens == 0) return;
+  w.key("top_tokens").begin_array();
+  for (auto& t : c.tokens)
+    write_top(w, t);
   w.end_array();
 }
 
@@ -142,6 +163,10 @@ class tgi_event_format final : public event_format {
     json_writer w;
     w.begin_object().key("index").unsigned_integer(++index_).key("token");
     write_token(w, token);
+    if (!token.top.empty()) {
+      w.key("top_tokens");
+      write_top(w, token);
+    }
     w.key("generated_text");
     if (end)
       w.string(wishes_.full_text_prefix + end->text);

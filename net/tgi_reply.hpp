@@ -16,6 +16,7 @@ struct tgi_wishes {
   bool details = false;
   bool prompt_details = false;
   bool sampled = false;          ///< TGI reports a seed only then
+  std::uint32_t top_tokens = 0;  ///< alternatives with each token; 0: none
   bool list = false;             ///< `POST /` answers with a list of one
   std::string full_text_prefix;  ///< the prompt, if it belongs before the text
   std::string device;            ///< for `x-compute-type`

@@ -66,6 +66,11 @@ class parameters_reader {
                      "`frequency_penalty` must be >= -2.0 and <= 2.0");
       s.frequency_penalty = *x;
     }
+    if (auto x = fields_.number("presence_penalty")) {
+      fields_.demand(*x >= -2 && *x <= 2, "presence_penalty",
+                     "`presence_penalty` must be >= -2.0 and <= 2.0");
+      s.presence_penalty = *x;
+    }
     if (auto k = fields_.integer("top_k")) {
       fields_.demand(*k > 0, "top_k", "`top_k` must be strictly positive");
       auto count = count_within(k);
@@ -127,18 +132,18 @@ class parameters_reader {
       fields_.demand(!out_.prompt_details, "decoder_input_details",
                      "`decoder_input_details` == true is not supported when streaming tokens");
     out_.generation.prompt_tokens_wanted = out_.prompt_details;
+    if (out_.prompt_details) out_.generation.prompt_logprobs = 0;
     auto n = fields_.integer("top_n_tokens").value_or(0);
     fields_.demand(
         n >= 0 && n <= info_.max_top_n_tokens, "top_n_tokens",
         fmt::format("`top_n_tokens` must be >= 0 and <= {}. Given: {}", info_.max_top_n_tokens, n));
-    if (n != 0) fields_.not_served("top_n_tokens");
+    if (!fields_.refusal()) out_.generation.top_logprobs = static_cast<std::uint32_t>(n);
   }
 
   void unserved() {
     fields_.demand(!fields_.raw("grammar"), "grammar", "grammar is not supported");
-    for (auto name :
-         {"watermark", "presence_penalty", "return_k_alternatives", "apply_chat_template", "response_format",
-          "adapter_source", "api_token", "mirostat", "mirostat_tau", "mirostat_eta"})
+    for (auto name : {"watermark", "return_k_alternatives", "apply_chat_template", "response_format",
+                      "adapter_source", "api_token", "mirostat", "mirostat_tau", "mirostat_eta"})
       fields_.not_served_unless_neutral(name);
   }
 

@@ -44,6 +44,28 @@ TEST_CASE("completions refuse by name what is out of range") {
       {R"("model":"x","adapter_id":"y")",
        "`model` and `adapter_id` name two different adapters; leave one out"},
       {R"("model":5)", "`model` must be a string. Given: number"},
+      {R"("n":0)", "`n` must be strictly positive"},
+      {R"("n":129)", "`n` must be <= 128. Given: 129"},
+      {R"("n":3,"best_of":2)", "`best_of` must be >= `n`, which is 3. Given: 2"},
+      {R"("stream":true,"best_of":2)", "`best_of` > `n` is not supported when streaming tokens"},
+      {R"("logprobs":21)", "`logprobs` must be >= 0 and <= 20. Given: 21"},
+      {R"("logprobs":-1)", "`logprobs` must be >= 0 and <= 20. Given: -1"},
+      {R"("logprobs":true)", "`logprobs` must be a number of alternatives on this route"},
+      {R"("prompt_logprobs":21)", "`prompt_logprobs` must be >= 0 and <= 20. Given: 21"},
+      {R"("prompt_logprobs":1,"stream":true)", "`prompt_logprobs` is not supported when streaming tokens"},
+      {R"("presence_penalty":2.5)", "`presence_penalty` must be >= -2.0 and <= 2.0"},
+      {R"("min_p":1.5)", "`min_p` must be >= 0.0 and <= 1.0"},
+      {R"("min_tokens":-1)", "`min_tokens` must be >= 0"},
+      {R"("min_tokens":6,"max_tokens":5)", "`min_tokens` must be <= `max_tokens`, which is 5. Given: 6"},
+      {R"("logit_bias":[])", "`logit_bias` must be an object of token ids and numbers. Given: array"},
+      {R"("logit_bias":{"a":1})", "`logit_bias` has the key `a`, which is no token id"},
+      {R"("logit_bias":{"-1":1})", "`logit_bias` has the key `-1`, which is no token id"},
+      {R"("logit_bias":{"1":101})", "`logit_bias` must hold numbers from -100 to 100"},
+      {R"("logit_bias":{"1":"x"})", "`logit_bias` must hold numbers from -100 to 100"},
+      {R"("allowed_token_ids":[])", "`allowed_token_ids` must not be empty"},
+      {R"("allowed_token_ids":[1.5])", "`allowed_token_ids` must be a list of token ids"},
+      {R"("stop_token_ids":[-1])", "`stop_token_ids` must be a list of token ids"},
+      {R"("bad_words":"a")", "`bad_words` must be a list of strings. Given: string"},
   };
   for (auto& row : table) {
     INFO(row.fields);
@@ -55,28 +77,11 @@ TEST_CASE("completions refuse by name what is out of range") {
 }
 
 TEST_CASE("completions refuse by name what is known but not served") {
-  for (std::string field : {R"("n":2)",
-                            R"("best_of":2)",
-                            R"("logprobs":0)",
-                            R"("logprobs":5)",
-                            R"("logprobs":true)",
-                            R"("echo":true)",
-                            R"("suffix":"x")",
-                            R"("logit_bias":{"1":2})",
-                            R"("presence_penalty":1)",
-                            R"("min_p":0.1)",
-                            R"("min_tokens":3)",
-                            R"("mirostat":1)",
-                            R"("mirostat_tau":5)",
-                            R"("mirostat_eta":0.1)",
-                            R"("stop_token_ids":[1])",
-                            R"("bad_words":["a"])",
-                            R"("use_beam_search":true)",
-                            R"("response_format":{"type":"json_object"})",
-                            R"("guided_json":{"type":"object"})",
-                            R"("structured_outputs":{"regex":"a"})",
-                            R"("prompt_logprobs":1)",
-                            R"("length_penalty":2)"}) {
+  for (std::string field :
+       {R"("suffix":"x")", R"("mirostat":1)", R"("mirostat_tau":5)", R"("mirostat_eta":0.1)",
+        R"("use_beam_search":true)", R"("response_format":{"type":"json_object"})",
+        R"("guided_json":{"type":"object"})", R"("structured_outputs":{"regex":"a"})",
+        R"("length_penalty":2)"}) {
     INFO(field);
     auto got = with(field);
     REQUIRE_FALSE(got);
@@ -150,4 +155,32 @@ TEST_CASE("stream options say which chunks carry usage") {
       usage_chunks::every);
   CHECK_FALSE(with(R"("stream":true,"stream_options":{"include_usage":1})"));
   CHECK_FALSE(with(R"("stream":true,"stream_options":5)"));
+}
+
+TEST_CASE("fields about tokens, choices and log-probabilities reach the generation") {
+  auto all = with(
+      R"("n":2,"best_of":3,"logprobs":4,"echo":true,"presence_penalty":-1.5,"min_p":0.25,"min_tokens":2,"max_tokens":5,)"
+      R"("logit_bias":{"7":-100,"8":1.5},"allowed_token_ids":[3,1],"stop_token_ids":[9],"bad_words":["no","never"])");
+  REQUIRE(all);
+  auto& g = all->generation;
+  CHECK(g.choices == 2);
+  CHECK(g.best_of == 3u);
+  CHECK(g.top_logprobs == 4);
+  CHECK(g.prompt_logprobs == 4u);
+  CHECK((all->logprobs && all->echo && !all->prompt_logprobs));
+  CHECK(g.prompt_tokens_wanted);
+  CHECK(g.sampling.presence_penalty == -1.5f);
+  CHECK(g.sampling.min_p == 0.25f);
+  CHECK(g.sampling.min_tokens == 2);
+  CHECK(g.logit_bias == std::vector<token_bias>{{7, -100}, {8, 1.5f}});
+  CHECK(g.allowed_token_ids == std::vector<token_id>{3, 1});
+  CHECK(g.stop_token_ids == std::vector<token_id>{9});
+  CHECK(g.bad_words == std::vector<std::string>{"no", "never"});
+  CHECK_FALSE(with(R"("n":2,"best_of":2)")->generation.best_of);  // all of them are answered
+  auto none = with(R"("logprobs":false,"prompt_logprobs":0)");
+  REQUIRE(none);
+  CHECK_FALSE(none->logprobs);
+  CHECK(none->prompt_logprobs);
+  CHECK(none->generation.prompt_logprobs == 0u);
+  CHECK(with(R"("logprobs":0)")->logprobs);
 }

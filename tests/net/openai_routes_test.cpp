@@ -72,7 +72,7 @@ TEST_CASE("errors are OpenAI's objects, also for what does not exist") {
       reply.body ==
       R"({"error":{"message":"The model `nobody` does not exist.","type":"NotFoundError","param":"model","code":404},)"
       R"("error_type":"validation"})");
-  auto bad = post(s.port(), "/v1/completions", R"({"prompt":"a","logprobs":1})");
+  auto bad = post(s.port(), "/v1/completions", R"({"prompt":"a","logprobs":21})");
   CHECK(bad.status == 400);
   CHECK_THAT(bad.body, Catch::Contains(R"("type":"BadRequestError","param":"logprobs","code":400)"));
   auto route = get(s.port(), "/v1/nothing");

@@ -143,30 +143,33 @@ TEST_CASE("of several choices the one with the best mean log-probability wins, t
 
 TEST_CASE("a completion and its chunks have exactly OpenAI's shapes") {
   CHECK(
-      completion_reply(identity(), two_tokens()).body ==
+      completion_reply(identity(), {}, two_tokens()).body ==
       R"({"id":"cmpl-1","object":"text_completion","created":1700000000,"model":"sql","system_fingerprint":"0.1.0-cpu",)"
-      R"("choices":[{"index":0,"text":" Hello","logprobs":null,"finish_reason":"stop"}],)"
+      R"("choices":[{"index":0,"text":" Hello","logprobs":null,"finish_reason":"stop","stop_reason":null}],)"
       R"("usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}})");
-  auto format = completion_events(identity(), usage_chunks::last);
+  auto format = completion_events(identity(), {usage_chunks::last});
   format->fields(facts());
   const std::string head =
       R"({"id":"cmpl-1","object":"text_completion","created":1700000000,"model":"sql","system_fingerprint":"0.1.0-cpu",)";
   CHECK(joined(format->chunk({0, {{12, " Hello", -0.4f, false, {}}}})) ==
         head + R"("choices":[{"index":0,"text":" Hello","logprobs":null,"finish_reason":null}]})" + "\n");
   CHECK(format->chunk({0, {{2, "", -0.1f, true, "</s>"}}, true}).empty());
-  CHECK(joined(format->finished({0, finish_reason::stop_sequence, " Hello", 2, 99})) ==
-        head + R"("choices":[{"index":0,"text":"","logprobs":null,"finish_reason":"stop"}]})" + "\n");
+  CHECK(
+      joined(format->finished({0, finish_reason::stop_sequence, " Hello", 2, 99})) ==
+      head +
+          R"("choices":[{"index":0,"text":"","logprobs":null,"finish_reason":"stop","stop_reason":null}]})" +
+          "\n");
   CHECK(joined(format->done()) ==
         head + R"("choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}})" +
             "\n[DONE]\n");
 }
 
 TEST_CASE("usage is absent unless asked for, and in every chunk when asked for so") {
-  auto none = completion_events(identity(), usage_chunks::none);
+  auto none = completion_events(identity(), {usage_chunks::none});
   none->fields(facts());
   CHECK_THAT(joined(none->chunk({0, {{1, "a", -1, false, {}}}})), !Catch::Contains("usage"));
   CHECK(joined(none->done()) == "[DONE]\n");
-  auto every = completion_events(identity(), usage_chunks::every);
+  auto every = completion_events(identity(), {usage_chunks::every});
   every->fields(facts());
   CHECK_THAT(joined(every->chunk({0, {{1, "a", -1, false, {}}}})),
              Catch::Contains(R"("usage":{"prompt_tokens":5,"completion_tokens":1,"total_tokens":6})"));
@@ -178,8 +181,111 @@ TEST_CASE("a failure in a stream is an event; OpenAI's streams end with [DONE] a
         R"({"error":"Incomplete generation","error_type":"incomplete_generation"})"
         "\n");
   CHECK(
-      joined(completion_events(identity(), usage_chunks::none)->failed(why)) ==
+      joined(completion_events(identity(), {usage_chunks::none})->failed(why)) ==
       R"({"error":{"message":"Incomplete generation","type":"InternalServerError","param":null,"code":500},)"
       R"("error_type":"incomplete_generation"})"
       "\n[DONE]\n");
+}
+
+namespace {
+
+generated_token scored(token_id id, std::string text, float logprob, std::uint32_t rank) {
+  generated_token out{id, text, logprob, false, {}, text, rank};
+  out.top = {{7, "x", "x", -0.25f, false}, {8, "é", "é", -1.5f, false}};
+  return out;
+}
+
+/// A prompt of two tokens and "né" after it, with alternatives.
+collected with_logprobs() {
+  collected all;
+  all.facts = facts();
+  all.facts.prompt = {{1, "a ", 0, false, {}, "a "}, scored(2, "ü", -3, 9)};
+  collected::choice c;
+  c.tokens = {scored(7, "x", -0.25f, 1), scored(9, "é", -2, 3)};
+  c.end = {0, finish_reason::stop_sequence, "xé", 2, 99, std::string("é")};
+  all.choices.push_back(c);
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "logprobs of a completion name tokens, alternatives by text, and where a token begins in code points") {
+  auto body = completion_reply(identity(), {.logprobs = true}, with_logprobs()).body;
+  CHECK_THAT(
+      body,
+      Catch::Contains(
+          R"("text":"xé","logprobs":{"text_offset":[0,1],"token_logprobs":[-0.25,-2],"tokens":["x","é"],)"
+          R"("top_logprobs":[{"x":-0.25,"é":-1.5},{"x":-0.25,"é":-1.5}]},"finish_reason":"stop","stop_reason":"é"})"));
+}
+
+TEST_CASE("a generated token has its log-probability also where its rank was not computed") {
+  auto all = with_logprobs();
+  for (auto& t : all.choices[0].tokens) {
+    t.rank = 0;
+    t.top.clear();
+  }
+  CHECK_THAT(completion_reply(identity(), {.logprobs = true}, all).body,
+             Catch::Contains(
+                 R"("token_logprobs":[-0.25,-2],"tokens":["x","é"],"top_logprobs":[{"x":-0.25},{"é":-2}]})"));
+}
+
+TEST_CASE("an echo puts the prompt first, the first of its tokens without a log-probability") {
+  auto body = completion_reply(identity(), {.logprobs = true, .echo = true}, with_logprobs()).body;
+  CHECK_THAT(body,
+             Catch::Contains(
+                 R"("text":"a üxé","logprobs":{"text_offset":[0,2,3,4],"token_logprobs":[null,-3,-0.25,-2],)"
+                 R"("tokens":["a ","ü","x","é"],"top_logprobs":[null,{"x":-0.25,"é":-1.5,"ü":-3},)"));
+  CHECK_THAT(completion_reply(identity(), {.echo = true}, with_logprobs()).body,
+             Catch::Contains(R"("text":"a üxé","logprobs":null)"));
+}
+
+TEST_CASE("the pieces of a stream join to the logprobs and the echo of the whole") {
+  auto all = with_logprobs();
+  auto format = completion_events(identity(), {.logprobs = true, .echo = true});
+  format->fields(all.facts);
+  auto& tokens = all.choices[0].tokens;
+  auto first = format->chunk({0, {tokens[0]}});
+  REQUIRE(first.size() == 2);
+  CHECK_THAT(first[0],
+             Catch::Contains(R"("text":"a ü","logprobs":{"text_offset":[0,2],"token_logprobs":[null,-3])"));
+  CHECK_THAT(first[1],
+             Catch::Contains(R"("text":"x","logprobs":{"text_offset":[3],"token_logprobs":[-0.25])"));
+  auto second = format->chunk({0, {tokens[1]}, true});
+  REQUIRE(second.size() == 1);
+  CHECK_THAT(second[0], Catch::Contains(R"("logprobs":{"text_offset":[4],"token_logprobs":[-2])"));
+  auto end = format->finished(all.choices[0].end);
+  REQUIRE(end.size() == 1);
+  CHECK_THAT(end[0], Catch::Contains(R"("logprobs":null,"finish_reason":"stop","stop_reason":"é")"));
+  // Another choice has its own echo and its own offsets.
+  auto other = format->chunk({1, {tokens[0]}});
+  REQUIRE(other.size() == 2);
+  CHECK_THAT(other[1], Catch::Contains(R"("index":1,"text":"x","logprobs":{"text_offset":[3])"));
+}
+
+TEST_CASE("prompt_logprobs are vLLM's: by id, with rank and text, null for the first") {
+  auto body = completion_reply(identity(), {.prompt_logprobs = true}, with_logprobs()).body;
+  CHECK_THAT(
+      body,
+      Catch::Contains(
+          R"("prompt_logprobs":[null,{"2":{"logprob":-3,"rank":9,"decoded_token":"ü"},)"
+          R"("7":{"logprob":-0.25,"rank":1,"decoded_token":"x"},"8":{"logprob":-1.5,"rank":2,"decoded_token":"é"}}])"));
+}
+
+TEST_CASE("native replies show alternatives and the log-probabilities of the prompt as TGI does") {
+  tgi_wishes wishes;
+  wishes.details = true;
+  wishes.top_tokens = 2;
+  auto body = tgi_reply(wishes, with_logprobs(), {}).body;
+  CHECK_THAT(
+      body,
+      Catch::Contains(R"("prefill":[{"id":1,"text":"a ","logprob":null},{"id":2,"text":"ü","logprob":-3}])"));
+  const std::string top = R"([{"id":7,"text":"x","logprob":-0.25,"special":false,"skipped":false},)"
+                          R"({"id":8,"text":"é","logprob":-1.5,"special":false,"skipped":false}])";
+  CHECK_THAT(body, Catch::Contains(R"("top_tokens":[)" + top + "," + top + "]"));
+  auto format = tgi_events(wishes);
+  format->fields(facts());
+  auto events = format->chunk({0, {scored(7, "x", -0.25f, 1)}});
+  REQUIRE(events.size() == 1);
+  CHECK_THAT(events[0], Catch::Contains(R"("top_tokens":)" + top + R"(,"generated_text":null)"));
 }
