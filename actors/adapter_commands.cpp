@@ -10,6 +10,13 @@
 #include "core/shown.hpp"
 
 namespace lorica {
+namespace {
+
+generation_defaults defaults_of(const catalogue_entry& entry) {
+  return entry.defaults ? *entry.defaults : generation_defaults{};
+}
+
+}  // namespace
 
 result<adapter_loading::order> order_of(adapter_load what, root_use roots) {
   auto choice = choose_origin(what.source, what.revision);
@@ -190,6 +197,7 @@ void adapter_commands::run(adapter_command::show c) {
   adapter_detail out;
   out.status = world_.status(*entry);
   out.failure = entry->failure;
+  out.defaults = defaults_of(*entry);
   if (entry->current)
     if (auto known = world_.contents.find(entry->current->version); known != world_.contents.end())
       out.contents = *known->second;
@@ -243,7 +251,8 @@ void adapter_commands::run(adapter_command::declare c) {
     bool there = entry && !entry->dynamic && (entry->current || loading_.running(name)) &&
                  entry->state != adapter_state::unloaded;
     bool same = there && entry->source == order.what.source && entry->alias_of.empty() &&
-                entry->pinned == order.what.pin.value_or(entry->pinned);
+                entry->pinned == order.what.pin.value_or(entry->pinned) &&
+                (!order.what.defaults || *order.what.defaults == defaults_of(*entry));
     if (same) {
       out.push_back({name, "keep", {}});
       continue;

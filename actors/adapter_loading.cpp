@@ -14,7 +14,7 @@ constexpr std::size_t longest_queue = 16;  // of different sources for one name
 
 bool same_wish(const adapter_loading::order& a, const adapter_loading::order& b) {
   return a.origin == b.origin && a.else_from == b.else_from && a.what.pin == b.what.pin &&
-         a.what.expected_version == b.what.expected_version;
+         a.what.defaults == b.what.defaults && a.what.expected_version == b.what.expected_version;
 }
 
 }  // namespace
@@ -138,6 +138,7 @@ void adapter_loading::store(const work_ptr& w, version_reference reference) {
   record.current = reference;
   record.source = w->what.what.source;
   record.pinned = w->what.what.pin.value_or(entry->pinned);
+  if (w->what.what.defaults) record.defaults = written(*w->what.what.defaults);
   record.failure_reason.clear();
   record.failure_text.clear();
   world_.keep({record.name, record}, [this, w, reference](const result<void>& outcome) {
@@ -162,6 +163,9 @@ void adapter_loading::commit(const work_ptr& w, version_reference reference) {
                    fail(errc::cancelled, "The adapter was unloaded while it was being loaded", "cancelled"));
   }
   if (what.pin) static_cast<void>(world_.names.set_pinned(what.name, *what.pin));
+  if (what.defaults)
+    static_cast<void>(
+        world_.names.set_defaults(what.name, std::make_shared<const generation_defaults>(*what.defaults)));
   if (world_.names.pins(version) > 0) {
     auto entry = world_.names.find(what.name);
     world_.shelf.pin(entry->current, [](const result<void>&) {});

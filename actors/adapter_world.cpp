@@ -9,6 +9,7 @@
 
 #include "actors/take_reply.hpp"
 #include "adapters/refusal.hpp"
+#include "core/json.hpp"
 #include "core/log.hpp"
 
 namespace lorica {
@@ -33,10 +34,19 @@ catalogue_record record_of(const catalogue_entry& entry) {
   if (entry.current) out.current = *entry.current;
   out.pinned = entry.pinned;
   out.paused = entry.paused;
+  if (entry.defaults) out.defaults = written(*entry.defaults);
   if (!entry.failure || entry.state != adapter_state::failed) return out;
   out.failure_reason = entry.failure->reason;
   out.failure_text = entry.failure->text;
   return out;
+}
+
+/// What a record holds was checked when it was read.
+std::shared_ptr<const generation_defaults> kept_defaults(const std::string& text) {
+  if (text.empty()) return nullptr;
+  auto parsed = parse_json(text);
+  auto read = parsed ? read_generation_defaults(*parsed) : result<generation_defaults>(parsed.error());
+  return read ? std::make_shared<const generation_defaults>(*std::move(read)) : nullptr;
 }
 
 catalogue_entry entry_of(catalogue_record record) {
@@ -48,6 +58,7 @@ catalogue_entry entry_of(catalogue_record record) {
   if (record.current) out.current = std::make_shared<const version_reference>(*std::move(record.current));
   out.pinned = record.pinned;
   out.paused = record.paused;
+  out.defaults = kept_defaults(record.defaults);
   out.created = record.created;
   out.lost = record.state == adapter_state::failed;
   if (out.lost)

@@ -178,7 +178,8 @@ adapter_reference adapters_state::enter(const std::string& asked, const std::str
   auto tier = resident ? "device" : meaning->source.starts_with("hub:") ? "hub" : "disk";
   auto stay = world_->users.enter(target, version, session);
   world_->shelf.want(meaning);
-  return {asked, meaning, tier, make_stay(stay, self_)};
+  auto entry = world_->names.find(target);
+  return {asked, meaning, tier, entry ? entry->defaults : nullptr, make_stay(stay, self_)};
 }
 
 /// Requests that wait for `target` get their answer, or wait on.

@@ -32,7 +32,8 @@ using time_point = clock_source::time_point;
 struct adapter_reference {
   std::string name;  ///< as asked for
   version_reference_ptr meaning;
-  std::string tier;                  ///< where the version was found
+  std::string tier;                                     ///< where the version was found
+  std::shared_ptr<const generation_defaults> defaults;  ///< what the request leaves open; null: nothing
   std::shared_ptr<const void> stay;  ///< the request counts as a user of the name while it holds this
 };
 

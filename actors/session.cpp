@@ -124,6 +124,8 @@ void session_state::take(std::size_t number, const adapter_reference& found) {
   adapters_[number] = found;
   if (--unresolved_ != 0) return;
   if (auto refused = too_many_bytes(adapters_, world_->adapter_bytes)) return fail_with(*std::move(refused));
+  // Of several adapters none can speak for the others.
+  if (adapters_.size() == 1 && adapters_[0]->defaults) fill_in(*adapters_[0]->defaults, task_.request);
   if (task_.request.combine == combination::linear)
     if (auto refused = unequal_ranks(adapters_)) return fail_with(*std::move(refused));
   encode();

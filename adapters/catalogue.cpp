@@ -146,6 +146,14 @@ result<void> catalogue::set_paused(std::string_view name, bool paused) {
   return {};
 }
 
+result<void> catalogue::set_defaults(std::string_view name,
+                                     std::shared_ptr<const generation_defaults> defaults) {
+  auto s = own_slot(name);
+  if (!s) return unknown(name);
+  s->entry.defaults = std::move(defaults);
+  return {};
+}
+
 std::vector<std::string> catalogue::fail_version(const adapter_version& version, const error& why) {
   auto meant = uses_.find(version);
   if (meant == uses_.end()) return {};
@@ -219,6 +227,7 @@ result<std::shared_ptr<const version_reference>> catalogue::unload(std::string_v
   s.load = 0;
   s.entry.reloading = false;
   s.entry.pinned = s.entry.paused = s.entry.dynamic = false;
+  s.entry.defaults = nullptr;
   set_unloaded(s);
   return was;
 }
@@ -248,6 +257,7 @@ catalogue_entry catalogue::shown(const catalogue_entry& entry) const {
   out.reloading = to->second.entry.reloading;
   out.pinned = to->second.entry.pinned;
   out.paused = to->second.entry.paused;
+  out.defaults = to->second.entry.defaults;
   out.dynamic = to->second.entry.dynamic;
   out.lost = to->second.entry.lost;
   out.failure = to->second.entry.failure;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "core/generation_defaults.hpp"
 #include "core/ids.hpp"
 
 namespace lorica {
@@ -52,7 +53,8 @@ struct catalogue_entry {
   bool pinned = false;           ///< its version should stay in memory
   bool paused = false;           ///< new requests wait
   bool lost = false;             ///< failed after it had served: its source holds something else now
-  bool dynamic = false;          ///< found by its name: no load asked for it, it is not written down
+  std::shared_ptr<const generation_defaults> defaults = {};  ///< of requests; null: none
+  bool dynamic = false;  ///< found by its name: no load asked for it, it is not written down
 };
 
 /// One content and the names that point to it.
@@ -100,6 +102,7 @@ class catalogue {
   /// `errc::unknown_adapter` when the name is not there or unloaded. Aliases mean their target.
   result<void> set_pinned(std::string_view name, bool pinned);
   result<void> set_paused(std::string_view name, bool paused);
+  result<void> set_defaults(std::string_view name, std::shared_ptr<const generation_defaults> defaults);
 
   /// The source of `version` does not hold it any more: every name that means it is `failed` with `why` from
   /// now on, until it is loaded again. Returns those names.

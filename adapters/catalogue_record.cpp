@@ -6,6 +6,7 @@
 
 #include "adapters/names.hpp"
 #include "core/field_hash.hpp"
+#include "core/generation_defaults.hpp"
 #include "core/json.hpp"
 #include "core/shown.hpp"
 
@@ -33,7 +34,8 @@ result<void> check_reference(const catalogue_record& record) {
 result<void> check_defaults(const catalogue_record& record) {
   if (record.defaults.empty()) return {};
   auto parsed = parse_json(record.defaults, {.max_bytes = longest_text, .max_depth = 32});
-  if (!parsed || !parsed->as_object()) return bad_field(record, "defaults", "are no JSON object");
+  if (!parsed || !read_generation_defaults(*parsed))
+    return bad_field(record, "defaults", "are no defaults of a generation");
   return {};
 }
 

@@ -23,7 +23,7 @@ struct catalogue_record {
   std::optional<version_reference> current;    ///< what the name means; there when it is ready
   bool pinned = false;
   bool paused = false;
-  std::string defaults;        ///< a JSON object; empty: none
+  std::string defaults;        ///< as `written` gives them; empty: none
   std::string failure_reason;  ///< of a failed entry
   std::string failure_text;
   std::int64_t created = 0;  ///< seconds since the epoch

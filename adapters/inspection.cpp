@@ -59,9 +59,11 @@ class running_inspection {
     if (stop_.stop_requested()) return cancelled();
     auto found = work_.read(site, buffer);
     if (!found) return found.error();
+    make_way();
     auto digest = digest_of(hash, **found, stop_);
     if (!digest) return cancelled();
     out_.digests[site] = *digest;
+    make_way();
     out_.modules[site] = work_.measure ? measure(**found) : outline(**found);
     return work_.take ? work_.take(site, **found) : result<void>();
   }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "core/generation_defaults.hpp"
 #include "core/ids.hpp"
 #include "core/status_snapshot.hpp"
 
@@ -26,7 +27,8 @@ struct adapter_load {
   std::string source;    ///< a path below an allowed root, or `org/name[@revision]` of the Hub
   std::string revision;  ///< of a Hub source, when not in `source`; empty: `main`
   load_policy policy = load_policy::replace;
-  std::optional<bool> pin;  ///< absent: as it is
+  std::optional<bool> pin;                           ///< absent: as it is
+  std::optional<generation_defaults> defaults = {};  ///< absent: as they are
 
   /// First hex digits (at least 12) of the version that the name must have now; empty: it must have none.
   /// Otherwise `errc::conflict`, reason `version_mismatch`.
@@ -127,6 +129,7 @@ struct adapter_detail {
   adapter_status status;
   std::optional<adapter_contents> contents;  ///< absent until it was read in the life of this process
   std::optional<error> failure;              ///< of the latest load
+  generation_defaults defaults = {};         ///< of requests that leave them open
 };
 
 /// What a load would do. Its refusals come as the error of the call.

@@ -40,6 +40,20 @@ struct named_adapter {
   bool operator==(const named_adapter&) const = default;
 };
 
+/// What a client said itself, of what an adapter may have defaults for.
+struct given_fields {
+  bool temperature = false;  ///< or whether to sample
+  bool top_k = false;
+  bool top_p = false;
+  bool typical_p = false;
+  bool min_p = false;
+  bool repetition_penalty = false;
+  bool frequency_penalty = false;
+  bool presence_penalty = false;
+  bool max_new_tokens = false;
+  bool stop = false;
+};
+
 /// What a client wants of one prompt, after validation of everything that needs no tokenizer.
 struct generation_request {
   std::string request_id;
@@ -55,6 +69,7 @@ struct generation_request {
   bool skip_special_tokens = true;
   std::uint32_t choices = 1;          ///< independent choices of this prompt, seeds seed, seed+1, …
   bool prompt_tokens_wanted = false;  ///< report prompt ids and texts in `generation_started`
+  given_fields given = {};   ///< the rest is filled in by the defaults of the adapter, where it has some
   sampling_params sampling;  ///< its `rules` are made of the fields below, with the vocabulary at hand
 
   /// Added to the logits, each in [-100, 100]; at most `most_logit_biases` (OpenAI's `logit_bias`).

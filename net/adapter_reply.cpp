@@ -140,6 +140,8 @@ http_reply detail_reply(const adapter_detail& detail, audience reader) {
   w.begin_object();
   write_members(w, detail.status, reader);
   write_failure(w, detail.failure, reader);
+  w.key("defaults");
+  write_generation_defaults(w, detail.defaults);
   w.key("contents");
   if (detail.contents)
     write_contents(w, *detail.contents);

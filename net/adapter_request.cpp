@@ -34,6 +34,19 @@ bool either(query_reader& query, field_reader& fields, std::string_view name) {
   return asked.value_or(false) || said.value_or(false);
 }
 
+void read_defaults(field_reader& fields, const server_info& info, adapter_load& into) {
+  auto given = fields.raw("defaults");
+  if (!given) return;
+  auto read = read_generation_defaults(*given);
+  if (!read) return fields.refuse(read.error());
+  auto& d = *read;
+  fields.demand(d.max_new_tokens.value_or(1) <= info.max_total_tokens, "defaults.max_new_tokens",
+                fmt::format("`defaults.max_new_tokens` must be <= {}", info.max_total_tokens));
+  fields.demand(!d.stop || d.stop->size() <= info.max_stop_sequences, "defaults.stop",
+                fmt::format("`defaults.stop` supports up to {} stop sequences", info.max_stop_sequences));
+  into.defaults = *std::move(read);
+}
+
 void read_source(field_reader& fields, adapter_load& into) {
   into.source = fields.text("source").value_or("");
   into.revision = fields.text("revision").value_or("");
@@ -52,7 +65,7 @@ void read_alias(field_reader& fields, put_request& into) {
   fields.demand(check_adapter_name(into.alias_of).has_value(), "alias_of",
                 "`alias_of` must be the name of an adapter");
   fields.demand(into.alias_of != into.load.name, "alias_of", "`alias_of` must be another name");
-  for (auto name : {"source", "revision", "pin", "expected_version"})
+  for (auto name : {"source", "revision", "pin", "defaults", "expected_version"})
     fields.demand(!fields.raw(name), name, fmt::format("`{}` cannot stand beside `alias_of`", name));
   fields.demand(!into.dry_run, "dry_run", "`dry_run` cannot stand beside `alias_of`");
 }
@@ -75,11 +88,12 @@ error in_entry(error why, std::size_t index) {
 result<adapter_load> read_entry(const value& entry, const server_info& info) {
   field_reader fields(&entry);
   fields.demand(entry.as_object() != nullptr, "name", "each of `adapters` must be an object");
-  fields.only({"name", "source", "revision", "pin"});
+  fields.only({"name", "source", "revision", "pin", "defaults"});
   adapter_load out;
   out.name = fields.text("name").value_or("");
   fields.demand(!out.name.empty(), "name", "`name` is missing");
   read_source(fields, out);
+  read_defaults(fields, info, out);
   demand_source(fields, out);
   if (fields.refusal()) return *fields.refusal();
   if (auto fit = check_new_name(out.name, info, "name"); !fit) return fit.error();
@@ -111,12 +125,13 @@ result<put_request> read_put_request(const http_request& request, std::string na
   auto body = read_object(request);
   if (!body) return body.error();
   field_reader fields(&*body);
-  fields.only({"source", "revision", "pin", "dry_run", "expected_version", "wait", "alias_of"});
+  fields.only({"source", "revision", "pin", "defaults", "dry_run", "expected_version", "wait", "alias_of"});
   put_request out;
   out.load.name = std::move(name);
   out.dry_run = either(query, fields, "dry_run");
   out.when = either(query, fields, "wait") ? answer_when::ended : answer_when::accepted;
   read_source(fields, out.load);
+  read_defaults(fields, info, out.load);
   read_expected_version(fields, out.load);
   read_alias(fields, out);
   if (out.alias_of.empty()) demand_source(fields, out.load);

@@ -52,6 +52,7 @@ class completion_reader {
   std::optional<error> read(std::uint64_t seed) {
     model();
     prompt();
+    note_given();
     sampling(seed);
     lengths();
     texts();
@@ -88,6 +89,21 @@ class completion_reader {
     if (!text_or_ids) return;
     fields_.demand(!is_empty(*text_or_ids), "prompt", "`prompt` cannot be empty");
     out_.generation.prompt = *std::move(text_or_ids);
+  }
+
+  /// What an adapter's defaults must not touch.
+  void note_given() {
+    auto is = [&](std::string_view name) { return fields_.raw(name) != nullptr; };
+    out_.generation.given = {is("temperature"),
+                             is("top_k"),
+                             is("top_p"),
+                             is("typical_p"),
+                             is("min_p"),
+                             is("repetition_penalty"),
+                             is("frequency_penalty"),
+                             is("presence_penalty"),
+                             is("max_tokens") || is("max_completion_tokens"),
+                             is("stop")};
   }
 
   void sampling(std::uint64_t seed) {

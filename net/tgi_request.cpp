@@ -24,6 +24,7 @@ class parameters_reader {
 
   std::optional<error> read(std::uint64_t seed) {
     choices();
+    note_given();
     sampling(seed);
     lengths();
     texts();
@@ -54,6 +55,21 @@ class parameters_reader {
                    "you must use sampling when `best_of` is > 1");
     fields_.demand(!fields_.raw("seed"), "seed", "`seed` must not be set when `best_of` > 1");
     out_.generation.choices = static_cast<std::uint32_t>(*best_of);
+  }
+
+  /// What an adapter's defaults must not touch.
+  void note_given() {
+    auto is = [&](std::string_view name) { return fields_.raw(name) != nullptr; };
+    out_.generation.given = {is("temperature") || is("do_sample"),
+                             is("top_k"),
+                             is("top_p"),
+                             is("typical_p"),
+                             false,
+                             is("repetition_penalty"),
+                             is("frequency_penalty"),
+                             is("presence_penalty"),
+                             is("max_new_tokens"),
+                             is("stop")};
   }
 
   void sampling(std::uint64_t seed) {

@@ -47,6 +47,9 @@ constexpr option_row show_options[] = {
 constexpr option_row load_options[] = {
     {"--revision", "REVISION", "Branch, tag or commit of a Hub source."},
     {"--pin", "", "Keep it in memory."},
+    {"--defaults", "JSON",
+     "What its requests mean where they say nothing, as {\"temperature\": 0, \"stop\": [\"\\n\"]}; {} for "
+     "none."},
     {"--expected-version", "HEX",
      "At least 12 digits that the version must begin with now; empty: the name must be new."},
     {"--dry-run", "", "Read and check everything, change nothing."},

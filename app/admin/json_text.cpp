@@ -3,7 +3,6 @@
 #include "core/json.hpp"
 
 namespace lorica::admin {
-namespace {
 
 void write(json_writer& w, const value& v) {
   if (auto b = v.as_bool()) {
@@ -32,8 +31,6 @@ void write(json_writer& w, const value& v) {
     w.null();
   }
 }
-
-}  // namespace
 
 std::string json_text(const value& v) {
   json_writer w;

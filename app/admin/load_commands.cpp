@@ -7,6 +7,7 @@
 #include "app/admin/adapter_card.hpp"
 #include "app/admin/commands.hpp"
 #include "app/admin/job_watch.hpp"
+#include "app/admin/json_text.hpp"
 #include "app/admin/text_table.hpp"
 #include "app/admin/wording.hpp"
 #include "core/json.hpp"
@@ -17,11 +18,15 @@ namespace {
 
 constexpr std::size_t most_declared_bytes = 16 << 20;
 
-std::string load_body(const call& what) {
+std::string load_body(const call& what, const value& defaults) {
   json_writer w;
   w.begin_object().key("source").string(what.argument(1));
   if (what.has("--revision")) w.key("revision").string(what.text("--revision"));
   if (what.has("--pin")) w.key("pin").boolean(true);
+  if (what.has("--defaults")) {
+    w.key("defaults");
+    write(w, defaults);
+  }
   if (what.has("--expected-version")) w.key("expected_version").string(what.text("--expected-version"));
   if (what.has("--dry-run")) w.key("dry_run").boolean(true);
   return w.end_object().take();
@@ -79,7 +84,11 @@ std::string changes_text(const value& changes) {
 }  // namespace
 
 exit_code run_load(task& t) {
-  auto got = t.server.ask("PUT", adapter_target(t.what.argument(0)), load_body(t.what), t.stop.twice);
+  auto defaults = parse_json(t.what.text("--defaults", "{}"));
+  if (!defaults || !defaults->as_object())
+    return t.out.refuse(fail(errc::bad_config, "--defaults must be a JSON object"));
+  auto got =
+      t.server.ask("PUT", adapter_target(t.what.argument(0)), load_body(t.what, *defaults), t.stop.twice);
   if (t.what.has("--dry-run")) return answer(t, got, preview_text);
   return finish(t, std::move(got), on_interrupt::cancel_job);
 }

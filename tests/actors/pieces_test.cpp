@@ -136,7 +136,7 @@ TEST_CASE("a cancelled sequence tells nobody, a failed one its session; meanings
   s.choices = 2;
   auto meaning = std::make_shared<version_reference>();
   meaning->version.digest[0] = 9;
-  s.adapters = {{adapter_reference{"sql", meaning, "device", nullptr}}};
+  s.adapters = {{adapter_reference{"sql", meaning, "device", nullptr, nullptr}}};
   requests.add(s);
   CHECK(requests.meaning(meaning->version) == meaning);
   plan_outcome outcome;

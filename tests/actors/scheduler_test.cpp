@@ -134,7 +134,7 @@ TEST_CASE("a version that cannot be had ends its requests with the reason") {
   s.first = 5;
   s.prompt = {'x'};
   s.max_new_tokens = 3;
-  s.adapters = {{adapter_reference{"sql", std::make_shared<version_reference>(), "disk", nullptr}}};
+  s.adapters = {{adapter_reference{"sql", std::make_shared<version_reference>(), "disk", nullptr, nullptr}}};
   f.submit(std::move(s));
   f.world.run();
   REQUIRE(f.errors.size() == 1);

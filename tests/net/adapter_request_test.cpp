@@ -95,6 +95,13 @@ TEST_CASE("a load is read in full, and defaults to replacing and to answering at
             ->dry_run);
   CHECK(read_put_request(request("", R"({"source":"a","expected_version":""})"), "sql", test_info())
             ->load.expected_version == "");
+  auto with = read_put_request(request("", R"({"source":"a","defaults":{"temperature":0,"stop":["\n"]}})"),
+                               "sql", test_info());
+  REQUIRE(with);
+  CHECK(with->load.defaults->temperature == 0.0f);
+  CHECK_FALSE(least->load.defaults);
+  auto none = read_put_request(request("", R"({"source":"a","defaults":{}})"), "sql", test_info());
+  CHECK(none->load.defaults == generation_defaults{});
   auto alias = read_put_request(request("", R"({"alias_of":"org/sql","source":null})"), "prod", test_info());
   REQUIRE(alias);
   CHECK(alias->alias_of == "org/sql");
@@ -110,6 +117,12 @@ TEST_CASE("a load refuses by name what is wrong") {
        {"", R"({"source":1})", "source", "must be a string"},
        {"", R"({"source":"a","revision":[]})", "revision", "must be a string"},
        {"", R"({"source":"a","pin":"yes"})", "pin", "must be a boolean"},
+       {"", R"({"source":"a","defaults":[]})", "defaults", "must be an object"},
+       {"", R"({"source":"a","defaults":{"top_p":2}})", "defaults.top_p", "above 0, up to 1"},
+       {"", R"({"source":"a","defaults":{"max_new_tokens":5000}})", "defaults.max_new_tokens",
+        "must be <= 1024"},
+       {"", R"({"source":"a","defaults":{"stop":["1","2","3","4","5"]}})", "defaults.stop", "up to 4"},
+       {"", R"({"alias_of":"x","defaults":{}})", "defaults", "cannot stand beside"},
        {"", R"({"source":"a","dry_run":1})", "dry_run", "must be a boolean"},
        {"", R"({"source":"a","wait":"true"})", "wait", "must be a boolean"},
        {"", R"({"source":"a","path":"b"})", "path", "`path` is not a field of this body; it has `source`"},

@@ -255,7 +255,7 @@ TEST_CASE("a detail has what the files hold, and why the latest load failed") {
   test_server s;
   s.adapters.detail.status = status_of_sql();
   CHECK(get(s.port(), "/v1/adapters/sql").body ==
-        status_json.substr(0, status_json.size() - 1) + R"(,"error":null,"contents":null})");
+        status_json.substr(0, status_json.size() - 1) + R"(,"error":null,"defaults":{},"contents":null})");
   s.adapters.detail.failure = fail(errc::bad_adapter, "LoRA rank 300 is too much", "rank_too_large");
   s.adapters.detail.contents.emplace().ranks = {2};
   CHECK_THAT(

@@ -184,3 +184,13 @@ TEST_CASE("fields about tokens, choices and log-probabilities reach the generati
   CHECK(none->generation.prompt_logprobs == 0u);
   CHECK(with(R"("logprobs":0)")->logprobs);
 }
+
+TEST_CASE("what a client says itself is noted, so that no default of an adapter touches it") {
+  auto said =
+      with(R"("temperature":1,"max_completion_tokens":3,"stop":null,"presence_penalty":0)")->generation.given;
+  CHECK((said.temperature && said.max_new_tokens && said.presence_penalty));
+  CHECK_FALSE((said.stop || said.top_k || said.top_p || said.typical_p || said.min_p ||
+               said.repetition_penalty || said.frequency_penalty));
+  auto none = with(R"("logprobs":1)")->generation.given;
+  CHECK_FALSE((none.temperature || none.max_new_tokens || none.stop));
+}

@@ -167,3 +167,10 @@ TEST_CASE("names of the base mean the base, on the root the field stream decides
   CHECK_FALSE(read(R"({"inputs":"a","stream":true})", tgi_surface::plain)->stream);
   CHECK(read(R"({"inputs":"a","stream":false})", tgi_surface::stream)->stream);
 }
+
+TEST_CASE("what a native client says itself is noted, do_sample as the temperature") {
+  auto said = parameters(R"("do_sample":false,"stop":[],"max_new_tokens":4)")->generation.given;
+  CHECK((said.temperature && said.stop && said.max_new_tokens));
+  CHECK_FALSE((said.top_k || said.top_p || said.typical_p || said.repetition_penalty));
+  CHECK_FALSE(parameters(R"("top_k":3)")->generation.given.temperature);
+}

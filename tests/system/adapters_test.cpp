@@ -76,6 +76,59 @@ TEST_CASE("vLLM's routes load and unload while the server runs, and the next req
   CHECK(server.stop().empty());
 }
 
+TEST_CASE("an adapter's defaults hold for what requests leave open, by alias, and after a restart") {
+  scratch_directory scratch;
+  auto source = sources().front();
+  auto tokens = [](const server_process& server, const std::string& name, const std::string& more) {
+    auto reply = exchange(server.port(), "POST", "/v1/completions",
+                          R"({"model":")" + name + R"(","prompt":"abc","ignore_eos":true)" + more + "}");
+    INFO(reply.body);
+    REQUIRE(reply.status == 200);
+    auto parsed = parse_json(reply.body);
+    REQUIRE(parsed);
+    return *parsed->find("usage")->find("completion_tokens")->as_int();
+  };
+  auto text = [](const server_process& server, const std::string& name) {
+    auto reply = exchange(server.port(), "POST", "/v1/completions",
+                          R"({"model":")" + name + R"(","prompt":"abc","ignore_eos":true})");
+    return *parse_json(reply.body)->find("choices")->as_array()->front().find("text")->as_string();
+  };
+  std::string greedy;
+  {
+    server_process server(arguments(scratch));
+    auto put = [&](const std::string& defaults) {
+      return exchange(server.port(), "PUT", "/v1/adapters/sql?wait=true",
+                      R"({"source":")" + source + R"(","defaults":)" + defaults + "}");
+    };
+    CHECK(put(R"({"max_new_tokens":3,"temperature":0})").status == 200);
+    auto refused = put(R"({"temperature":-1})");
+    CHECK(refused.status == 400);
+    CHECK_THAT(refused.body, Catch::Contains("defaults.temperature"));
+    CHECK(exchange(server.port(), "PUT", "/v1/adapters/prod", R"({"alias_of":"sql"})").status == 200);
+    CHECK(tokens(server, "sql", "") == 3);
+    CHECK(tokens(server, "prod", "") == 3);
+    CHECK(tokens(server, "sql", R"(,"max_tokens":5)") == 5);
+    greedy = text(server, "sql");
+    for (int i = 0; i < 4; ++i)
+      CHECK(text(server, "sql") == greedy);  // without the default it is drawn anew each time
+    // A load that does not speak of them leaves them as they are; an empty object takes them away.
+    CHECK(load(server, "sql", source) == 200);
+    CHECK(tokens(server, "sql", "") == 3);
+    CHECK(tokens(server, source, "") == 16);  // the same content under its own name
+    CHECK(server.stop().empty());
+  }
+  server_process server(arguments(scratch));
+  CHECK(tokens(server, "sql", "") == 3);
+  CHECK(text(server, "prod") == greedy);
+  auto shown = exchange(server.port(), "GET", "/v1/adapters/sql");
+  CHECK_THAT(shown.body, Catch::Contains(R"("defaults":{"temperature":0,"max_new_tokens":3})"));
+  CHECK(exchange(server.port(), "PUT", "/v1/adapters/sql?wait=true",
+                 R"({"source":")" + source + R"(","defaults":{}})")
+            .status == 200);
+  CHECK(tokens(server, "sql", "") == 16);
+  CHECK(server.stop().empty());
+}
+
 TEST_CASE("loads that are refused disturb neither a stream nor what serves") {
   scratch_directory scratch;
   server_process server(arguments(scratch), {{"HF_HUB_OFFLINE", "1"}});
