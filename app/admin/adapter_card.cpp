@@ -11,6 +11,7 @@
 
 #include "app/admin/adapter_order.hpp"
 #include "app/admin/commands.hpp"
+#include "app/admin/json_text.hpp"
 #include "app/admin/task.hpp"
 #include "app/admin/text_table.hpp"
 #include "app/admin/wording.hpp"
@@ -131,6 +132,9 @@ std::string adapter_card(const value& a, module_detail detail, std::int64_t now)
   out += line("created", in_utc(whole_of(a, "created")));
   auto used = whole_of(a, "last_used");
   out += line("last used", used == 0 ? "never" : in_utc(used) + ", " + in_time(now - used) + " ago");
+  auto defaults = a.find("defaults");
+  if (defaults && defaults->as_object() && !defaults->as_object()->empty())
+    out += line("defaults", json_text(*defaults));
   if (auto failure = a.find("error"))
     out += line("failure", text_of(*failure, "error_type") + ": " +
                                text_of(*failure, "message", "the words are for the administration's key"));

@@ -82,6 +82,13 @@ TEST_CASE("lorica-admin loads, shows, changes and unloads adapters of a running 
   CHECK_FALSE(*same.find("changed")->as_bool());
   auto version = text(same, "version");
   CHECK(version.size() == 64);
+  CHECK(admin(server, {"load", "org/sql", source, "--defaults", R"({"temperature":0})"}).exit_code == 0);
+  CHECK_THAT(admin(server, {"show", "org/sql"}).out, Catch::Contains(R"({"temperature":0})"));
+  auto bad = admin(server, {"load", "org/sql", source, "--defaults", R"({"temperature":-1})"});
+  CHECK(bad.exit_code != 0);
+  CHECK_THAT(bad.err, Catch::Contains("defaults.temperature"));
+  CHECK_THAT(admin(server, {"load", "org/sql", source, "--defaults", "[]"}).err,
+             Catch::Contains("--defaults"));
 
   CHECK_THAT(admin(server, {"load", "new", other, "--dry-run"}).out,
              Catch::Contains("would change") && Catch::Contains("MODULE"));

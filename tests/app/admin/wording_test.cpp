@@ -75,7 +75,7 @@ TEST_CASE("an answer leaves as the JSON it came as") {
 TEST_CASE("a card shows status, failure, warnings and modules by kind") {
   auto adapter = json(R"({"name":"sql","state":"failed","version":null,"tier":"disk","ranks":[],"bytes":0,
     "requests":3,"hits":2,"users":1,"leases":1,"loads":4,"created":0,"last_used":100,"pinned":true,"alias_of":null,
-    "error":{"error_type":"rank_too_large","message":"rank 300"},
+    "error":{"error_type":"rank_too_large","message":"rank 300"},"defaults":{"temperature":0,"stop":["\n"]},
     "contents":{"version":"abc","ranks":[4,8],"bytes":2048,"file_bytes":1,"parameters":9,"warnings":["odd\u001bfield"],
       "modules":[
         {"name":"model.layers.0.self_attn.q_proj","rank":8,"scaling":2.0,"update_norm":1.5,"zero_effect":false},
@@ -84,7 +84,8 @@ TEST_CASE("a card shows status, failure, warnings and modules by kind") {
         {"name":"lm_head","rank":4,"scaling":1.0,"update_norm":7,"zero_effect":false}]}})");
   auto card = adapter_card(adapter, module_detail::by_kind, 160);
   for (auto text : {"rank_too_large: rank 300", "warning    odd?field", "pinned", "4, 8", "2.0 KiB",
-                    "60 s ago", "0-1, 3", "1.5 to 2.5", "3 since the start, 2 found it in memory"}) {
+                    "60 s ago", "0-1, 3", "1.5 to 2.5", "3 since the start, 2 found it in memory",
+                    R"(defaults   {"temperature":0,"stop":["\n"]})"}) {
     INFO(card);
     CHECK_THAT(card, Catch::Contains(text));
   }
@@ -92,7 +93,8 @@ TEST_CASE("a card shows status, failure, warnings and modules by kind") {
   CHECK_THAT(adapter_card(adapter, module_detail::each, 160),
              Catch::Contains("model.layers.1.self_attn.q_proj") && Catch::Contains("none"));
   auto unread = adapter_card(json(R"({"name":"a","contents":null})"), module_detail::each, 0);
-  CHECK_THAT(unread, Catch::Contains("not known") && Catch::Contains("never"));
+  CHECK_THAT(unread,
+             Catch::Contains("not known") && Catch::Contains("never") && !Catch::Contains("defaults"));
 }
 
 TEST_CASE("jobs and events are lines") {
