@@ -6,6 +6,7 @@
 #include <limits>
 #include <string_view>
 
+#include "core/shortest.hpp"
 #include "core/shown.hpp"
 
 namespace lorica {
@@ -98,11 +99,6 @@ result<void> read_field(std::string_view name, const value& v, generation_defaul
           "` is no default; there are temperature, top_k, top_p, typical_p, min_p, repetition_penalty, "
           "frequency_penalty, presence_penalty, max_new_tokens and stop",
       {}, "defaults." + shown(name));
-}
-
-/// The double that prints as the float does.
-double shortest(float x) {
-  return std::stod(fmt::format("{}", x));
 }
 
 template <class T>

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "core/json.hpp"
+#include "core/shortest.hpp"
 #include "core/shown.hpp"
-#include "net/reply_fields.hpp"
 
 namespace lorica {
 namespace {

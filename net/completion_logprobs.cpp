@@ -4,8 +4,8 @@
 #include <set>
 #include <string_view>
 
+#include "core/shortest.hpp"
 #include "core/utf8.hpp"
-#include "net/reply_fields.hpp"
 
 namespace lorica {
 namespace {

@@ -1,7 +1,5 @@
 #include "net/reply_fields.hpp"
 
-#include <charconv>
-
 namespace lorica {
 
 std::vector<http_field> served_fields(const served_by& served) {
@@ -14,14 +12,6 @@ std::vector<http_field> served_fields(const served_by& served) {
     tiers.append(comma).append(adapter.tier);
   }
   return {{"x-adapter-id", names}, {"x-adapter-version", versions}, {"x-adapter-tier", tiers}};
-}
-
-double shortest(float number) {
-  char digits[32];
-  auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
-  double out = 0;
-  std::from_chars(digits, end, out);
-  return out;
 }
 
 }  // namespace lorica

@@ -11,7 +11,4 @@ namespace lorica {
 /// for, separated by commas; nothing when the base answers.
 std::vector<http_field> served_fields(const served_by& served);
 
-/// The double that prints as the shortest decimal which reads back as this float: -0.4f gives -0.4.
-double shortest(float number);
-
 }  // namespace lorica

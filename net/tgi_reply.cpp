@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "core/json.hpp"
+#include "core/shortest.hpp"
 #include "net/reply_fields.hpp"
 
 namespace lorica {

@@ -1,6 +1,5 @@
 #include "net/http_error.hpp"
 
-#include "net/reply_fields.hpp"
 #include "tests/catch.hpp"
 
 using namespace lorica;
@@ -107,12 +106,6 @@ TEST_CASE("every status that is sent has its phrase") {
     CHECK_THAT(reply_head(r, body_framing::length, connection_fate::keep),
                !Catch::StartsWith("HTTP/1.1 " + std::to_string(status) + " \r"));
   }
-}
-
-TEST_CASE("a float prints as its own shortest decimal") {
-  CHECK(shortest(-0.4f) == -0.4);
-  CHECK(shortest(0.1f) == 0.1);
-  CHECK(shortest(-12.25f) == -12.25);
 }
 
 TEST_CASE("a reply's fields cannot begin a line of their own") {
