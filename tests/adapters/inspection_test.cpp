@@ -125,16 +125,23 @@ TEST_CASE("an adapter without sites has a version too") {
 
 TEST_CASE("of several sites that fail the first says why, whoever comes first") {
   auto weights = random_weights(50, false);
+  const bool first_comes_last = GENERATE(false, true);
   for (int round = 0; round < 20; ++round) {
+    std::atomic<bool> began = false;  // the one that has to come before the other
+    auto wait = [&] {
+      for (int i = 0; i < 10'000 && !began; ++i)
+        std::this_thread::yield();
+      for (int i = 0; i < 100; ++i)  // it has only begun to fail
+        std::this_thread::yield();
+    };
     site_work work;
     work.read = [&](std::size_t site, site_buffer&) -> result<lora_site*> {
-      if (site == 20) {
-        for (int i = 0; i < 100; ++i)
-          std::this_thread::yield();
-        return fail(errc::io, "twenty");
-      }
-      if (site > 20) return fail(errc::io, "later");
-      return &weights.sites[site];
+      if (site < 20) return &weights.sites[site];
+      if ((site == 20) == first_comes_last)
+        wait();
+      else
+        began = true;
+      return fail(errc::io, site == 20 ? "twenty" : "later");
     };
     auto found = inspect(50, 4, {}, work);
     REQUIRE_FALSE(found);

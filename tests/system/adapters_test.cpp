@@ -115,11 +115,15 @@ TEST_CASE("an adapter's defaults hold for what requests leave open, by alias, an
     CHECK(load(server, "sql", source) == 200);
     CHECK(tokens(server, "sql", "") == 3);
     CHECK(tokens(server, source, "") == 16);  // the same content under its own name
+    CHECK(exchange(server.port(), "PUT", "/v1/adapters/last?wait=true",
+                   R"({"source":")" + source + R"(","defaults":{"max_new_tokens":2}})")
+              .status == 200);  // nothing else is written down for this name
     CHECK(server.stop().empty());
   }
   server_process server(arguments(scratch));
   CHECK(tokens(server, "sql", "") == 3);
   CHECK(text(server, "prod") == greedy);
+  CHECK(tokens(server, "last", "") == 2);
   auto shown = exchange(server.port(), "GET", "/v1/adapters/sql");
   CHECK_THAT(shown.body, Catch::Contains(R"("defaults":{"temperature":0,"max_new_tokens":3})"));
   CHECK(exchange(server.port(), "PUT", "/v1/adapters/sql?wait=true",
