@@ -7,15 +7,12 @@
 #include <utility>
 #include <vector>
 
-#include "actors/best_choices.hpp"
-#include "actors/choice_output.hpp"
 #include "actors/composition_limits.hpp"
 #include "actors/harden.hpp"
 #include "actors/payloads.hpp"
 #include "actors/prompt_limits.hpp"
-#include "actors/prompt_report.hpp"
+#include "actors/request_output.hpp"
 #include "actors/take_reply.hpp"
-#include "actors/token_alternatives.hpp"
 
 namespace lorica {
 namespace {
@@ -36,13 +33,9 @@ class session_state {
   void take(std::size_t number, const adapter_reference& found);
   void encode();
   void submit(encoded_prompt prompt);
+  generation_started facts_of() const;
   rule_wishes take_rules();
   void take(const token_chunk_ptr& chunk);
-  void show(const token_chunk& chunk);
-  void announce(const token_chunk& chunk);
-  void show(const token_event& event);
-  void finish_choice(const token_event& event);
-  void show_best();
   void finish();
   void end_with(error why);
   void fail_with(error why);
@@ -55,18 +48,12 @@ class session_state {
   session_actor::pointer self_;
   std::shared_ptr<const session_world> world_;
   session_task task_;
-  time_point began_, submitted_at_, admitted_, last_;
-  std::optional<time_point> first_token_;
+  time_point began_, submitted_at_;
   std::vector<std::optional<adapter_reference>> adapters_;  // in the order asked for
   std::size_t unresolved_ = 0;
-  generation_started facts_;
-  prompt_report prompt_;
-  std::vector<token_chunk_ptr> early_;  // tokens that came before the prompt's log-probabilities
   std::uint32_t prompt_tokens_ = 0;
   std::uint32_t max_new_tokens_ = 0;
-  std::vector<choice_output> choices_;  // made when the prompt is submitted
-  std::optional<best_choices> best_;    // where only the best are answered
-  std::size_t ended_choices_ = 0;
+  std::optional<request_output> output_;  // made when the prompt is submitted
   bool paused_ = false;
   bool over_ = true;  // the sink has had its last call; true until there is a sink
 };
@@ -176,25 +163,17 @@ void session_state::submit(encoded_prompt prompt) {
   max_new_tokens_ = *count;
   if (auto good = check_min_tokens(request.sampling.min_tokens, *count); !good)
     return fail_with(good.error());
-  facts_.served.model_id = world_->model_id;
   prompt_tokens_ = static_cast<std::uint32_t>(prompt.ids.size());
-  facts_.prompt_tokens = prompt_tokens_;
-  prompt_ = prompt_report(std::move(prompt.texts), world_->vocabulary);
-  if (request.prompt_logprobs) prompt_.expect_scores();
-  if (request.best_of) best_.emplace(*request.best_of, request.choices);
-  for (std::uint32_t i = 0; i < sequences_of(request); ++i)
-    choices_.emplace_back(world_->vocabulary, request, prompt.ids);
+  output_.emplace(request_output::parts{world_->vocabulary, task_.sink, world_->inter_token}, request,
+                  facts_of(), prompt);
   submission all;
   all.session = self_;
   all.first = task_.first;
   all.choices = sequences_of(request);
   all.prompt = std::move(prompt.ids);
   all.combine = request.combine;
-  for (std::size_t i = 0; i < adapters_.size(); ++i) {
-    auto& found = *adapters_[i];
-    facts_.served.adapters.push_back({found.name, found.meaning->version, found.tier});
-    all.adapters.push_back({found, request.adapters[i].weight});
-  }
+  for (std::size_t i = 0; i < adapters_.size(); ++i)
+    all.adapters.push_back({*adapters_[i], request.adapters[i].weight});
   all.max_new_tokens = max_new_tokens_;
   all.ignore_eos = request.ignore_eos;
   all.sampling = request.sampling;
@@ -206,74 +185,26 @@ void session_state::submit(encoded_prompt prompt) {
               submission_ptr(std::make_shared<const submission>(std::move(all))));
 }
 
-/// Tokens of other choices may come before the first one's sequence has told all of the prompt: they wait.
+/// What the client is told first.
+generation_started session_state::facts_of() const {
+  generation_started out;
+  out.served.model_id = world_->model_id;
+  for (auto& found : adapters_)
+    out.served.adapters.push_back({found->name, found->meaning->version, found->tier});
+  out.prompt_tokens = prompt_tokens_;
+  return out;
+}
+
 void session_state::take(const token_chunk_ptr& chunk) {
-  prompt_.add(chunk->scored);
-  if (!chunk->events.empty()) early_.push_back(chunk);
-  if (!prompt_.complete()) return;
-  for (auto& next : std::exchange(early_, {}))
-    if (!over_) show(*next);
-}
-
-void session_state::show(const token_chunk& chunk) {
-  if (!first_token_) {
-    announce(chunk);
-  } else {
-    world_->inter_token.observe(std::chrono::duration<double>(chunk.at - last_).count());
-  }
-  last_ = chunk.at;
-  for (auto& event : chunk.events)
-    show(event);
-  if (ended_choices_ == choices_.size()) return finish();
+  for (auto choice : output_->take(chunk))
+    self_->send(world_->scheduler, atom::cancel::value, task_.first + choice);
+  if (output_->complete()) return finish();
   if (!paused_ && task_.sink->saturated()) pause();
-}
-
-void session_state::announce(const token_chunk& chunk) {
-  first_token_ = chunk.at;
-  admitted_ = chunk.admitted;
-  facts_.prompt = prompt_.take();
-  task_.sink->started(std::move(facts_));
-}
-
-void session_state::show(const token_event& event) {
-  auto& choice = choices_.at(event.choice);
-  if (choice.ended()) return;  // computed before the scheduler heard of the stop string
-  auto token = choice.push(event.id, event.logprob, event.end);
-  token.rank = event.rank;
-  token.top = token_alternatives(event.top, *world_->vocabulary);
-  if (best_)
-    best_->add(event.choice, std::move(token));
-  else
-    task_.sink->chunk({event.choice, {std::move(token)}, choice.ended().has_value()});
-  if (choice.ended()) finish_choice(event);
-}
-
-void session_state::finish_choice(const token_event& event) {
-  auto& choice = choices_[event.choice];
-  ++ended_choices_;
-  if (!event.end) self_->send(world_->scheduler, atom::cancel::value, task_.first + event.choice);
-  generation_finish end{.choice = event.choice,
-                        .reason = *choice.ended(),
-                        .text = choice.text(),
-                        .generated_tokens = choice.tokens(),
-                        .seed = task_.request.sampling.seed + event.choice,
-                        .cause = choice.cause()};
-  if (best_)
-    best_->finish(std::move(end));
-  else
-    task_.sink->finished(std::move(end));
-}
-
-void session_state::show_best() {
-  for (auto& choice : best_->take()) {
-    task_.sink->chunk({choice.end.choice, std::move(choice.tokens), true});
-    task_.sink->finished(std::move(choice.end));
-  }
 }
 
 void session_state::finish() {
   over_ = true;
-  if (best_) show_best();
+  output_->finish();
   task_.sink->done(timings());
   report(std::nullopt);
   self_->quit();
@@ -294,31 +225,33 @@ void session_state::fail_with(error why) {
 }
 
 void session_state::drop_sequences() {
-  for (std::uint32_t i = 0; i < choices_.size(); ++i)
-    if (!choices_[i].ended()) caf::anon_send(world_->scheduler, atom::cancel::value, task_.first + i);
+  if (!output_) return;
+  for (auto choice : output_->running())
+    caf::anon_send(world_->scheduler, atom::cancel::value, task_.first + choice);
 }
 
 void session_state::pause() {
   paused_ = true;
-  for (std::uint32_t i = 0; i < choices_.size(); ++i)
-    if (!choices_[i].ended()) self_->send(world_->scheduler, atom::pause::value, task_.first + i);
+  for (auto choice : output_->running())
+    self_->send(world_->scheduler, atom::pause::value, task_.first + choice);
 }
 
 void session_state::resume() {
   // A sink that is full again says so once more when it has drained.
   if (!paused_ || task_.sink->saturated()) return;
   paused_ = false;
-  for (std::uint32_t i = 0; i < choices_.size(); ++i)
-    if (!choices_[i].ended()) self_->send(world_->scheduler, atom::resume::value, task_.first + i);
+  for (auto choice : output_->running())
+    self_->send(world_->scheduler, atom::resume::value, task_.first + choice);
 }
 
 generation_timings session_state::timings() const {
   generation_timings out;
   auto now = world_->clock.now();
-  bool submitted = !choices_.empty();
-  out.validation = (submitted ? submitted_at_ : now) - began_;
-  if (submitted) out.queue = (first_token_ ? admitted_ : now) - submitted_at_;
-  if (first_token_) out.inference = last_ - admitted_;
+  out.validation = (output_ ? submitted_at_ : now) - began_;
+  if (!output_) return out;
+  auto& times = output_->times();
+  out.queue = (times ? times->admitted : now) - submitted_at_;
+  if (times) out.inference = times->last - times->admitted;
   return out;
 }
 
@@ -328,12 +261,11 @@ void session_state::report(std::optional<errc> failure) {
     if (found) facts.adapters.push_back(found->name);
   facts.failure = failure;
   facts.prompt_tokens = prompt_tokens_;
-  for (auto& choice : choices_)
-    facts.generated_tokens += choice.tokens();
+  if (output_) facts.generated_tokens = output_->generated_tokens();
   facts.max_new_tokens = max_new_tokens_;
   facts.timings = timings();
   facts.total = world_->clock.now() - began_;
-  if (first_token_) facts.first_token = *first_token_ - began_;
+  if (output_ && output_->times()) facts.first_token = output_->times()->first - began_;
   caf::anon_send(world_->telemetry, atom::finish::value,
                  request_facts_ptr(std::make_shared<const request_facts>(std::move(facts))));
 }
