@@ -54,6 +54,7 @@ void adapter_commands::run(adapter_command::preview c) {
   if (!order) return c.done(order.error());
   adapter_read read;
   read.job = {c.what.name, order->origin, false, {}, nullptr};
+  if (c.what.defaults) read.job.chat_template = c.what.defaults->chat_template;
   read.else_from = order->else_from;
   read.newest = true;
   read.done = [this, c](result<packed_load> r, const adapter_origin&) {

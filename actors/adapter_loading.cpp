@@ -90,6 +90,7 @@ void adapter_loading::read(const work_ptr& w) {
   ++world_.counts[name].loads;
   adapter_read read;
   read.job = {name, w->what.origin, true, job.stop.get_token(), job.progress};
+  if (w->what.what.defaults) read.job.chat_template = w->what.what.defaults->chat_template;
   read.else_from = w->what.else_from;
   read.newest = true;
   read.how = w->what.dynamic ? urgency::request : urgency::operation;

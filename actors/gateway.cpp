@@ -55,7 +55,7 @@ std::shared_ptr<generation_handle> gateway::start(generation_request request,
     sink->failed(good.error());
     return std::make_shared<no_session>();
   }
-  auto first = next_sequence_.fetch_add(sequences_of(request));
+  auto first = next_sequence_.fetch_add(sequences_of(request) * request.prompts.size());
   auto id = place->id();
   auto session =
       spawn_session(system_, world_, {std::move(request), std::move(sink), first, std::move(place)});
@@ -63,12 +63,18 @@ std::shared_ptr<generation_handle> gateway::start(generation_request request,
   return std::make_shared<session_handle>(session);
 }
 
-void gateway::tokenize(std::string text, bool add_special_tokens,
-                       std::function<void(result<std::vector<token_span>>)> done) {
+void gateway::tokenize(std::string text, bool add_special_tokens, answer<std::vector<token_span>> done) {
   auto chosen = world_->tokenizers.pick(text.size());
-  auto job = std::make_shared<span_job>(std::move(text), add_special_tokens, std::move(done));
+  auto job = std::make_shared<span_job>(span_text{std::move(text), add_special_tokens}, std::move(done));
   job->ticket = std::move(chosen.ticket);
   caf::anon_send(chosen.worker, atom::spans::value, span_job_ptr(std::move(job)));
+}
+
+void gateway::tokenize_chat(conversation_ptr what, answer<tokenized_chat> done) {
+  auto chosen = world_->tokenizers.pick(what->bytes);
+  auto job = std::make_shared<chat_span_job>(std::move(what), std::move(done));
+  job->ticket = std::move(chosen.ticket);
+  caf::anon_send(chosen.worker, atom::spans::value, chat_span_job_ptr(std::move(job)));
 }
 
 }  // namespace lorica

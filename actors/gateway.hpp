@@ -19,8 +19,8 @@ class gateway final : public generation_service, public tokenize_service {
 
   std::shared_ptr<generation_handle> start(generation_request request,
                                            std::shared_ptr<response_sink> sink) override;
-  void tokenize(std::string text, bool add_special_tokens,
-                std::function<void(result<std::vector<token_span>>)> done) override;
+  void tokenize(std::string text, bool add_special_tokens, answer<std::vector<token_span>> done) override;
+  void tokenize_chat(conversation_ptr what, answer<tokenized_chat> done) override;
 
  private:
   caf::actor_system& system_;

@@ -13,6 +13,7 @@
 #include "actors/background.hpp"
 #include "actors/harden.hpp"
 #include "actors/payloads.hpp"
+#include "text/chat_template.hpp"
 
 namespace lorica {
 namespace {
@@ -68,8 +69,17 @@ result<root_index> loader_state::scan() const {
   return in_background(core_share::some, {}, [&](const std::stop_token&) { return parts_->scan(); });
 }
 
+result<void> check_template(const load_job& job) {
+  if (!job.chat_template) return {};
+  auto parsed = chat_template::parse(*job.chat_template);
+  if (parsed) return {};
+  return fail(errc::invalid, "`defaults.chat_template` is no template: " + parsed.error().text, {},
+              "defaults.chat_template");
+}
+
 result<packed_load> loader_state::load(const load_job& job, const std::stop_token& stop) const {
   if (stop.stop_requested()) return fail(errc::cancelled, "The load was cancelled", "cancelled");
+  if (auto ok = check_template(job); !ok) return ok.error();
   auto began = parts_->clock.now();
   if (job.progress) job.progress->enter(load_progress::stage::reading);
   auto read =

@@ -45,8 +45,10 @@ struct used_adapter {
 
 /// A prompt on its way to ids.
 struct encode_job {
-  std::variant<std::string, std::vector<token_id>> prompt;
+  prompt_source prompt;
+  std::shared_ptr<const generation_defaults> defaults;  ///< of the adapter, for conversations; may be null
   bool add_special_tokens = true;
+  bool ends_turn = true;                  ///< the template's end of a turn ends the generation too
   std::optional<std::uint32_t> truncate;  ///< keep the last n
   bool texts_wanted = false;
   rule_wishes rules;
@@ -57,43 +59,67 @@ struct encoded_prompt {
   std::vector<token_id> ids;
   std::vector<generated_token> texts;  ///< only when wanted
   shared_rules rules;
+  std::optional<token_id> end_of_turn;  ///< one of the rules' stops, where the client did not ask for it
 };
 
-/// A `/tokenize` call. `done` is called exactly once, with `errc::unavailable` if no worker gets to it.
-struct span_job {
-  span_job(std::string t, bool special, std::function<void(result<std::vector<token_span>>)> d)
-      : text(std::move(t)), add_special_tokens(special), done_(std::move(d)) {}
-  span_job(const span_job&) = delete;
-  span_job& operator=(const span_job&) = delete;
-  ~span_job() { answer(fail(errc::unavailable, "The server is shutting down")); }
+/// A call of the tokenize service. `done` is called exactly once, with `errc::unavailable` if no worker gets
+/// to it.
+template <class Input, class Output>
+struct span_call {
+  span_call(Input i, std::function<void(result<Output>)> d) : input(std::move(i)), done_(std::move(d)) {}
+  span_call(const span_call&) = delete;
+  span_call& operator=(const span_call&) = delete;
+  ~span_call() { answer(fail(errc::unavailable, "The server is shutting down")); }
 
-  void answer(result<std::vector<token_span>> spans) const {
+  void answer(result<Output> spans) const {
     auto done = std::exchange(done_, nullptr);
     if (done) done(std::move(spans));
   }
 
-  std::string text;
-  bool add_special_tokens;
+  Input input;
   std::shared_ptr<const void> ticket;
 
  private:
-  mutable std::function<void(result<std::vector<token_span>>)> done_;
+  mutable std::function<void(result<Output>)> done_;
 };
 
-/// All choices of a request; choice i is sequence `first + i` with seed + i.
+/// `/tokenize`.
+struct span_text {
+  std::string text;
+  bool add_special_tokens = true;
+};
+struct span_job : span_call<span_text, std::vector<token_span>> {
+  using span_call::span_call;
+};
+
+/// `/chat_tokenize`.
+struct chat_span_job : span_call<conversation_ptr, tokenized_chat> {
+  using span_call::span_call;
+};
+
+/// A prompt ready to run.
+struct submitted_prompt {
+  std::vector<token_id> ids;
+  std::uint32_t max_new_tokens = 0;
+};
+
+/// All choices of a request; choice k of prompt p is sequence `first + p * choices + k` with seed + k.
 struct submission {
   session_actor session;
   sequence_id first = 0;
-  std::uint32_t choices = 1;
-  std::vector<token_id> prompt;
+  std::uint32_t choices = 1;  ///< of each prompt
+  std::vector<submitted_prompt> prompts;
   std::vector<used_adapter> adapters;  ///< in the order asked for; empty: base
   combination combine = combination::sum;
-  std::uint32_t max_new_tokens = 0;
   bool ignore_eos = false;
   sampling_params sampling;
   std::uint32_t top_logprobs = 0;
-  std::optional<std::uint32_t> prompt_logprobs;  ///< told of the first choice's sequence alone
+  std::optional<std::uint32_t> prompt_logprobs;  ///< told of the first choices' sequences alone
 };
+
+inline std::uint32_t sequences_of(const submission& s) noexcept {
+  return s.choices * static_cast<std::uint32_t>(s.prompts.size());
+}
 
 /// Which held versions may make place for one that starves, and how; none: nobody starves any more.
 struct drain_order {
@@ -125,9 +151,10 @@ struct load_job {
   adapter_origin origin;
   bool pack = true;
   std::stop_token stop;
-  std::shared_ptr<load_progress> progress;  ///< may be null
-  bool awaited = false;                     ///< by a request: it may take some time from those that run
-  bool measure = true;                      ///< else the contents come without norms: they are known
+  std::shared_ptr<load_progress> progress;        ///< may be null
+  bool awaited = false;                           ///< by a request: it may take some time from those that run
+  bool measure = true;                            ///< else the contents come without norms: they are known
+  std::optional<std::string> chat_template = {};  ///< that is to be the adapter's: must be one
 };
 
 struct packed_load {

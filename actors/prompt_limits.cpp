@@ -51,6 +51,14 @@ result<void> check_counts(const generation_request& request) {
   if (auto ok = most("top_logprobs", request.top_logprobs, most_top_logprobs); !ok) return ok;
   if (auto ok = most("prompt_logprobs", request.prompt_logprobs.value_or(0), most_top_logprobs); !ok)
     return ok;
+  auto sequences = request.prompts.size() * sequences_of(request);
+  if (sequences > most_choices)
+    return fail(
+        errc::invalid,
+        fmt::format("Input validation error: {} prompts of {} sequences each are more than {} sequences; "
+                    "send fewer in each request",
+                    request.prompts.size(), sequences_of(request), most_choices),
+        {}, "n");
   if (!request.best_of || *request.best_of >= request.choices) return {};
   return fail(errc::invalid,
               fmt::format("Input validation error: `best_of` must be >= `n`, which is {}. Given: {}",

@@ -19,6 +19,7 @@ struct adapter_reference;
 struct adapters_facts;
 struct batch;
 struct catalogue_changes;
+struct chat_span_job;
 struct drain_order;
 struct encoded_prompt;
 struct encode_job;
@@ -40,6 +41,7 @@ using adapter_command_ptr = std::shared_ptr<const adapter_command>;
 using adapters_facts_ptr = std::shared_ptr<const adapters_facts>;
 using batch_ptr = std::shared_ptr<const batch>;
 using catalogue_changes_ptr = std::shared_ptr<const catalogue_changes>;
+using chat_span_job_ptr = std::shared_ptr<const chat_span_job>;
 using drain_order_ptr = std::shared_ptr<const drain_order>;
 using encode_job_ptr = std::shared_ptr<const encode_job>;
 using encode_reply = std::shared_ptr<const result<encoded_prompt>>;
@@ -115,12 +117,14 @@ using session_actor = caf::typed_actor<
     // The overall deadline of the request passed.
     caf::reacts_to<atom::expire>>;
 
-/// TOKENIZER: a worker of a small pool; a prompt is encoded on its own thread.
+/// TOKENIZER: a worker of a small pool; prompts are rendered and encoded on its own thread.
 using tokenizer_actor = caf::typed_actor<
     // A prompt to ids, cut to its last tokens where the request says so.
     caf::replies_to<atom::encode, encode_job_ptr>::with<encode_reply>,
     // A text to tokens with their places; the job's callback gets the answer.
-    caf::reacts_to<atom::spans, span_job_ptr>>;
+    caf::reacts_to<atom::spans, span_job_ptr>,
+    // A conversation likewise.
+    caf::reacts_to<atom::spans, chat_span_job_ptr>>;
 
 /// SCHEDULER: one per model; plans steps and drives the executor, one step in flight.
 using scheduler_actor = caf::typed_actor<

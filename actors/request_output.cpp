@@ -1,5 +1,6 @@
 #include "actors/request_output.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -8,23 +9,35 @@
 namespace lorica {
 
 request_output::request_output(parts with, const generation_request& request, generation_started facts,
-                               const encoded_prompt& prompt)
+                               const std::vector<encoded_prompt>& prompts, sequence_id first)
     : with_(std::move(with)),
       facts_(std::move(facts)),
-      prompt_(prompt.texts, with_.vocabulary),
-      seed_(request.sampling.seed) {
-  if (request.prompt_logprobs) prompt_.expect_scores();
-  if (request.best_of) best_.emplace(*request.best_of, request.choices);
-  for (std::uint32_t i = 0; i < sequences_of(request); ++i)
-    choices_.emplace_back(with_.vocabulary, request, prompt.ids);
+      end_of_turn_(prompts.front().end_of_turn),
+      seed_(request.sampling.seed),
+      sequences_(sequences_of(request)),
+      answered_(request.choices),
+      first_(first) {
+  for (auto& prompt : prompts) {
+    prompts_.emplace_back(prompt.texts, with_.vocabulary);
+    if (request.prompt_logprobs) prompts_.back().expect_scores();
+    if (request.best_of) best_.emplace_back(sequences_, answered_);
+    for (std::uint32_t i = 0; i < sequences_; ++i)
+      choices_.emplace_back(with_.vocabulary, request, prompt.ids);
+  }
 }
 
-/// Tokens of other choices may come before the first one's sequence has told all of the prompt: they wait.
+bool request_output::prompts_complete() const {
+  return std::ranges::all_of(prompts_, &prompt_report::complete);
+}
+
+/// Tokens of other choices may come before the first ones' sequences have told all of their prompts: they
+/// wait.
 std::vector<std::uint32_t> request_output::take(const token_chunk_ptr& chunk) {
   std::vector<std::uint32_t> stopped;
-  prompt_.add(chunk->scored);
+  for (auto& scored : chunk->scored)
+    prompts_.at((scored.id - first_) / sequences_).add({&scored, 1});
   if (!chunk->events.empty()) early_.push_back(chunk);
-  if (!prompt_.complete()) return stopped;
+  if (!prompts_complete()) return stopped;
   for (auto& next : std::exchange(early_, {}))
     show(*next, stopped);
   return stopped;
@@ -39,7 +52,8 @@ void request_output::show(const token_chunk& chunk, std::vector<std::uint32_t>& 
 void request_output::keep_pace(const token_chunk& chunk) {
   if (!times_) {
     times_ = {chunk.at, chunk.admitted, chunk.at};
-    facts_.prompt = prompt_.take();
+    for (auto& prompt : prompts_)
+      facts_.prompts.push_back(prompt.take());
     with_.sink->started(std::move(facts_));
     return;
   }
@@ -50,11 +64,14 @@ void request_output::keep_pace(const token_chunk& chunk) {
 void request_output::show(const token_event& event, std::vector<std::uint32_t>& stopped) {
   auto& choice = choices_.at(event.choice);
   if (choice.ended()) return;  // computed before the scheduler heard of the stop string
-  auto token = choice.push(event.id, event.logprob, event.end);
+  // What the template ends a turn with ends it as the model's own end tokens do.
+  auto end = event.end == finish_reason::stop_sequence && event.id == end_of_turn_ ? finish_reason::eos_token
+                                                                                   : event.end;
+  auto token = choice.push(event.id, event.logprob, end);
   token.rank = event.rank;
   token.top = token_alternatives(event.top, *with_.vocabulary);
-  if (best_)
-    best_->add(event.choice, std::move(token));
+  if (!best_.empty())
+    best_[event.choice / sequences_].add(event.choice % sequences_, std::move(token));
   else
     with_.sink->chunk({event.choice, {std::move(token)}, choice.ended().has_value()});
   if (!choice.ended()) return;
@@ -69,20 +86,21 @@ void request_output::finish_choice(std::uint32_t number) {
                         .reason = *choice.ended(),
                         .text = choice.text(),
                         .generated_tokens = choice.tokens(),
-                        .seed = seed_ + number,
+                        .seed = seed_ + number % sequences_,
                         .cause = choice.cause()};
-  if (best_)
-    best_->finish(std::move(end));
-  else
-    with_.sink->finished(std::move(end));
+  if (best_.empty()) return with_.sink->finished(std::move(end));
+  end.choice = number % sequences_;
+  best_[number / sequences_].finish(std::move(end));
 }
 
 void request_output::finish() {
-  if (!best_) return;
-  for (auto& choice : best_->take()) {
-    with_.sink->chunk({choice.end.choice, std::move(choice.tokens), true});
-    with_.sink->finished(std::move(choice.end));
-  }
+  std::uint32_t number = 0;
+  for (auto& of_prompt : best_)
+    for (auto& choice : of_prompt.take()) {
+      choice.end.choice = number++;
+      with_.sink->chunk({choice.end.choice, std::move(choice.tokens), true});
+      with_.sink->finished(std::move(choice.end));
+    }
 }
 
 std::vector<std::uint32_t> request_output::running() const {

@@ -26,9 +26,10 @@ class request_output {
     metrics::histogram& inter_token;  ///< seconds between the chunks of one request
   };
 
-  /// `facts` is what the sink is told first, without the prompt's tokens: those come from `prompt`.
+  /// `facts` is what the sink is told first, without the prompts' tokens: those come from `prompts`. `first`
+  /// is the first sequence of the request.
   request_output(parts with, const generation_request& request, generation_started facts,
-                 const encoded_prompt& prompt);
+                 const std::vector<encoded_prompt>& prompts, sequence_id first);
 
   /// Takes what a step gave. The answer holds the choices that ended here before their sequences did.
   std::vector<std::uint32_t> take(const token_chunk_ptr& chunk);
@@ -55,14 +56,19 @@ class request_output {
   void show(const token_event& event, std::vector<std::uint32_t>& stopped);
   void keep_pace(const token_chunk& chunk);
   void finish_choice(std::uint32_t number);
+  bool prompts_complete() const;
 
   parts with_;
   generation_started facts_;
-  prompt_report prompt_;
+  std::vector<prompt_report> prompts_;
   std::vector<choice_output> choices_;
-  std::optional<best_choices> best_;    // where only the best are answered
+  std::vector<best_choices> best_;      // one per prompt where only the best are answered
   std::vector<token_chunk_ptr> early_;  // tokens that came before the prompt's log-probabilities
+  std::optional<token_id> end_of_turn_;
   std::uint64_t seed_;
+  std::uint32_t sequences_;  // of each prompt
+  std::uint32_t answered_;   // of each prompt
+  sequence_id first_;
   std::size_t ended_ = 0;
   std::optional<pace> times_;
 };

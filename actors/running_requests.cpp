@@ -6,10 +6,10 @@ void running_requests::add(const submission& s) {
   auto r = std::make_shared<request>();
   r->session = s.session;
   r->first = s.first;
-  r->left = s.choices;
+  r->left = sequences_of(s);
   for (auto& adapter : s.adapters)
     r->meanings.push_back(adapter.reference.meaning);
-  for (std::uint32_t i = 0; i < s.choices; ++i)
+  for (std::uint32_t i = 0; i < sequences_of(s); ++i)
     owners_[s.first + i] = r;
   for (auto& meaning : r->meanings) {
     auto& entry = meanings_[meaning->version];
@@ -18,11 +18,13 @@ void running_requests::add(const submission& s) {
   }
 }
 
-sequence running_requests::make_sequence(const submission& s, std::uint32_t choice) {
+sequence running_requests::make_sequence(const submission& s, std::uint32_t number) {
+  const auto& prompt = s.prompts[number / s.choices];
+  const auto choice = number % s.choices;
   sequence out;
-  out.id = s.first + choice;
-  out.prompt = s.prompt;
-  out.max_new_tokens = s.max_new_tokens;
+  out.id = s.first + number;
+  out.prompt = prompt.ids;
+  out.max_new_tokens = prompt.max_new_tokens;
   out.ignore_eos = s.ignore_eos;
   out.sampling = s.sampling;
   out.sampling.seed += choice;

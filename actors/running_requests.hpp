@@ -21,8 +21,8 @@ class running_requests {
 
   bool known(sequence_id id) const { return owners_.contains(id); }
 
-  /// The sequence of one choice, as the planner takes it.
-  static sequence make_sequence(const submission& request, std::uint32_t choice);
+  /// Sequence `first + number`, as the planner takes it.
+  static sequence make_sequence(const submission& request, std::uint32_t number);
 
   /// The request of this sequence left the queue; only the first time counts.
   void admitted(sequence_id id, time_point now);

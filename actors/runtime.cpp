@@ -96,7 +96,7 @@ void actor_runtime::spawn_actors() {
   scheduler_ = spawn_scheduler(system_, {plan(), adapters_, executor_, telemetry_, board_, parts_.clock},
                                placement::own_thread);
   for (std::uint32_t i = 0; i < std::max(options_.tokenizer_workers, 1u); ++i)
-    tokenizers_.push_back(spawn_tokenizer(system_, parts_.vocabulary, placement::own_thread));
+    tokenizers_.push_back(spawn_tokenizer(system_, parts_.vocabulary, parts_.chat, placement::own_thread));
 }
 
 void actor_runtime::spawn_adapters_actor() {

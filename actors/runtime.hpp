@@ -24,6 +24,7 @@
 #include "core/tokenize_service.hpp"
 #include "engine/executor.hpp"
 #include "model/model_config.hpp"
+#include "text/chat_prompt.hpp"
 #include "text/tokenizer.hpp"
 
 namespace lorica {
@@ -90,6 +91,7 @@ struct runtime_parts {
   std::unique_ptr<catalogue_store> store = {};    ///< null: nothing survives a restart
   std::unique_ptr<hub_client> hub = {};           ///< null: the Hub is what its cache holds
   std::vector<catalogue_record> kept = {};        ///< what the store held at start
+  std::shared_ptr<const chat_format> chat = {};   ///< null: a model without a chat template
 };
 
 /// The limits in force, once zeros are replaced.

@@ -72,13 +72,13 @@ scheduler_actor::behavior_type scheduler_state::start(scheduler_parts parts) {
 
 void scheduler_state::submit(const submission& request) {
   requests_.add(request);
-  for (std::uint32_t i = 0; i < request.choices; ++i) {
+  for (std::uint32_t i = 0; i < sequences_of(request); ++i) {
     auto taken = plan_->submit(running_requests::make_sequence(request, i));
     if (taken) continue;
     // The session answers by cancelling all its choices; those that were not taken are forgotten here.
     self_->send(request.session, atom::failed::value,
                 error_ptr(std::make_shared<const error>(taken.error())));
-    for (; i < request.choices; ++i)
+    for (; i < sequences_of(request); ++i)
       requests_.remove(request.first + i);
   }
   publish(std::nullopt);

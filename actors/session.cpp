@@ -1,5 +1,6 @@
 #include "actors/session.hpp"
 
+#include <algorithm>
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
@@ -20,6 +21,13 @@ namespace {
 constexpr auto resolve_slack = std::chrono::seconds(10);
 constexpr auto encode_limit = std::chrono::seconds(60);
 
+std::size_t prompt_bytes(const prompt_source& prompt) {
+  auto chat = std::get_if<conversation_ptr>(&prompt);
+  if (chat) return (*chat)->bytes;
+  auto text = std::get_if<std::string>(&prompt);
+  return text ? text->size() : std::get<std::vector<token_id>>(prompt).size();
+}
+
 class session_state {
  public:
   static inline const char* name = "session";
@@ -32,7 +40,8 @@ class session_state {
   void resolve(std::size_t number);
   void take(std::size_t number, const adapter_reference& found);
   void encode();
-  void submit(encoded_prompt prompt);
+  void encode(std::size_t number, prompt_source prompt, const rule_wishes& rules);
+  void submit();
   generation_started facts_of() const;
   rule_wishes take_rules();
   void take(const token_chunk_ptr& chunk);
@@ -51,6 +60,8 @@ class session_state {
   time_point began_, submitted_at_;
   std::vector<std::optional<adapter_reference>> adapters_;  // in the order asked for
   std::size_t unresolved_ = 0;
+  std::vector<encoded_prompt> prompts_;  // until they are submitted
+  std::size_t unencoded_ = 0;
   std::uint32_t prompt_tokens_ = 0;
   std::uint32_t max_new_tokens_ = 0;
   std::optional<request_output> output_;  // made when the prompt is submitted
@@ -118,24 +129,37 @@ void session_state::take(std::size_t number, const adapter_reference& found) {
   encode();
 }
 
+/// All prompts at once, each by the worker with the least to do.
 void session_state::encode() {
+  auto prompts = std::move(task_.request.prompts);
+  auto rules = take_rules();
+  prompts_.resize(prompts.size());
+  unencoded_ = prompts.size();
+  for (std::size_t number = 0; number < prompts.size(); ++number)
+    encode(number, std::move(prompts[number]), rules);
+}
+
+void session_state::encode(std::size_t number, prompt_source prompt, const rule_wishes& rules) {
   encode_job job;
-  auto size = std::visit([](auto& prompt) { return prompt.size(); }, task_.request.prompt);
-  for (auto& word : task_.request.bad_words)
+  auto size = prompt_bytes(prompt);
+  for (auto& word : rules.bad_words)
     size += word.size();
   auto chosen = world_->tokenizers.pick(size);
-  job.prompt = std::move(task_.request.prompt);
+  job.prompt = std::move(prompt);
+  if (adapters_.size() == 1) job.defaults = adapters_[0]->defaults;
+  job.ends_turn = !task_.request.ignore_eos;
   job.add_special_tokens = task_.request.add_special_tokens;
   job.truncate = task_.request.truncate;
   job.texts_wanted = task_.request.prompt_tokens_wanted || task_.request.prompt_logprobs;
-  job.rules = take_rules();
+  job.rules = rules;
   job.ticket = std::move(chosen.ticket);
   take_reply(
       self_->request(chosen.worker, encode_limit, atom::encode::value,
                      encode_job_ptr(std::make_shared<const encode_job>(std::move(job)))),
-      [this](const encode_reply& reply) {
+      [this, number](const encode_reply& reply) {
         if (!*reply) return fail_with(reply->error());
-        submit(**reply);
+        prompts_[number] = **reply;
+        if (--unencoded_ == 0) submit();
       },
       [this](const caf::error&) {
         fail_with(fail(errc::unavailable, "The tokenizers do not answer; try again"));
@@ -151,36 +175,38 @@ rule_wishes session_state::take_rules() {
   out.bad_words = std::move(request.bad_words);
   out.stops = std::move(request.stop_token_ids);
   out.min_tokens = request.sampling.min_tokens;
-  if (out.min_tokens != 0) out.eos = world_->eos;
+  out.eos = world_->eos;
   return out;
 }
 
-void session_state::submit(encoded_prompt prompt) {
+void session_state::submit() {
   auto& request = task_.request;
-  auto count = allowed_new_tokens(prompt.ids.size(), request.max_new_tokens, world_->max_input_tokens,
-                                  world_->max_total_tokens);
-  if (!count) return fail_with(count.error());
-  max_new_tokens_ = *count;
-  if (auto good = check_min_tokens(request.sampling.min_tokens, *count); !good)
-    return fail_with(good.error());
-  prompt_tokens_ = static_cast<std::uint32_t>(prompt.ids.size());
-  output_.emplace(request_output::parts{world_->vocabulary, task_.sink, world_->inter_token}, request,
-                  facts_of(), prompt);
   submission all;
   all.session = self_;
   all.first = task_.first;
   all.choices = sequences_of(request);
-  all.prompt = std::move(prompt.ids);
+  for (auto& prompt : prompts_) {
+    auto count = allowed_new_tokens(prompt.ids.size(), request.max_new_tokens, world_->max_input_tokens,
+                                    world_->max_total_tokens);
+    if (!count) return fail_with(count.error());
+    if (auto good = check_min_tokens(request.sampling.min_tokens, *count); !good)
+      return fail_with(good.error());
+    prompt_tokens_ += static_cast<std::uint32_t>(prompt.ids.size());
+    max_new_tokens_ = std::max(max_new_tokens_, *count);
+    all.prompts.push_back({prompt.ids, *count});
+  }
+  output_.emplace(request_output::parts{world_->vocabulary, task_.sink, world_->inter_token}, request,
+                  facts_of(), prompts_, task_.first);
   all.combine = request.combine;
   for (std::size_t i = 0; i < adapters_.size(); ++i)
     all.adapters.push_back({*adapters_[i], request.adapters[i].weight});
-  all.max_new_tokens = max_new_tokens_;
   all.ignore_eos = request.ignore_eos;
   all.sampling = request.sampling;
-  all.sampling.rules = std::move(prompt.rules);
+  all.sampling.rules = prompts_.front().rules;
   all.top_logprobs = request.top_logprobs;
   all.prompt_logprobs = request.prompt_logprobs;
   submitted_at_ = world_->clock.now();
+  prompts_.clear();
   self_->send(world_->scheduler, atom::submit::value,
               submission_ptr(std::make_shared<const submission>(std::move(all))));
 }

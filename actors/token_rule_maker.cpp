@@ -129,6 +129,7 @@ result<void> rule_maker::take_stops() {
   if (auto ok = check_count("stop_token_ids", wishes_.stops.size(), most_stop_tokens); !ok) return ok;
   if (auto ok = check_ids("stop_token_ids", wishes_.stops); !ok) return ok;
   rules_.stops = wishes_.stops;
+  if (wishes_.end_of_turn) rules_.stops.push_back(*wishes_.end_of_turn);
   make_set(rules_.stops);
   if (wishes_.min_tokens == 0) return {};
   rules_.late = rules_.stops;

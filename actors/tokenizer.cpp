@@ -1,12 +1,16 @@
 #include "actors/tokenizer.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <caf/actor_system.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
+#include <ctime>
+#include <optional>
 #include <utility>
 
 #include "actors/attempt.hpp"
+#include "actors/chat_encoder.hpp"
 #include "actors/harden.hpp"
 #include "actors/payloads.hpp"
 #include "actors/token_rule_maker.hpp"
@@ -21,55 +25,103 @@ class tokenizer_state {
  public:
   static inline const char* name = "tokenizer";
   explicit tokenizer_state(tokenizer_actor::pointer self) : self_(self) {}
-  tokenizer_actor::behavior_type start(std::shared_ptr<const tokenizer> vocabulary);
+  tokenizer_actor::behavior_type start(std::shared_ptr<const tokenizer> vocabulary,
+                                       std::shared_ptr<const chat_format> chat);
 
  private:
-  result<encoded_prompt> encode(const encode_job& job) const;
-  result<std::vector<token_id>> ids(const encode_job& job) const;
+  result<encoded_prompt> encode(const encode_job& job);
+  result<encoded_prompt> ids_of(const encode_job& job) const;
+  result<encoded_prompt> ids_of(const conversation& what, const encode_job& job);
+  result<tokenized_chat> spans(const conversation& what);
   std::vector<generated_token> texts(const std::vector<token_id>& ids) const;
 
   tokenizer_actor::pointer self_;
   std::shared_ptr<const tokenizer> vocabulary_;
+  std::optional<chat_encoder> chats_;
 };
 static_assert(!std::is_aggregate_v<tokenizer_state>);
 
-tokenizer_actor::behavior_type tokenizer_state::start(std::shared_ptr<const tokenizer> vocabulary) {
+std::tm local_time() {
+  auto now = std::time(nullptr);
+  std::tm out{};
+  ::localtime_r(&now, &out);
+  return out;
+}
+
+tokenizer_actor::behavior_type tokenizer_state::start(std::shared_ptr<const tokenizer> vocabulary,
+                                                      std::shared_ptr<const chat_format> chat) {
   harden(self_);
   vocabulary_ = std::move(vocabulary);
+  chats_.emplace(std::move(chat), vocabulary_);
   return {
       [this](atom::encode, const encode_job_ptr& job) -> encode_reply {
         return std::make_shared<const result<encoded_prompt>>(attempt(name, [&] { return encode(*job); }));
       },
       [this](atom::spans, const span_job_ptr& job) {
-        job->answer(
-            attempt(name, [&] { return vocabulary_->encode_spans(job->text, job->add_special_tokens); }));
+        job->answer(attempt(
+            name, [&] { return vocabulary_->encode_spans(job->input.text, job->input.add_special_tokens); }));
+      },
+      [this](atom::spans, const chat_span_job_ptr& job) {
+        job->answer(attempt(name, [&] { return spans(*job->input); }));
       }};
 }
 
-result<encoded_prompt> tokenizer_state::encode(const encode_job& job) const {
-  auto all = ids(job);
+result<encoded_prompt> tokenizer_state::encode(const encode_job& job) {
+  auto chat = std::get_if<conversation_ptr>(&job.prompt);
+  auto all = chat ? ids_of(**chat, job) : ids_of(job);
   if (!all) return std::move(all).error();
-  encoded_prompt out{std::move(*all), {}, {}};
+  auto out = *std::move(all);
   if (job.truncate && out.ids.size() > *job.truncate)
     out.ids.erase(out.ids.begin(), out.ids.end() - static_cast<std::ptrdiff_t>(*job.truncate));
   if (job.texts_wanted) out.texts = texts(out.ids);
-  auto rules = make_token_rules(job.rules, *vocabulary_);
+  auto wishes = job.rules;
+  wishes.end_of_turn = out.end_of_turn;
+  auto rules = make_token_rules(wishes, *vocabulary_);
   if (!rules) return std::move(rules).error();
   out.rules = *std::move(rules);
   return out;
 }
 
-result<std::vector<token_id>> tokenizer_state::ids(const encode_job& job) const {
-  if (auto text = std::get_if<std::string>(&job.prompt))
-    return vocabulary_->encode(*text, job.add_special_tokens);
-  auto& given = std::get<std::vector<token_id>>(job.prompt);
-  for (auto id : given)
+result<encoded_prompt> tokenizer_state::ids_of(const encode_job& job) const {
+  encoded_prompt out;
+  if (auto text = std::get_if<std::string>(&job.prompt)) {
+    auto ids = vocabulary_->encode(*text, job.add_special_tokens);
+    if (!ids) return std::move(ids).error();
+    out.ids = *std::move(ids);
+    return out;
+  }
+  out.ids = std::get<std::vector<token_id>>(job.prompt);
+  for (auto id : out.ids)
     if (id < 0 || static_cast<std::uint32_t>(id) >= vocabulary_->size())
       return fail(errc::invalid,
                   "Input validation error: token id " + std::to_string(id) + " is not in the vocabulary of " +
                       std::to_string(vocabulary_->size()) + " tokens",
                   {}, "prompt");
-  return given;
+  return out;
+}
+
+/// The end of a turn is a stop of the generation, unless it is one already.
+result<encoded_prompt> tokenizer_state::ids_of(const conversation& what, const encode_job& job) {
+  auto prompt = chats_->render(what, job.defaults.get(), local_time());
+  if (!prompt) return std::move(prompt).error();
+  auto ids = vocabulary_->encode_rendered(prompt->text);
+  if (!ids) return std::move(ids).error();
+  encoded_prompt out;
+  out.ids = *std::move(ids);
+  auto known = [&](const std::vector<token_id>& list) {
+    return prompt->end_of_turn && std::ranges::find(list, *prompt->end_of_turn) != list.end();
+  };
+  if (job.ends_turn && !known(job.rules.stops) && !known(job.rules.eos))
+    out.end_of_turn = prompt->end_of_turn;
+  return out;
+}
+
+result<tokenized_chat> tokenizer_state::spans(const conversation& what) {
+  auto prompt = chats_->render(what, nullptr, local_time());
+  if (!prompt) return std::move(prompt).error();
+  auto tokens = vocabulary_->rendered_spans(prompt->text);
+  if (!tokens) return std::move(tokens).error();
+  return tokenized_chat{std::move(prompt->text.text), *std::move(tokens)};
 }
 
 std::vector<generated_token> tokenizer_state::texts(const std::vector<token_id>& ids) const {
@@ -86,16 +138,18 @@ std::vector<generated_token> tokenizer_state::texts(const std::vector<token_id>&
 }
 
 tokenizer_actor::behavior_type tokenizer_worker(tokenizer_actor::stateful_pointer<tokenizer_state> self,
-                                                std::shared_ptr<const tokenizer> vocabulary) {
-  return self->state.start(std::move(vocabulary));
+                                                std::shared_ptr<const tokenizer> vocabulary,
+                                                std::shared_ptr<const chat_format> chat) {
+  return self->state.start(std::move(vocabulary), std::move(chat));
 }
 
 }  // namespace
 
 tokenizer_actor spawn_tokenizer(caf::actor_system& system, std::shared_ptr<const tokenizer> vocabulary,
-                                placement where) {
-  if (where == placement::shared_threads) return system.spawn(tokenizer_worker, std::move(vocabulary));
-  return system.spawn<caf::detached>(tokenizer_worker, std::move(vocabulary));
+                                std::shared_ptr<const chat_format> chat, placement where) {
+  if (where == placement::shared_threads)
+    return system.spawn(tokenizer_worker, std::move(vocabulary), std::move(chat));
+  return system.spawn<caf::detached>(tokenizer_worker, std::move(vocabulary), std::move(chat));
 }
 
 struct tokenizer_pool::counts {

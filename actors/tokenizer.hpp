@@ -7,13 +7,14 @@
 
 #include "actors/placement.hpp"
 #include "actors/protocol.hpp"
+#include "text/chat_prompt.hpp"
 #include "text/tokenizer.hpp"
 
 namespace lorica {
 
-/// A worker: encodes one job after the other.
+/// A worker: renders and encodes one job after the other. `chat` may be null: a model without a template.
 tokenizer_actor spawn_tokenizer(caf::actor_system& system, std::shared_ptr<const tokenizer> vocabulary,
-                                placement where);
+                                std::shared_ptr<const chat_format> chat, placement where);
 
 /// The workers and how much each has before it. With two or more workers, one takes small jobs only, so that
 /// a short prompt never waits for a long one. Immutable but for its counts; any thread.

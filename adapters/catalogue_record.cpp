@@ -14,6 +14,8 @@ namespace lorica {
 namespace {
 
 constexpr std::size_t longest_text = std::size_t{64} << 10;
+// A template, a system prompt and what else there is, as JSON writes them.
+constexpr std::size_t longest_defaults = std::size_t{1} << 20;
 constexpr std::size_t most_ranks = 4096;
 
 error bad_field(const catalogue_record& record, std::string_view field, std::string_view why) {
@@ -33,7 +35,10 @@ result<void> check_reference(const catalogue_record& record) {
 
 result<void> check_defaults(const catalogue_record& record) {
   if (record.defaults.empty()) return {};
-  auto parsed = parse_json(record.defaults, {.max_bytes = longest_text, .max_depth = 32});
+  if (record.defaults.size() > longest_defaults)
+    return bad_field(record, "defaults",
+                     "have " + std::to_string(record.defaults.size()) + " bytes; at most 1048576 are kept");
+  auto parsed = parse_json(record.defaults, {.max_bytes = longest_defaults, .max_depth = 32});
   if (!parsed || !read_generation_defaults(*parsed))
     return bad_field(record, "defaults", "are no defaults of a generation");
   return {};
@@ -87,8 +92,7 @@ result<void> check_record(const catalogue_record& record) {
   using field = std::pair<const char*, const std::string*>;
   for (auto [name, text] :
        {field("source", &record.source), field("revision", &record.revision),
-        field("defaults", &record.defaults), field("failure_reason", &record.failure_reason),
-        field("failure_text", &record.failure_text),
+        field("failure_reason", &record.failure_reason), field("failure_text", &record.failure_text),
         field("source of the version", record.current ? &record.current->source : &record.name)})
     if (text->size() > longest_text)
       return bad_field(record, name,

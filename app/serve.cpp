@@ -13,6 +13,7 @@
 #include "actors/runtime.hpp"
 #include "adapters/names.hpp"
 #include "app/adapter_sources.hpp"
+#include "app/chat_source.hpp"
 #include "app/listed_adapters.hpp"
 #include "app/memory_budget.hpp"
 #include "app/model_source.hpp"
@@ -67,6 +68,7 @@ struct parts {
   std::shared_ptr<const model_weights> weights;
   model_config model;  ///< of the weights, under the name that the operator knows
   std::shared_ptr<const tokenizer> vocabulary;
+  std::shared_ptr<const chat_format> chat;
   std::unique_ptr<executor> engine;
   kv_plan kv;
 };
@@ -97,6 +99,9 @@ result<parts> load(const serve_settings& s, const model_source& source) {
   auto vocabulary = open_tokenizer(source.path);
   if (!vocabulary) return std::move(vocabulary).error();
   p.vocabulary = *std::move(vocabulary);
+  auto chat = find_chat_format(source.path, s.chat_template);
+  if (!chat) return std::move(chat).error();
+  p.chat = *std::move(chat);
   auto& model = p.model;
   if (p.vocabulary->size() > model.vocab)
     return fail(errc::bad_model,
@@ -243,6 +248,7 @@ result<stop_reason> run(const serve_settings& s, credentials secrets, parts p,
       std::move(p.engine), p.vocabulary, p.model, counters, clock, std::move(read), [roots] {
         return list_roots(*roots);
       }};
+  living_parts.chat = p.chat;
   auto hub = open_hub(cache_of(s), clock);
   if (!hub) return std::move(hub).error();
   living_parts.hub = *std::move(hub);

@@ -46,7 +46,7 @@ std::shared_ptr<timed_stream> start_stream(generation_service& service, const st
     id = static_cast<token_id>(100 + random() % 20'000);
   generation_request request;
   if (!adapter.empty()) request.adapters.push_back({adapter});
-  request.prompt = std::move(ids);
+  request.prompts = {std::move(ids)};
   request.max_new_tokens = tokens;
   request.ignore_eos = true;
   auto sink = std::make_shared<timed_stream>();

@@ -290,6 +290,7 @@ result<serve_settings> merge_settings(const flag_values& flags, const environmen
   s.revision = v.text("revision");
   s.huggingface_hub_cache = v.text("huggingface-hub-cache");
   s.served_model_names = v.list("served-model-name");
+  s.chat_template = v.text("chat-template");
   s.lora_adapters = v.text("lora-adapters");
   s.skip_bad_adapters = v.number("skip-bad-adapters") != 0;
   s.adapter_roots = v.list("adapter-root");

@@ -23,6 +23,7 @@ struct serve_settings {
   std::string revision;
   std::string huggingface_hub_cache;  ///< empty: decided by `HF_HOME` and others
   std::vector<std::string> served_model_names;
+  std::string chat_template;  ///< a file; empty: the model's own
   std::string lora_adapters;
   bool skip_bad_adapters = false;
   std::vector<std::string> adapter_roots;

@@ -36,6 +36,9 @@ constexpr setting table[] = {
      .text =
          "Public id of the base model; further names after commas. Default: its id on the Hub, the name in "
          "the file, or the directory's."},
+    {.flag = "chat-template",
+     .environment = "LORICA_CHAT_TEMPLATE",
+     .text = "File with the chat template (Jinja) that takes the place of the model's own."},
     {.flag = "lora-adapters",
      .environment = "LORA_ADAPTERS",
      .kind = list,

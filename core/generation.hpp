@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/conversation.hpp"
 #include "core/error.hpp"
 #include "core/ids.hpp"
 #include "core/sampling_params.hpp"
@@ -17,7 +18,7 @@ namespace lorica {
 
 /// Bounds of a request's lists and counts, for whoever reads them from outside.
 inline constexpr std::uint32_t most_top_logprobs = 20;
-inline constexpr std::uint32_t most_choices = 128;  ///< `choices` and `best_of`
+inline constexpr std::uint32_t most_choices = 128;  ///< `choices` and `best_of`, of all prompts together
 inline constexpr std::size_t most_logit_biases = 1024;
 inline constexpr std::size_t most_stop_tokens = 128;
 inline constexpr std::size_t most_bad_words = 1024;
@@ -54,12 +55,15 @@ struct given_fields {
   bool stop = false;
 };
 
-/// What a client wants of one prompt, after validation of everything that needs no tokenizer.
+/// A text, ids, or a conversation to be made one; the last is never null.
+using prompt_source = std::variant<std::string, std::vector<token_id>, conversation_ptr>;
+
+/// What a client wants of its prompts, after validation of everything that needs no tokenizer.
 struct generation_request {
   std::string request_id;
   std::vector<named_adapter> adapters;  ///< as asked for, in order; empty: base, usually one
   combination combine = combination::sum;
-  std::variant<std::string, std::vector<token_id>> prompt;
+  std::vector<prompt_source> prompts;           ///< at least one; each is answered by itself
   std::optional<std::uint32_t> max_new_tokens;  ///< absent: up to max_total_tokens
   std::optional<std::uint32_t> truncate;        ///< keep the last n prompt tokens
   std::vector<std::string> stop;
@@ -67,7 +71,9 @@ struct generation_request {
   bool ignore_eos = false;
   bool add_special_tokens = true;
   bool skip_special_tokens = true;
-  std::uint32_t choices = 1;          ///< independent choices of this prompt, seeds seed, seed+1, …
+  /// Independent choices of each prompt, with seeds seed, seed+1, …; those of prompt p are numbered from
+  /// p * choices on. All prompts together generate at most `most_choices` sequences.
+  std::uint32_t choices = 1;
   bool prompt_tokens_wanted = false;  ///< report prompt ids and texts in `generation_started`
   given_fields given = {};   ///< the rest is filled in by the defaults of the adapter, where it has some
   sampling_params sampling;  ///< its `rules` are made of the fields below, with the vocabulary at hand
@@ -86,13 +92,13 @@ struct generation_request {
   /// Log-probabilities of the prompt tokens, with so many alternatives each; 0: of the tokens alone. The
   /// whole prompt is then computed, whatever a cache holds of it. Implies `prompt_tokens_wanted`.
   std::optional<std::uint32_t> prompt_logprobs = {};
-  /// So many sequences are generated, at least `choices`; the `choices` of the highest mean log-probability
-  /// per token are answered when all have ended, the best as choice 0. Absent: every choice is answered as it
-  /// comes.
+  /// So many sequences are generated of each prompt, at least `choices`; the `choices` of the highest mean
+  /// log-probability per token are answered when all have ended, the best first. Absent: every choice is
+  /// answered as it comes.
   std::optional<std::uint32_t> best_of = {};
 };
 
-/// Sequences that a request generates.
+/// Sequences that a request generates of each prompt.
 inline std::uint32_t sequences_of(const generation_request& request) noexcept {
   return request.best_of.value_or(request.choices);
 }
@@ -178,13 +184,13 @@ struct generation_timings {
   std::chrono::nanoseconds inference{0};   ///< admitted until the last token
 };
 
-/// Facts known once the prompt is tokenised and the adapter resolved.
+/// Facts known once the prompts are tokenised and the adapters resolved.
 struct generation_started {
   served_by served;
-  std::uint32_t prompt_tokens = 0;
-  /// Only with `prompt_tokens_wanted` or `prompt_logprobs`; the texts concatenate to the prompt's. With
-  /// `prompt_logprobs` every token but the first has `logprob`, `rank` and `top`.
-  std::vector<generated_token> prompt;
+  std::uint32_t prompt_tokens = 0;  ///< of all prompts
+  /// Of each prompt its tokens, only with `prompt_tokens_wanted` or `prompt_logprobs`; the texts concatenate
+  /// to the prompt's. With `prompt_logprobs` every token but the first has `logprob`, `rank` and `top`.
+  std::vector<std::vector<generated_token>> prompts;
 };
 
 }  // namespace lorica

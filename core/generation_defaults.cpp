@@ -49,6 +49,17 @@ constexpr count_field counts[] = {
     {"max_new_tokens", &generation_defaults::max_new_tokens, 1},
 };
 
+struct text_field {
+  std::string_view name;
+  std::optional<std::string> generation_defaults::*place;
+  std::size_t most_bytes;
+};
+
+constexpr text_field texts[] = {
+    {"chat_template", &generation_defaults::chat_template, most_default_template_bytes},
+    {"system_prompt", &generation_defaults::system_prompt, most_system_prompt_bytes},
+};
+
 error bad(std::string_view field, std::string_view wanted) {
   return fail(errc::invalid, fmt::format("`defaults.{}` must be {}", field, wanted), {},
               fmt::format("defaults.{}", field));
@@ -87,17 +98,27 @@ result<void> read_stops(const value& v, generation_defaults& out) {
   return {};
 }
 
+result<void> read_text(const text_field& field, const value& v, generation_defaults& out) {
+  auto text = v.as_string();
+  if (!text || text->empty() || text->size() > field.most_bytes)
+    return bad(field.name, fmt::format("a string that is not empty, of up to {} bytes", field.most_bytes));
+  out.*field.place = *text;
+  return {};
+}
+
 result<void> read_field(std::string_view name, const value& v, generation_defaults& out) {
   for (auto& field : numbers)
     if (field.name == name) return read_number(field, v, out);
   for (auto& field : counts)
     if (field.name == name) return read_count(field, v, out);
+  for (auto& field : texts)
+    if (field.name == name) return read_text(field, v, out);
   if (name == "stop") return read_stops(v, out);
   return fail(
       errc::invalid,
       "`defaults." + shown(name) +
           "` is no default; there are temperature, top_k, top_p, typical_p, min_p, repetition_penalty, "
-          "frequency_penalty, presence_penalty, max_new_tokens and stop",
+          "frequency_penalty, presence_penalty, max_new_tokens, stop, chat_template and system_prompt",
       {}, "defaults." + shown(name));
 }
 
@@ -126,6 +147,8 @@ void write_generation_defaults(json_writer& w, const generation_defaults& d) {
     if (auto& x = d.*field.place) w.key(field.name).number(shortest(*x));
   for (auto& field : counts)
     if (auto& n = d.*field.place) w.key(field.name).unsigned_integer(*n);
+  for (auto& field : texts)
+    if (auto& text = d.*field.place) w.key(field.name).string(*text);
   if (d.stop) {
     w.key("stop").begin_array();
     for (auto& text : *d.stop)

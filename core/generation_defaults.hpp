@@ -12,7 +12,8 @@
 
 namespace lorica {
 
-/// What requests for one adapter mean where they say nothing. Ranges are those of `sampling_params`.
+/// What requests for one adapter mean where they say nothing; the last two are of chats. Ranges are those of
+/// `sampling_params`.
 struct generation_defaults {
   std::optional<float> temperature;  ///< 0: greedy, above: sampled
   std::optional<std::uint32_t> top_k;
@@ -23,13 +24,17 @@ struct generation_defaults {
   std::optional<float> frequency_penalty;
   std::optional<float> presence_penalty;
   std::optional<std::uint32_t> max_new_tokens;
-  std::optional<std::vector<std::string>> stop;  ///< at most `most_default_stops`, none empty
+  std::optional<std::vector<std::string>> stop;   ///< at most `most_default_stops`, none empty
+  std::optional<std::string> chat_template = {};  ///< in the place of the base's; not empty
+  std::optional<std::string> system_prompt = {};  ///< of conversations that begin without one; not empty
 
   bool operator==(const generation_defaults&) const = default;
 };
 
 inline constexpr std::size_t most_default_stops = 16;
 inline constexpr std::size_t most_default_stop_bytes = 4096;  ///< of all together
+inline constexpr std::size_t most_default_template_bytes = std::size_t{64} << 10;
+inline constexpr std::size_t most_system_prompt_bytes = std::size_t{32} << 10;
 
 /// Reads `{"temperature": 0, …}`: an object with fields of the names above, null meaning absent. Fails with
 /// `errc::invalid`; text and `param` name the field, `defaults.<field>`.

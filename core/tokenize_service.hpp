@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/conversation.hpp"
 #include "core/error.hpp"
 #include "core/ids.hpp"
 
@@ -18,14 +19,26 @@ struct token_span {
   std::uint32_t stop = 0;
 };
 
-/// Text to tokens for `/tokenize`. Implemented by `actors/gateway`; thread-safe, never blocks.
+/// A conversation as the model gets it.
+struct tokenized_chat {
+  std::string text;  ///< what the base's chat template makes of it
+  std::vector<token_span> tokens;
+};
+
+/// Text to tokens for `/tokenize` and `/chat_tokenize`. Implemented by `actors/gateway`; thread-safe, never
+/// blocks. Every `done` is called once, from any thread.
 class tokenize_service {
  public:
+  template <class T>
+  using answer = std::function<void(result<T>)>;
+
   virtual ~tokenize_service() = default;
 
-  /// Encodes `text` and calls `done` once, from any thread.
-  virtual void tokenize(std::string text, bool add_special_tokens,
-                        std::function<void(result<std::vector<token_span>>)> done) = 0;
+  /// Encodes `text`.
+  virtual void tokenize(std::string text, bool add_special_tokens, answer<std::vector<token_span>> done) = 0;
+
+  /// Renders `what` and encodes that, nothing added.
+  virtual void tokenize_chat(conversation_ptr what, answer<tokenized_chat> done) = 0;
 };
 
 }  // namespace lorica

@@ -6,9 +6,11 @@
 #include "net/adapter_api.hpp"
 #include "net/http_error.hpp"
 #include "net/info_api.hpp"
+#include "net/model_api.hpp"
 #include "net/openai_api.hpp"
 #include "net/request_id.hpp"
 #include "net/tgi_api.hpp"
+#include "net/tokenize_api.hpp"
 #include "net/vllm_api.hpp"
 
 namespace lorica {
@@ -28,7 +30,7 @@ std::optional<error> media_refusal(const http_request& head) {
 
 bool generates(const route& r) noexcept {
   return r.id == route_id::root_generate || r.id == route_id::generate || r.id == route_id::generate_stream ||
-         r.id == route_id::completions;
+         r.id == route_id::completions || r.id == route_id::chat;
 }
 
 /// Routes that start something, which a server that ends does not take any more.
@@ -127,6 +129,8 @@ void front::handle(const http_request& request, std::shared_ptr<reply_channel> c
     case route_id::generate_stream:
       return answer_generate(context_, request, tgi_surface::stream, std::move(channel));
     case route_id::completions: return answer_completions(context_, request, std::move(channel));
+    case route_id::chat: return answer_chat(context_, request, std::move(channel));
+    case route_id::chat_tokenize: return answer_chat_tokenize(context_, request, std::move(channel));
     case route_id::tokenize: return answer_tokenize(context_, request, std::move(channel));
     case route_id::info: return channel->reply(show_info(context_));
     case route_id::metrics: return channel->reply(show_metrics(context_));

@@ -1,98 +1,84 @@
 #include "net/openai_api.hpp"
 
-#include <algorithm>
+#include <string>
 #include <utility>
 
 #include "core/json.hpp"
+#include "net/chat_reply.hpp"
+#include "net/chat_request.hpp"
 #include "net/collected_reply.hpp"
-#include "net/openai_reply.hpp"
-#include "net/openai_request.hpp"
+#include "net/completion_reply.hpp"
+#include "net/completion_request.hpp"
 #include "net/request_id.hpp"
 #include "net/sse_stream.hpp"
 
 namespace lorica {
 namespace {
 
-completion_identity identity_of(const openai_request& r, const api_context& context) {
-  return {"cmpl-" + random_id(context.draw(), context.draw()), context.unix_seconds(), r.model,
-          context.info.version + "-" + context.info.device};
+/// What tells completions from chats.
+struct surface {
+  const char* id_prefix;
+  result<openai_request> (*read)(const value& body, const http_request& request, api_context& context);
+  std::unique_ptr<event_format> (*events)(openai_identity, openai_wishes, std::uint32_t choices);
+  http_reply (*reply)(const openai_identity&, const openai_wishes&, std::uint32_t choices, const collected&);
+};
+
+const surface completions{"cmpl-",
+                          [](const value& body, const http_request&, api_context& context) {
+                            return read_completion_request(body, context.info, context.draw());
+                          },
+                          completion_events, completion_reply};
+
+const surface chats{"chatcmpl-",
+                    [](const value& body, const http_request& request, api_context& context) {
+                      return read_chat_request(body, request.body.size(), context.info, context.draw());
+                    },
+                    chat_events,
+                    [](const openai_identity& identity, const openai_wishes& wishes, std::uint32_t,
+                       const collected& all) { return chat_reply(identity, wishes, all); }};
+
+std::shared_ptr<response_sink> sink_for(const surface& how, const openai_request& r, openai_identity identity,
+                                        std::shared_ptr<reply_channel> channel, admission::permit place) {
+  const auto choices = r.generation.choices;
+  if (r.stream)
+    return std::make_shared<sse_stream>(std::move(channel), std::move(place),
+                                        how.events(std::move(identity), r.wishes, choices));
+  auto write = [&how, identity = std::move(identity), wishes = r.wishes, choices](const collected& all) {
+    return how.reply(identity, wishes, choices, all);
+  };
+  const auto all = choices * static_cast<std::uint32_t>(r.generation.prompts.size());
+  return std::make_shared<collected_reply>(std::move(channel), std::move(place), all, api_style::openai,
+                                           std::move(write));
 }
 
-void write_card(json_writer& w, std::string_view id, std::string_view root, std::int64_t created) {
-  w.begin_object().key("id").string(id).key("object").string("model").key("created").integer(created);
-  w.key("owned_by").string("lorica").key("root").string(root).key("permission").begin_array().end_array();
-}
-
-void write_base(json_writer& w, const server_info& info, std::string_view id) {
-  write_card(w, id, id, info.started);
-  w.key("parent").null().key("max_model_len").unsigned_integer(info.max_total_tokens).end_object();
-}
-
-void write_adapter(json_writer& w, const server_info& info, const adapter_status& adapter, audience reader) {
-  bool open = reader == audience::administration && !adapter.source.empty();
-  write_card(w, adapter.name, open ? adapter.source : adapter.name, adapter.created);
-  w.key("parent").string(info.model_id).end_object();
-}
-
-}  // namespace
-
-void answer_completions(api_context& context, const http_request& request,
-                        std::shared_ptr<reply_channel> channel) {
+void answer(const surface& how, api_context& context, const http_request& request,
+            std::shared_ptr<reply_channel> channel) {
   auto refuse = [&](const error& why) {
     context.series.count_refusal(why.code);
     channel->reply(error_reply(api_style::openai, why));
   };
   auto body = parse_json(request.body, {.max_bytes = request.body.size() + 1});
   if (!body) return refuse(body.error());
-  auto read = read_openai_request(*body, context.info, context.draw());
+  auto read = how.read(*body, request, context);
   if (!read) return refuse(read.error());
   auto place = context.gate.admit(request.body.size());
   if (!place) return refuse(place.error());
-  auto identity = identity_of(*read, context);
+  openai_identity identity{how.id_prefix + random_id(context.draw(), context.draw()), context.unix_seconds(),
+                           read->model, context.info.version + "-" + context.info.device};
+  auto sink = sink_for(how, *read, std::move(identity), channel, *std::move(place));
   read->generation.request_id = request.id;
-  const completion_wishes wishes{read->usage, read->logprobs, read->echo, read->prompt_logprobs};
-  std::shared_ptr<response_sink> sink;
-  if (read->stream) {
-    sink = std::make_shared<sse_stream>(channel, *std::move(place),
-                                        completion_events(std::move(identity), wishes));
-  } else {
-    auto write = [identity = std::move(identity), wishes](const collected& all) {
-      return completion_reply(identity, wishes, all);
-    };
-    sink = std::make_shared<collected_reply>(channel, *std::move(place), read->generation.choices,
-                                             api_style::openai, std::move(write));
-  }
   channel->attach(context.generations.start(std::move(read->generation), std::move(sink)));
 }
 
-http_reply list_models(const api_context& context, audience reader) {
-  auto now = context.status.snapshot();
-  json_writer w;
-  w.begin_object().key("object").string("list").key("data").begin_array();
-  write_base(w, context.info, context.info.model_id);
-  for (auto& name : context.info.served_model_names)
-    write_base(w, context.info, name);
-  for (auto& adapter : now->adapters)
-    if (adapter.state == "ready") write_adapter(w, context.info, adapter, reader);
-  return json_reply(200, w.end_array().end_object().take());
+}  // namespace
+
+void answer_completions(api_context& context, const http_request& request,
+                        std::shared_ptr<reply_channel> channel) {
+  answer(completions, context, request, std::move(channel));
 }
 
-http_reply show_model(const api_context& context, std::string_view id, audience reader) {
-  json_writer w;
-  auto& names = context.info.served_model_names;
-  if (id == context.info.model_id || std::find(names.begin(), names.end(), id) != names.end()) {
-    write_base(w, context.info, id);
-    return json_reply(200, w.take());
-  }
-  auto now = context.status.snapshot();
-  for (auto& adapter : now->adapters) {
-    if (adapter.name != id || adapter.state != "ready") continue;
-    write_adapter(w, context.info, adapter, reader);
-    return json_reply(200, w.take());
-  }
-  return error_reply(
-      api_style::openai,
-      fail(errc::unknown_adapter, "The model `" + std::string(id) + "` does not exist.", {}, "model"));
+void answer_chat(api_context& context, const http_request& request, std::shared_ptr<reply_channel> channel) {
+  answer(chats, context, request, std::move(channel));
 }
 
 }  // namespace lorica

@@ -1,9 +1,7 @@
 #pragma once
 
 #include <memory>
-#include <string_view>
 
-#include "net/adapter_reply.hpp"
 #include "net/api_context.hpp"
 #include "net/reply_channel.hpp"
 
@@ -13,11 +11,7 @@ namespace lorica {
 void answer_completions(api_context& context, const http_request& request,
                         std::shared_ptr<reply_channel> channel);
 
-/// `GET /v1/models`: the base first, then the adapters that are ready.
-/// Their `root` is the source that was declared, if `reader` may see it, else the id.
-http_reply list_models(const api_context& context, audience reader);
-
-/// `GET /v1/models/{id}`: one card, or 404.
-http_reply show_model(const api_context& context, std::string_view id, audience reader);
+/// Answers `POST /v1/chat/completions`.
+void answer_chat(api_context& context, const http_request& request, std::shared_ptr<reply_channel> channel);
 
 }  // namespace lorica

@@ -3,29 +3,29 @@
 #include <cstdint>
 #include <string>
 
-#include "core/error.hpp"
 #include "core/generation.hpp"
-#include "core/server_info.hpp"
-#include "core/value.hpp"
 
 namespace lorica {
 
 /// Which chunks of a stream carry `usage`.
 enum class usage_chunks : std::uint8_t { none, last, every };
 
-/// A checked body of `/v1/completions`.
+/// What a client wants told besides text.
+struct openai_wishes {
+  usage_chunks usage = usage_chunks::none;  ///< of streams
+  bool logprobs = false;         ///< of the generated tokens; how many alternatives is in the generation
+  bool echo = false;             ///< completions: the prompt stands before each choice's text
+  bool prompt_logprobs = false;  ///< vLLM's list of that name, of replies in one piece
+  bool token_ids = false;        ///< vLLM's `token_ids` and `prompt_token_ids`
+  std::string echoed = {};       ///< chats: stands before each choice's text
+};
+
+/// A checked body of `/v1/completions` or `/v1/chat/completions`.
 struct openai_request {
   generation_request generation;
   std::string model;  ///< as asked for; the base's id when nothing was asked
   bool stream = false;
-  usage_chunks usage = usage_chunks::none;
-  bool logprobs = false;         ///< `logprobs` was a number: how many is in `generation`
-  bool echo = false;             ///< the prompt comes first in every choice's text
-  bool prompt_logprobs = false;  ///< vLLM's list of that name is wanted
+  openai_wishes wishes;
 };
-
-/// Checks a body against the limits. `seed` is used when the client gives none. Fields that other servers
-/// know and this one does not serve are refused by name; unknown ones are ignored.
-result<openai_request> read_openai_request(const value& body, const server_info& info, std::uint64_t seed);
 
 }  // namespace lorica

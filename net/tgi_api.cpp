@@ -20,7 +20,7 @@ std::size_t characters(std::string_view text) {
 }
 
 tgi_wishes wishes_of(const tgi_request& r, tgi_surface surface, const api_context& context) {
-  auto& prompt = std::get<std::string>(r.generation.prompt);
+  auto& prompt = std::get<std::string>(r.generation.prompts.front());
   tgi_wishes out;
   out.details = r.details || r.prompt_details;
   out.sampled = r.generation.sampling.sample;
@@ -31,16 +31,6 @@ tgi_wishes wishes_of(const tgi_request& r, tgi_surface surface, const api_contex
   out.prompt_characters = characters(prompt);
   out.arrived = context.clock.now();
   return out;
-}
-
-http_reply token_list(const std::vector<token_span>& tokens) {
-  json_writer w;
-  w.begin_array();
-  for (auto& t : tokens) {
-    w.begin_object().key("id").integer(t.id).key("text").string(t.text);
-    w.key("start").unsigned_integer(t.start).key("stop").unsigned_integer(t.stop).end_object();
-  }
-  return json_reply(200, w.end_array().take());
 }
 
 }  // namespace
@@ -70,27 +60,6 @@ void answer_generate(api_context& context, const http_request& request, tgi_surf
                                              api_style::native, std::move(write));
   }
   channel->attach(context.generations.start(std::move(read->generation), std::move(sink)));
-}
-
-void answer_tokenize(api_context& context, const http_request& request,
-                     std::shared_ptr<reply_channel> channel) {
-  auto refuse = [&](const error& why) { channel->reply(error_reply(api_style::native, why)); };
-  auto body = parse_json(request.body, {.max_bytes = request.body.size() + 1});
-  if (!body) return refuse(body.error());
-  if (!body->as_object()) return refuse(fail(errc::malformed, "The body must be a JSON object"));
-  field_reader fields(&*body);
-  auto inputs = fields.text("inputs");
-  fields.demand(inputs.has_value(), "inputs", "`inputs` is missing; it must be a string");
-  fields.demand(inputs && !inputs->empty(), "inputs", "`inputs` cannot be empty");
-  auto add_special = fields.boolean("add_special_tokens").value_or(true);
-  if (fields.refusal()) return refuse(*fields.refusal());
-  auto place = context.gate.admit(request.body.size());
-  if (!place) return refuse(place.error());
-  auto held = std::make_shared<admission::permit>(*std::move(place));
-  context.tokens.tokenize(*std::move(inputs), add_special, [channel, held](auto tokens) {
-    held->release();
-    channel->reply(tokens ? token_list(*tokens) : error_reply(api_style::native, tokens.error()));
-  });
 }
 
 }  // namespace lorica

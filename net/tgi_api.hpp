@@ -12,8 +12,4 @@ namespace lorica {
 void answer_generate(api_context& context, const http_request& request, tgi_surface surface,
                      std::shared_ptr<reply_channel> channel);
 
-/// Answers `/tokenize`.
-void answer_tokenize(api_context& context, const http_request& request,
-                     std::shared_ptr<reply_channel> channel);
-
 }  // namespace lorica

@@ -60,7 +60,7 @@ void write_choice(json_writer& w, const tgi_wishes& wishes, const collected& all
   w.key("finish_reason").string(to_string(c.end.reason));
   w.key("generated_tokens").unsigned_integer(c.end.generated_tokens);
   write_seed(w, wishes, c.end.seed);
-  write_prefill(w, all.facts.prompt);
+  write_prefill(w, all.facts.prompts.empty() ? std::vector<generated_token>() : all.facts.prompts.front());
   w.key("tokens").begin_array();
   for (auto& t : c.tokens)
     write_token(w, t);

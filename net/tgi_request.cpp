@@ -186,7 +186,7 @@ result<tgi_request> read_tgi_request(const value& body, tgi_surface surface, con
     top.demand(false, "parameters",
                "`parameters` must be an object. Given: " + std::string(parameters->kind()));
   if (top.refusal()) return *top.refusal();
-  out.generation.prompt = *std::move(inputs);
+  out.generation.prompts = {*std::move(inputs)};
   if (auto refusal = parameters_reader(parameters, info, out).read(seed)) return *std::move(refusal);
   return out;
 }

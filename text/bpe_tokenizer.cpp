@@ -179,6 +179,26 @@ void add_around(std::vector<Token>& tokens, const surround& rule) {
   tokens = std::move(out);
 }
 
+std::vector<token_span> spans_of(const std::vector<traced_token>& tokens, const bpe_tokenizer::parts& parts,
+                                 std::string_view text, bool add_special_tokens) {
+  character_index characters(text);
+  std::vector<traced_span> spans;
+  spans.reserve(tokens.size());
+  for (auto& token : tokens)
+    spans.push_back({characters.span(token), token.spaces.value_or(parts.words.spaces(token.id))});
+  for (auto& step : parts.post) {
+    if (auto rule = std::get_if<trim_offsets>(&step)) trim(spans, *rule);
+    if (auto rule = std::get_if<surround>(&step); rule && add_special_tokens) add_around(spans, *rule);
+  }
+  std::vector<token_span> out;
+  out.reserve(spans.size());
+  for (auto& span : spans) {
+    span.text = characters.text(span);
+    out.push_back(std::move(span));
+  }
+  return out;
+}
+
 // Each stretch between the edges of marks by itself, so that marks stay with their bytes.
 template_text repaired(const template_text& text) {
   template_text out;
@@ -222,22 +242,14 @@ result<std::vector<token_span>> bpe_tokenizer::encode_spans(std::string_view tex
   if (utf8_valid_prefix(text) != text.size()) return encode_spans(utf8_repaired(text), add_special_tokens);
   auto list = encoding<trace_list>(parts_).run(text);
   if (!list) return std::move(list).error();
-  character_index characters(text);
-  std::vector<traced_span> spans;
-  spans.reserve(list->tokens.size());
-  for (auto& token : list->tokens)
-    spans.push_back({characters.span(token), token.spaces.value_or(parts_.words.spaces(token.id))});
-  for (auto& step : parts_.post) {
-    if (auto rule = std::get_if<trim_offsets>(&step)) trim(spans, *rule);
-    if (auto rule = std::get_if<surround>(&step); rule && add_special_tokens) add_around(spans, *rule);
-  }
-  std::vector<token_span> out;
-  out.reserve(spans.size());
-  for (auto& span : spans) {
-    span.text = characters.text(span);
-    out.push_back(std::move(span));
-  }
-  return out;
+  return spans_of(list->tokens, parts_, text, add_special_tokens);
+}
+
+result<std::vector<token_span>> bpe_tokenizer::rendered_spans(const template_text& text) const {
+  if (utf8_valid_prefix(text.text) != text.text.size()) return rendered_spans(repaired(text));
+  auto list = encoding<trace_list>(parts_, &text).run(text.text);
+  if (!list) return std::move(list).error();
+  return spans_of(list->tokens, parts_, text.text, /*add_special_tokens=*/false);
 }
 
 std::string_view bpe_tokenizer::bytes(token_id id) const {

@@ -33,6 +33,7 @@ class bpe_tokenizer final : public tokenizer {
   result<std::vector<token_id>> encode(std::string_view text, bool add_special_tokens) const override;
   result<std::vector<token_id>> encode_rendered(const template_text& text) const override;
   result<std::vector<token_span>> encode_spans(std::string_view text, bool add_special_tokens) const override;
+  result<std::vector<token_span>> rendered_spans(const template_text& text) const override;
   std::string_view bytes(token_id id) const override;
   std::string_view first_bytes(token_id id) const override;
   bool is_special(token_id id) const override;

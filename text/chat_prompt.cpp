@@ -5,6 +5,7 @@
 
 #include "core/shown.hpp"
 #include "core/utf8.hpp"
+#include "text/template_globals.hpp"
 #include "text/unicode.hpp"
 
 namespace lorica {
@@ -33,13 +34,20 @@ constexpr std::string_view reserved[] = {"messages",
                                          "return_assistant_tokens_mask",
                                          "sanitize_control_tokens"};
 
-result<void> check_variables(const value* variables) {
-  if (!variables || variables->is_null()) return {};
-  auto members = variables->as_object();
+// Variables must not take the place of what the template is rendered with: arguments, special tokens,
+// functions.
+result<void> check_variables(const value& variables, const special_token_texts& special_tokens) {
+  if (variables.is_null()) return {};
+  auto members = variables.as_object();
   if (!members)
     return fail(errc::invalid, "chat_template_kwargs must be an object", {}, "chat_template_kwargs");
+  auto is_special = [&](const std::string& name) {
+    return std::any_of(special_tokens.begin(), special_tokens.end(),
+                       [&](auto& t) { return t.first == name; });
+  };
   for (auto& [name, v] : *members)
-    if (std::find(std::begin(reserved), std::end(reserved), name) != std::end(reserved))
+    if (std::find(std::begin(reserved), std::end(reserved), name) != std::end(reserved) || is_special(name) ||
+        jinja::global(name))
       return fail(
           errc::invalid,
           "chat_template_kwargs must not name '" + shown(name) + "'; other variables of the template work",
@@ -113,6 +121,10 @@ value text_value(std::string_view text) {
   return value(std::string(text));
 }
 
+value part(std::string_view text) {
+  return value(value::object{{"type", text_value("text")}, {"text", text_value(text)}});
+}
+
 }  // namespace
 
 chat_format::chat_format(chat_template_source source)
@@ -124,27 +136,33 @@ chat_format::chat_format(chat_template_source source)
   }
 }
 
+chat_format chat_format::with_template(std::string text) const {
+  chat_template_source source;
+  source.templates.push_back({"default", std::move(text)});
+  source.special_tokens = special_tokens_;
+  return chat_format(std::move(source));
+}
+
+// A conversation of one message, with a question before it where it has tool calls.
+result<template_text> chat_format::shown_as(const chat_template& parsed, value content, std::string_view role,
+                                            value calls) const {
+  value::object message{{"role", text_value(role)}, {"content", std::move(content)}};
+  value::array messages;
+  if (!calls.is_null() || role == "assistant")
+    messages.emplace_back(value::object{{"role", text_value("user")}, {"content", text_value("q")}});
+  if (!calls.is_null()) message.emplace_back("tool_calls", std::move(calls));
+  messages.emplace_back(std::move(message));
+  value list(std::move(messages));
+  template_input input;
+  input.messages = &list;
+  input.special_tokens = &special_tokens_;
+  return parsed.render(input);
+}
+
 content_style chat_format::probed(const chat_template& parsed) const {
-  auto shown_as = [&](value content, std::string_view role, value calls) {
-    value::object message{{"role", text_value(role)}, {"content", std::move(content)}};
-    value::array messages;
-    if (!calls.is_null()) {
-      messages.emplace_back(value::object{{"role", text_value("user")}, {"content", text_value("q")}});
-      message.emplace_back("tool_calls", std::move(calls));
-    }
-    messages.emplace_back(std::move(message));
-    value list(std::move(messages));
-    template_input input;
-    input.messages = &list;
-    input.special_tokens = &special_tokens_;
-    return parsed.render(input);
-  };
   content_style out;
-  out.takes_text = holds(shown_as(text_value("needle-1"), "user", value()), "needle-1");
-  auto part = [](std::string_view text) {
-    return value(value::object{{"type", text_value("text")}, {"text", text_value(text)}});
-  };
-  auto parts = shown_as(value(value::array{part("needle-1"), part("needle-2")}), "user", value());
+  out.takes_text = holds(shown_as(parsed, text_value("needle-1"), "user", value()), "needle-1");
+  auto parts = shown_as(parsed, value(value::array{part("needle-1"), part("needle-2")}), "user", value());
   // A template that knows no parts prints the list as Python shows it, or as JSON.
   out.takes_parts = holds(parts, "needle-1") && holds(parts, "needle-2") && !holds(parts, "'text'") &&
                     !holds(parts, "\"text\"");
@@ -153,13 +171,23 @@ content_style chat_format::probed(const chat_template& parsed) const {
     value::object one{
         {"id", text_value("call12345")}, {"type", text_value("function")}, {"function", value(function)}};
     auto content = out.takes_text ? text_value("c") : value(value::array{part("c")});
-    return shown_as(content, "assistant", value(value::array{value(one)}));
+    return shown_as(parsed, std::move(content), "assistant", value(value::array{value(one)}));
   };
   auto as_object = call(value(value::object{{"needle", text_value("3")}}));
   auto as_text = call(text_value("{\"needle\": \"3\"}"));
   bool writes_json = holds(as_object, "\"needle\"") || holds(as_object, "needle=");
   out.arguments_as_text = !writes_json && holds(as_text, "{\"needle\": \"3\"}");
   return out;
+}
+
+std::string chat_format::behind_answer() const {
+  constexpr std::string_view needle = "needle-1";
+  auto use = chosen(/*with_tools=*/false);
+  if (!use) return {};
+  auto content = (*use)->style.takes_text ? text_value(needle) : value(value::array{part(needle)});
+  auto text = shown_as(**(*use)->parsed, std::move(content), "assistant", value());
+  auto at = text ? text->text.rfind(needle) : std::string::npos;
+  return at == std::string::npos ? std::string() : text->text.substr(at + needle.size());
 }
 
 const content_style* chat_format::style(const std::string& name) const {
@@ -184,18 +212,17 @@ result<const chat_format::named_template*> chat_format::chosen(bool with_tools) 
   return found;
 }
 
-result<template_text> chat_format::render(const chat_request& request) const {
+result<template_text> chat_format::render(const conversation& request, const std::tm& now) const {
   if (request.continue_final_message && request.add_generation_prompt)
     return cannot_continue("cannot be set together with add_generation_prompt; set one of them");
-  if (auto ok = check_variables(request.variables); !ok) return std::move(ok).error();
-  auto tools = prepared_objects(request.tools, "tools");
+  if (auto ok = check_variables(request.variables, special_tokens_); !ok) return std::move(ok).error();
+  auto tools = prepared_objects(&request.tools, "tools");
   if (!tools) return std::move(tools).error();
-  auto documents = prepared_objects(request.documents, "documents");
+  auto documents = prepared_objects(&request.documents, "documents");
   if (!documents) return std::move(documents).error();
   auto use = chosen(!tools->is_null());
   if (!use) return std::move(use).error();
-  static const value nothing;
-  auto messages = prepared_messages(request.messages ? *request.messages : nothing, (*use)->style);
+  auto messages = prepared_messages(request.messages, (*use)->style);
   if (!messages) return std::move(messages).error();
   std::string last;
   if (request.continue_final_message) {
@@ -209,12 +236,11 @@ result<template_text> chat_format::render(const chat_request& request) const {
   input.messages = &*messages;
   input.tools = tools->is_null() ? nullptr : &*tools;
   input.documents = documents->is_null() ? nullptr : &*documents;
-  input.variables = request.variables;
+  input.variables = request.variables.is_null() ? nullptr : &request.variables;
   input.add_generation_prompt = request.add_generation_prompt;
   input.known_roles = &known_roles();
   input.special_tokens = &special_tokens_;
-  input.now = request.now;
-  input.max_output_bytes = request.max_output_bytes;
+  input.now = now;
   auto text = (*(*use)->parsed)->render(input);
   if (!text || !request.continue_final_message) return text;
   return cut_at_tag(*std::move(text), last);

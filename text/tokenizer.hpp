@@ -34,6 +34,9 @@ class tokenizer {
   virtual result<std::vector<token_span>> encode_spans(std::string_view text,
                                                        bool add_special_tokens) const = 0;
 
+  /// As `encode_rendered`, with the piece of the text each id covers.
+  virtual result<std::vector<token_span>> rendered_spans(const template_text& text) const = 0;
+
   /// Raw bytes a token stands for when decoded; may be a part of a character. Empty for ids outside the
   /// vocabulary.
   virtual std::string_view bytes(token_id id) const = 0;

@@ -155,12 +155,19 @@ TEST_CASE("what a step told of a prompt travels with the tokens of its request")
   submission s;
   s.first = 7;
   s.choices = 2;
+  s.prompts = {{{'a'}, 4}, {{'b', 'c'}, 5}};
+  s.sampling.seed = 30;
   s.prompt_logprobs = 1;
   s.top_logprobs = 2;
   requests.add(s);
   CHECK(running_requests::make_sequence(s, 0).prompt_logprobs == 1u);
   CHECK_FALSE(running_requests::make_sequence(s, 1).prompt_logprobs);
   CHECK(running_requests::make_sequence(s, 1).top_logprobs == 2);
+  // Each prompt begins anew: its own ids and length, its first choice told of, the same seeds.
+  auto third = running_requests::make_sequence(s, 2);
+  CHECK((third.id == 9 && third.prompt == std::vector<token_id>{'b', 'c'} && third.max_new_tokens == 5));
+  CHECK((third.prompt_logprobs == 1u && third.sampling.seed == 30));
+  CHECK(running_requests::make_sequence(s, 3).sampling.seed == 31);
   plan_outcome outcome;
   outcome.scored = {{7, 'x', -3.f, 4, {{'y', -1.f}}}, {99, 'z', -1.f}};
   auto news = requests.deliver(outcome, time_point());
@@ -190,7 +197,7 @@ TEST_CASE("nothing is shown before all of the prompt was told, whoever is first 
   CHECK(s.sink->tokens() == 0);
   s.give(session, {{0, 'a', -1.f, std::nullopt}}, {told('y', -4.f, 2, {{fake_tokenizer::eos_id, -0.1f}})});
   REQUIRE(s.sink->facts());
-  auto prompt = s.sink->facts()->prompt;
+  auto prompt = s.sink->facts()->prompts.at(0);
   REQUIRE(prompt.size() == 3);
   CHECK(prompt[0].rank == 0);
   CHECK(prompt[0].top.empty());
@@ -302,7 +309,7 @@ TEST_CASE("prompts are told whole beside others, in chunks and after preemptions
     CHECK(got.tokens.size() == 30);
     for (auto& token : got.tokens)
       CHECK(token.top.size() == (i % 2 == 0 ? 2 : 0));
-    auto prompt = sinks[i]->facts()->prompt;
+    auto prompt = sinks[i]->facts()->prompts.at(0);
     if (i % 3 == 0) {
       CHECK(prompt.empty());
       continue;

@@ -33,6 +33,10 @@ class fake_tokenizer : public tokenizer {
     return out;
   }
 
+  result<std::vector<token_span>> rendered_spans(const template_text& text) const override {
+    return encode_spans(text.text, false);
+  }
+
   std::string_view bytes(token_id id) const override {
     if (id == eos_id) return "</s>";
     if (id < 0 || id > eos_id) return {};

@@ -94,7 +94,7 @@ struct fake_world {
 
   static generation_request ask(std::string prompt, std::string adapter = {}, std::uint32_t max_new = 20) {
     generation_request out;
-    out.prompt = std::move(prompt);
+    out.prompts = {std::move(prompt)};
     if (!adapter.empty()) out.adapters = {{std::move(adapter)}};
     out.max_new_tokens = max_new;
     return out;

@@ -238,8 +238,8 @@ TEST_CASE("prompt tokens are reported when asked for and texts are tokenised wit
   request.prompt_tokens_wanted = true;
   auto sink = world.start(std::move(request)).first;
   REQUIRE(sink->wait());
-  REQUIRE(sink->facts()->prompt.size() == 3);
-  CHECK(sink->facts()->prompt[1].text == "b");
+  REQUIRE(sink->facts()->prompts.at(0).size() == 3);
+  CHECK(sink->facts()->prompts.at(0)[1].text == "b");
   std::promise<result<std::vector<token_span>>> answer;
   world.live->tokens().tokenize("hey", true, [&](auto spans) { answer.set_value(std::move(spans)); });
   auto spans = answer.get_future().get();

@@ -82,8 +82,7 @@ struct desk {
     s.session = session;
     s.first = first;
     s.choices = choices;
-    s.prompt = {'h', 'i'};
-    s.max_new_tokens = 6;
+    s.prompts = {{{'h', 'i'}, 6}};
     s.ignore_eos = true;
     submit(std::move(s));
   }
@@ -132,8 +131,7 @@ TEST_CASE("a version that cannot be had ends its requests with the reason") {
   submission s;
   s.session = f.session;
   s.first = 5;
-  s.prompt = {'x'};
-  s.max_new_tokens = 3;
+  s.prompts = {{{'x'}, 3}};
   s.adapters = {{adapter_reference{"sql", std::make_shared<version_reference>(), "disk", nullptr, nullptr}}};
   f.submit(std::move(s));
   f.world.run();

@@ -61,7 +61,7 @@ struct stage {
             [s, self](atom::encode, const encode_job_ptr&) -> caf::result<encode_reply> {
               return s->untokenised.emplace_back(self->make_response_promise<encode_reply>());
             },
-            [](atom::spans, const span_job_ptr&) {}};
+            [](atom::spans, const span_job_ptr&) {}, [](atom::spans, const chat_span_job_ptr&) {}};
       },
       this);
 
@@ -80,8 +80,9 @@ struct stage {
 
   session_actor start(generation_request request, std::chrono::milliseconds max_duration = {}) {
     auto vocabulary = std::make_shared<fake_tokenizer>();
-    auto worker =
-        tokenizer_answers ? spawn_tokenizer(world.system(), vocabulary, placement::shared_threads) : silent;
+    auto worker = tokenizer_answers
+                      ? spawn_tokenizer(world.system(), vocabulary, nullptr, placement::shared_threads)
+                      : silent;
     auto& gaps = counters.make_histogram("gaps", "", {1});
     auto shared = std::make_shared<const session_world>(session_world{"base",
                                                                       50,
@@ -116,7 +117,7 @@ struct stage {
 
 inline generation_request ask(std::string prompt, std::uint32_t choices = 1) {
   generation_request out;
-  out.prompt = std::move(prompt);
+  out.prompts = {std::move(prompt)};
   out.choices = choices;
   out.max_new_tokens = 20;
   return out;

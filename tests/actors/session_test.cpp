@@ -57,7 +57,7 @@ TEST_CASE("tokens reach the sink in order, with the end of each choice and the t
   stage s;
   auto session = s.start(ask("hey", 2));
   REQUIRE(s.submitted.size() == 1);
-  CHECK(s.submitted[0]->prompt == std::vector<token_id>{'h', 'e', 'y'});
+  CHECK(s.submitted[0]->prompts.at(0).ids == std::vector<token_id>{'h', 'e', 'y'});
   CHECK_FALSE(s.sink->facts().has_value());
   s.world.clock.advance(3s);
   s.give(session, {{0, 'a', -1.f, std::nullopt}, {1, 'b', -2.f, std::nullopt}});

@@ -15,7 +15,7 @@ namespace {
 
 generation_request ask(std::vector<named_adapter> adapters, combination combine = combination::sum) {
   generation_request out;
-  out.prompt = "x";
+  out.prompts = {"x"};
   out.max_new_tokens = 20;
   out.adapters = std::move(adapters);
   out.combine = combine;
@@ -44,7 +44,7 @@ struct visit {
 
   caller start(generation_request request, std::chrono::milliseconds max_duration = 0ms) {
     auto vocabulary = std::make_shared<fake_tokenizer>();
-    auto worker = spawn_tokenizer(h.world.system(), vocabulary, placement::shared_threads);
+    auto worker = spawn_tokenizer(h.world.system(), vocabulary, nullptr, placement::shared_threads);
     auto world = std::make_shared<const session_world>(
         session_world{"base", 50, 100, max_duration, 60s, adapter_bytes, vocabulary, tokenizer_pool({worker}),
                       h.adapters, scheduler, h.telemetry, h.world.clock, gaps});

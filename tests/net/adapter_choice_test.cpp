@@ -1,7 +1,7 @@
 #include "net/adapter_choice.hpp"
 
 #include "core/json.hpp"
-#include "net/openai_request.hpp"
+#include "net/completion_request.hpp"
 #include "net/tgi_request.hpp"
 #include "tests/catch.hpp"
 #include "tests/net/fake_services.hpp"
@@ -25,7 +25,7 @@ std::vector<result<generation_request>> read_both(const std::string& fields) {
   auto native = read_tgi_request(parsed(R"({"inputs":"a","parameters":{)" + fields + "}}"),
                                  tgi_surface::plain, test_info(), 42);
   out.push_back(native ? result(native->generation) : native.error());
-  auto openai = read_openai_request(parsed(R"({"prompt":"a",)" + fields + "}"), test_info(), 42);
+  auto openai = read_completion_request(parsed(R"({"prompt":"a",)" + fields + "}"), test_info(), 42);
   out.push_back(openai ? result(openai->generation) : openai.error());
   return out;
 }
@@ -180,7 +180,7 @@ TEST_CASE("what does not fit is refused with LoRAX's words, or by its name") {
 
 TEST_CASE("a model that names an adapter excludes a list of adapters, one that means the base does not") {
   auto read = [](const std::string& fields) {
-    return read_openai_request(parsed(R"({"prompt":"a",)" + fields + "}"), test_info(), 42);
+    return read_completion_request(parsed(R"({"prompt":"a",)" + fields + "}"), test_info(), 42);
   };
   for (auto fields : {R"("model":"sql","adapters":[{"id":"a"}])",
                       R"("model":"tgi","adapter_id":"sql","adapters":[{"id":"a"}])",

@@ -37,7 +37,7 @@ TEST_CASE("a reset ends an endless stream, a silent stream and a plain request a
   o.half_close_grace = 60'000ms;
   test_server s(
       [](fake_run& run) {
-        if (std::get<std::string>(run.request.prompt) == "silent") return silent(run);
+        if (std::get<std::string>(run.request.prompts.at(0)) == "silent") return silent(run);
         endless(run);
       },
       o);
@@ -158,7 +158,7 @@ TEST_CASE("64 streams at once with random ends leave no connection, permit or si
   constexpr unsigned seed = 411;
   INFO("seed " << seed);
   test_server s([](fake_run& run) {
-    if (std::get<std::string>(run.request.prompt) == "short")
+    if (std::get<std::string>(run.request.prompts.at(0)) == "short")
       return run.play(std::vector<std::string>(20, "ab"));
     endless(run);
   });

@@ -49,7 +49,7 @@ void fake_run::start() {
   facts.served.model_id = "base-model";
   if (!request.adapters.empty()) facts.served = served_by_adapter();
   facts.prompt_tokens = 5;
-  if (request.prompt_tokens_wanted) facts.prompt = {{7, "He", 0, false, {}}, {8, "y", 0, false, {}}};
+  if (request.prompt_tokens_wanted) facts.prompts = {{{7, "He", 0, false, {}}, {8, "y", 0, false, {}}}};
   sink->started(std::move(facts));
 }
 
@@ -120,8 +120,14 @@ generation_request fake_generations::last_request() {
   return last_;
 }
 
-void fake_tokens::tokenize(std::string text, bool,
-                           std::function<void(result<std::vector<token_span>>)> done) {
+void fake_tokens::tokenize_chat(conversation_ptr what, answer<tokenized_chat> done) {
+  std::string text;
+  for (auto& message : *what->messages.as_array())
+    if (auto content = message.find("content")) text += *content->as_string();
+  tokenize(text, false, [&](auto tokens) { done(tokenized_chat{text, *tokens}); });
+}
+
+void fake_tokens::tokenize(std::string text, bool, answer<std::vector<token_span>> done) {
   std::vector<token_span> out;
   for (std::uint32_t i = 0; i < text.size(); ++i)
     out.push_back({static_cast<token_id>(text[i]), text.substr(i, 1), i, i + 1});

@@ -88,11 +88,11 @@ class fake_generations final : public generation_service {
   generation_request last_;
 };
 
-/// One token for each byte.
+/// One token for each byte; a conversation is what its messages say.
 class fake_tokens final : public tokenize_service {
  public:
-  void tokenize(std::string text, bool add_special_tokens,
-                std::function<void(result<std::vector<token_span>>)> done) override;
+  void tokenize(std::string text, bool add_special_tokens, answer<std::vector<token_span>> done) override;
+  void tokenize_chat(conversation_ptr what, answer<tokenized_chat> done) override;
 };
 
 class fake_status final : public status_service {

@@ -74,7 +74,7 @@ TEST_CASE("generate_stream sends an event per write, with the fields of an event
 
 TEST_CASE("a failure before the first byte has its status on streams too, a later one is an event") {
   test_server s([](fake_run& run) {
-    auto& prompt = std::get<std::string>(run.request.prompt);
+    auto& prompt = std::get<std::string>(run.request.prompts.at(0));
     if (prompt == "unknown")
       return run.sink->failed(fail(errc::unknown_adapter, "The model `x` does not exist.", {}, "model"));
     run.start();

@@ -12,7 +12,7 @@ using namespace lorica::testing;
 namespace {
 
 void one_token(fake_run& run) {
-  run.play({std::get<std::string>(run.request.prompt)});
+  run.play({std::get<std::string>(run.request.prompts.at(0))});
 }
 
 const std::string body = R"({"inputs":"Hey","parameters":{}})";

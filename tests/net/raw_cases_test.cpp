@@ -101,7 +101,7 @@ std::vector<verdict> run_all(std::uint16_t port, const std::vector<raw_case>& ca
 }
 
 void check(const std::vector<raw_case>& cases) {
-  test_server s([](fake_run& run) { run.play({std::get<std::string>(run.request.prompt)}); });
+  test_server s([](fake_run& run) { run.play({std::get<std::string>(run.request.prompts.at(0))}); });
   auto verdicts = run_all(s.port(), cases);
   for (std::size_t i = 0; i < cases.size(); ++i)
     for (auto& [way, got] : verdicts[i].got) {

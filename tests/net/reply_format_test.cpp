@@ -1,5 +1,5 @@
 // The bytes that clients parse, as they must be.
-#include "net/openai_reply.hpp"
+#include "net/completion_reply.hpp"
 #include "net/reply_fields.hpp"
 #include "net/sse_stream.hpp"
 #include "net/tgi_reply.hpp"
@@ -35,7 +35,7 @@ std::string joined(const std::vector<std::string>& parts) {
   return out;
 }
 
-completion_identity identity() {
+openai_identity identity() {
   return {"cmpl-1", 1700000000, "sql", "0.1.0-cpu"};
 }
 
@@ -143,11 +143,11 @@ TEST_CASE("of several choices the one with the best mean log-probability wins, t
 
 TEST_CASE("a completion and its chunks have exactly OpenAI's shapes") {
   CHECK(
-      completion_reply(identity(), {}, two_tokens()).body ==
+      completion_reply(identity(), {}, 1, two_tokens()).body ==
       R"({"id":"cmpl-1","object":"text_completion","created":1700000000,"model":"sql","system_fingerprint":"0.1.0-cpu",)"
       R"("choices":[{"index":0,"text":" Hello","logprobs":null,"finish_reason":"stop","stop_reason":null}],)"
       R"("usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}})");
-  auto format = completion_events(identity(), {usage_chunks::last});
+  auto format = completion_events(identity(), {usage_chunks::last}, 1);
   format->fields(facts());
   const std::string head =
       R"({"id":"cmpl-1","object":"text_completion","created":1700000000,"model":"sql","system_fingerprint":"0.1.0-cpu",)";
@@ -165,11 +165,11 @@ TEST_CASE("a completion and its chunks have exactly OpenAI's shapes") {
 }
 
 TEST_CASE("usage is absent unless asked for, and in every chunk when asked for so") {
-  auto none = completion_events(identity(), {usage_chunks::none});
+  auto none = completion_events(identity(), {usage_chunks::none}, 1);
   none->fields(facts());
   CHECK_THAT(joined(none->chunk({0, {{1, "a", -1, false, {}}}})), !Catch::Contains("usage"));
   CHECK(joined(none->done()) == "[DONE]\n");
-  auto every = completion_events(identity(), {usage_chunks::every});
+  auto every = completion_events(identity(), {usage_chunks::every}, 1);
   every->fields(facts());
   CHECK_THAT(joined(every->chunk({0, {{1, "a", -1, false, {}}}})),
              Catch::Contains(R"("usage":{"prompt_tokens":5,"completion_tokens":1,"total_tokens":6})"));
@@ -181,7 +181,7 @@ TEST_CASE("a failure in a stream is an event; OpenAI's streams end with [DONE] a
         R"({"error":"Incomplete generation","error_type":"incomplete_generation"})"
         "\n");
   CHECK(
-      joined(completion_events(identity(), {usage_chunks::none})->failed(why)) ==
+      joined(completion_events(identity(), {usage_chunks::none}, 1)->failed(why)) ==
       R"({"error":{"message":"Incomplete generation","type":"InternalServerError","param":null,"code":500},)"
       R"("error_type":"incomplete_generation"})"
       "\n[DONE]\n");
@@ -199,7 +199,7 @@ generated_token scored(token_id id, std::string text, float logprob, std::uint32
 collected with_logprobs() {
   collected all;
   all.facts = facts();
-  all.facts.prompt = {{1, "a ", 0, false, {}, "a "}, scored(2, "ü", -3, 9)};
+  all.facts.prompts = {{{1, "a ", 0, false, {}, "a "}, scored(2, "ü", -3, 9)}};
   collected::choice c;
   c.tokens = {scored(7, "x", -0.25f, 1), scored(9, "é", -2, 3)};
   c.end = {0, finish_reason::stop_sequence, "xé", 2, 99, std::string("é")};
@@ -211,7 +211,7 @@ collected with_logprobs() {
 
 TEST_CASE(
     "logprobs of a completion name tokens, alternatives by text, and where a token begins in code points") {
-  auto body = completion_reply(identity(), {.logprobs = true}, with_logprobs()).body;
+  auto body = completion_reply(identity(), {.logprobs = true}, 1, with_logprobs()).body;
   CHECK_THAT(
       body,
       Catch::Contains(
@@ -225,24 +225,24 @@ TEST_CASE("a generated token has its log-probability also where its rank was not
     t.rank = 0;
     t.top.clear();
   }
-  CHECK_THAT(completion_reply(identity(), {.logprobs = true}, all).body,
+  CHECK_THAT(completion_reply(identity(), {.logprobs = true}, 1, all).body,
              Catch::Contains(
                  R"("token_logprobs":[-0.25,-2],"tokens":["x","é"],"top_logprobs":[{"x":-0.25},{"é":-2}]})"));
 }
 
 TEST_CASE("an echo puts the prompt first, the first of its tokens without a log-probability") {
-  auto body = completion_reply(identity(), {.logprobs = true, .echo = true}, with_logprobs()).body;
+  auto body = completion_reply(identity(), {.logprobs = true, .echo = true}, 1, with_logprobs()).body;
   CHECK_THAT(body,
              Catch::Contains(
                  R"("text":"a üxé","logprobs":{"text_offset":[0,2,3,4],"token_logprobs":[null,-3,-0.25,-2],)"
                  R"("tokens":["a ","ü","x","é"],"top_logprobs":[null,{"x":-0.25,"é":-1.5,"ü":-3},)"));
-  CHECK_THAT(completion_reply(identity(), {.echo = true}, with_logprobs()).body,
+  CHECK_THAT(completion_reply(identity(), {.echo = true}, 1, with_logprobs()).body,
              Catch::Contains(R"("text":"a üxé","logprobs":null)"));
 }
 
 TEST_CASE("the pieces of a stream join to the logprobs and the echo of the whole") {
   auto all = with_logprobs();
-  auto format = completion_events(identity(), {.logprobs = true, .echo = true});
+  auto format = completion_events(identity(), {.logprobs = true, .echo = true}, 2);
   format->fields(all.facts);
   auto& tokens = all.choices[0].tokens;
   auto first = format->chunk({0, {tokens[0]}});
@@ -264,7 +264,7 @@ TEST_CASE("the pieces of a stream join to the logprobs and the echo of the whole
 }
 
 TEST_CASE("prompt_logprobs are vLLM's: by id, with rank and text, null for the first") {
-  auto body = completion_reply(identity(), {.prompt_logprobs = true}, with_logprobs()).body;
+  auto body = completion_reply(identity(), {.prompt_logprobs = true}, 1, with_logprobs()).body;
   CHECK_THAT(
       body,
       Catch::Contains(

@@ -4,7 +4,7 @@
 #include <random>
 
 #include "core/json.hpp"
-#include "net/openai_reply.hpp"
+#include "net/completion_reply.hpp"
 #include "net/sse_stream.hpp"
 #include "net/tgi_reply.hpp"
 #include "tests/catch.hpp"
@@ -100,7 +100,7 @@ played play(std::mt19937& random, bool native, ending end) {
   auto channel = std::make_shared<recorded_channel>();
   played out;
   {
-    auto format = native ? tgi_events({}) : completion_events({"cmpl-1", 1, "sql", "f"}, {});
+    auto format = native ? tgi_events({}) : completion_events({"cmpl-1", 1, "sql", "f"}, {}, 1);
     sse_stream sink(channel, {}, std::move(format));
     sink.started({});
     std::string all;

@@ -134,7 +134,7 @@ TEST_CASE("all served fields arrive") {
       R"("decoder_input_details":true,"ignore_eos_token":true,"unknown_field":[1])");
   REQUIRE(got);
   auto& g = got->generation;
-  CHECK(std::get<std::string>(g.prompt) == "a");
+  CHECK(std::get<std::string>(g.prompts.at(0)) == "a");
   CHECK(g.choices == 2);
   CHECK(g.sampling == sampling_params{true, 0.5f, 3, 0.9f, 0.8f, 1.1f, 0.25f, 42});
   CHECK(g.max_new_tokens == 7u);

@@ -40,7 +40,7 @@ server_options under_tls(server_options o = {}) {
 }
 
 void one_token(fake_run& run) {
-  run.play({std::get<std::string>(run.request.prompt)});
+  run.play({std::get<std::string>(run.request.prompts.at(0))});
 }
 
 /// What became of a case, as `200 200 open`.

@@ -19,13 +19,11 @@ chat_format format_of(const std::string& source) {
 
 result<template_text> render(const chat_format& format, const std::string& messages, bool generate = true,
                              bool go_on = false, const std::string& variables = "null") {
-  auto list = json(messages), more = json(variables);
-  chat_request request;
-  request.messages = &list;
-  request.variables = &more;
+  conversation request{json(messages)};
+  request.variables = json(variables);
   request.add_generation_prompt = generate;
   request.continue_final_message = go_on;
-  return format.render(request);
+  return format.render(request, {});
 }
 
 void check_invalid(const std::string& messages, const std::string& text) {
@@ -139,19 +137,44 @@ TEST_CASE("tools choose the template that is made for them") {
   chat_template_source files;
   files.templates = {{"default", "plain"}, {"tool_use", "{{ tools | length }} tools"}};
   chat_format format(std::move(files));
-  auto messages = json(R"([{"role":"user","content":"x"}])");
-  auto tools = json(R"([{"type":"function"}])"), none = json("[]"), wrong = json("[1]");
-  chat_request request;
-  request.messages = &messages;
-  CHECK(format.render(request)->text == "plain");
-  request.tools = &tools;
-  CHECK(format.render(request)->text == "1 tools");
-  request.tools = &none;
-  CHECK(format.render(request)->text == "plain");
-  request.tools = &wrong;
-  auto out = format.render(request);
+  conversation request{json(R"([{"role":"user","content":"x"}])")};
+  request.add_generation_prompt = false;
+  CHECK(format.render(request, {})->text == "plain");
+  request.tools = json(R"([{"type":"function"}])");
+  CHECK(format.render(request, {})->text == "1 tools");
+  request.tools = json("[]");
+  CHECK(format.render(request, {})->text == "plain");
+  request.tools = json("[1]");
+  auto out = format.render(request, {});
   REQUIRE_FALSE(out);
   CHECK_THAT(out.error().text, Contains("tools[0] must be an object"));
+}
+
+TEST_CASE("what stands behind an answer is found in the template's own words") {
+  auto chatml =
+      format_of("{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}");
+  CHECK(chatml.behind_answer() == "<|im_end|>\n");
+  CHECK(chatml.with_template("{% for m in messages %}{{ m.content }}</s>{% endfor %}").behind_answer() ==
+        "</s>");
+  CHECK(format_of("{{ raise_exception('no') }}").behind_answer().empty());
+  CHECK(chat_format(chat_template_source{}).behind_answer().empty());
+}
+
+TEST_CASE("variables take no name that the rendering has a meaning for") {
+  chat_template_source files;
+  files.templates.push_back({"default", "{{ bos_token }}{{ thinking }}"});
+  files.special_tokens = {{"bos_token", "<s>"}};
+  chat_format format(std::move(files));
+  auto with = [&](const std::string& variables) {
+    return render(format, R"([{"role":"user","content":"x"}])", true, false, variables);
+  };
+  CHECK(with(R"({"thinking":"on","unknown":1})")->text == "<s>on");
+  for (auto name : {"bos_token", "messages", "raise_exception", "namespace", "strftime_now", "range"}) {
+    auto out = with(std::string("{\"") + name + "\":\"x\"}");
+    INFO(name);
+    REQUIRE_FALSE(out);
+    CHECK(out.error().param == "chat_template_kwargs");
+  }
 }
 
 TEST_CASE("a model without a template says so, and one whose template is broken says why") {

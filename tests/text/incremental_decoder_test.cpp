@@ -23,6 +23,10 @@ class byte_tokenizer final : public tokenizer {
     return encode(text.text, false);
   }
 
+  result<std::vector<token_span>> rendered_spans(const template_text&) const override {
+    return std::vector<token_span>{};
+  }
+
   result<std::vector<token_span>> encode_spans(std::string_view, bool) const override {
     return std::vector<token_span>{};
   }

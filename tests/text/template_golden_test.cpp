@@ -44,15 +44,14 @@ std::size_t check_family(const chat_format& format, const value& golden) {
   for (std::size_t i = 0; i < list.size(); ++i) {
     if (results[i].is_null()) continue;
     INFO("conversation " << i);
-    chat_request request;
-    request.messages = list[i].find("messages");
-    request.tools = list[i].find("tools");
-    request.documents = list[i].find("documents");
-    request.variables = list[i].find("variables");
+    auto given = [&](std::string_view name) {
+      auto v = list[i].find(name);
+      return v ? *v : value();
+    };
+    conversation request{given("messages"), given("tools"), given("documents"), given("variables")};
     request.add_generation_prompt = flag(list[i], "add_generation_prompt");
     request.continue_final_message = flag(list[i], "continue_final_message");
-    request.now = golden_time();
-    check_result(format.render(request), results[i]);
+    check_result(format.render(request, golden_time()), results[i]);
     ++checked;
   }
   return checked;

@@ -1,4 +1,4 @@
-#include "net/openai_request.hpp"
+#include "net/completion_request.hpp"
 
 #include "core/json.hpp"
 #include "tests/catch.hpp"
@@ -12,7 +12,7 @@ namespace {
 result<openai_request> read(const std::string& fields) {
   auto body = parse_json("{" + fields + "}");
   REQUIRE(body);
-  return read_openai_request(*body, test_info(), 42);
+  return read_completion_request(*body, test_info(), 42);
 }
 
 result<openai_request> with(const std::string& fields) {
@@ -99,14 +99,18 @@ TEST_CASE("what real clients always send is taken") {
       R"("tool_prompt":"x","response_format":{"type":"text"},"stop":null,"length_penalty":1)"));
 }
 
-TEST_CASE("a prompt is a string, ids, or a list of one of these") {
-  CHECK(std::get<std::string>(read(R"("prompt":"abc")")->generation.prompt) == "abc");
-  CHECK(std::get<std::string>(read(R"("prompt":["abc"])")->generation.prompt) == "abc");
-  CHECK(std::get<std::vector<token_id>>(read(R"("prompt":[1,2])")->generation.prompt) ==
+TEST_CASE("a prompt is a string, ids, or a list of these up to the batch size") {
+  CHECK(std::get<std::string>(read(R"("prompt":"abc")")->generation.prompts.at(0)) == "abc");
+  CHECK(std::get<std::string>(read(R"("prompt":["abc"])")->generation.prompts.at(0)) == "abc");
+  CHECK(std::get<std::vector<token_id>>(read(R"("prompt":[1,2])")->generation.prompts.at(0)) ==
         std::vector<token_id>{1, 2});
-  CHECK(std::get<std::vector<token_id>>(read(R"("prompt":[[1,2]])")->generation.prompt) ==
+  CHECK(std::get<std::vector<token_id>>(read(R"("prompt":[[1,2]])")->generation.prompts.at(0)) ==
         std::vector<token_id>{1, 2});
-  for (auto bad : {R"("prompt":"")", R"("prompt":[])", R"("prompt":[""])", R"("prompt":["a","b"])",
+  auto several = read(R"("prompt":["a",[3],"c"])")->generation.prompts;
+  REQUIRE(several.size() == 3);
+  CHECK(std::get<std::vector<token_id>>(several[1]) == std::vector<token_id>{3});
+  for (auto bad : {R"("prompt":"")", R"("prompt":[])", R"("prompt":[""])", R"("prompt":["a",""])",
+                   R"("prompt":["a",[]])", R"("prompt":["a","b","c","d","e"])", R"("prompt":["a",5])",
                    R"("prompt":[-1])", R"("prompt":[1.5])", R"("prompt":[3000000000])", R"("prompt":[1,"a"])",
                    R"("prompt":5)", R"("model":"x")"}) {
     INFO(bad);
@@ -148,11 +152,10 @@ TEST_CASE("the model picks the adapter; adapter_id counts when the model means t
 }
 
 TEST_CASE("stream options say which chunks carry usage") {
-  CHECK(with(R"("stream":true)")->usage == usage_chunks::none);
-  CHECK(with(R"("stream":true,"stream_options":{"include_usage":true})")->usage == usage_chunks::last);
-  CHECK(
-      with(R"("stream":true,"stream_options":{"include_usage":true,"continuous_usage_stats":true})")->usage ==
-      usage_chunks::every);
+  CHECK(with(R"("stream":true)")->wishes.usage == usage_chunks::none);
+  CHECK(with(R"("stream":true,"stream_options":{"include_usage":true})")->wishes.usage == usage_chunks::last);
+  CHECK(with(R"("stream":true,"stream_options":{"include_usage":true,"continuous_usage_stats":true})")
+            ->wishes.usage == usage_chunks::every);
   CHECK_FALSE(with(R"("stream":true,"stream_options":{"include_usage":1})"));
   CHECK_FALSE(with(R"("stream":true,"stream_options":5)"));
 }
@@ -167,7 +170,7 @@ TEST_CASE("fields about tokens, choices and log-probabilities reach the generati
   CHECK(g.best_of == 3u);
   CHECK(g.top_logprobs == 4);
   CHECK(g.prompt_logprobs == 4u);
-  CHECK((all->logprobs && all->echo && !all->prompt_logprobs));
+  CHECK((all->wishes.logprobs && all->wishes.echo && !all->wishes.prompt_logprobs));
   CHECK(g.prompt_tokens_wanted);
   CHECK(g.sampling.presence_penalty == -1.5f);
   CHECK(g.sampling.min_p == 0.25f);
@@ -179,10 +182,10 @@ TEST_CASE("fields about tokens, choices and log-probabilities reach the generati
   CHECK_FALSE(with(R"("n":2,"best_of":2)")->generation.best_of);  // all of them are answered
   auto none = with(R"("logprobs":false,"prompt_logprobs":0)");
   REQUIRE(none);
-  CHECK_FALSE(none->logprobs);
-  CHECK(none->prompt_logprobs);
+  CHECK_FALSE(none->wishes.logprobs);
+  CHECK(none->wishes.prompt_logprobs);
   CHECK(none->generation.prompt_logprobs == 0u);
-  CHECK(with(R"("logprobs":0)")->logprobs);
+  CHECK(with(R"("logprobs":0)")->wishes.logprobs);
 }
 
 TEST_CASE("what a client says itself is noted, so that no default of an adapter touches it") {
