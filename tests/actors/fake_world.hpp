@@ -66,7 +66,9 @@ class adapter_list {
 struct fake_world {
   explicit fake_world(std::vector<startup_adapter> adapters = {},
                       std::function<void(runtime_options&)> change = {},
-                      executor_limits limits = default_limits()) {
+                      executor_limits limits = default_limits(),
+                      std::shared_ptr<const tokenizer> vocabulary = std::make_shared<fake_tokenizer>(),
+                      std::shared_ptr<const chat_format> chat = nullptr) {
     auto owned = std::make_unique<fake_executor>(limits);
     engine = owned.get();
     runtime_options options;
@@ -76,8 +78,9 @@ struct fake_world {
     if (change) change(options);
     model.max_positions = 128;
     model.eos = {fake_tokenizer::eos_id};
-    auto started = start_runtime(std::move(options), {std::move(owned), std::make_shared<fake_tokenizer>(),
-                                                      model, counters, clock, read_origin});
+    runtime_parts parts{std::move(owned), std::move(vocabulary), model, counters, clock, read_origin};
+    parts.chat = std::move(chat);
+    auto started = start_runtime(std::move(options), std::move(parts));
     REQUIRE(started.has_value());
     live = std::move(*started);
   }

@@ -110,6 +110,7 @@ TEST_CASE("a step's tokens for one request travel as one chunk, ends on the last
   submission s;
   s.first = 7;
   s.choices = 2;
+  s.prompts.resize(1);
   requests.add(s);
   auto began = time_point(std::chrono::seconds(5));
   requests.admitted(8, began);
@@ -134,6 +135,7 @@ TEST_CASE("a cancelled sequence tells nobody, a failed one its session; meanings
   submission s;
   s.first = 1;
   s.choices = 2;
+  s.prompts.resize(1);
   auto meaning = std::make_shared<version_reference>();
   meaning->version.digest[0] = 9;
   s.adapters = {{adapter_reference{"sql", meaning, "device", nullptr, nullptr}}};

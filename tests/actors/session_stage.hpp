@@ -23,6 +23,8 @@ struct stage {
   std::vector<caf::typed_response_promise<resolve_reply>> unanswered;
   std::vector<caf::typed_response_promise<encode_reply>> untokenised;
   bool tokenizer_answers = true;
+  std::shared_ptr<const tokenizer> vocabulary = std::make_shared<fake_tokenizer>();
+  std::shared_ptr<const chat_format> chat;
 
   virtual_system world;
   metrics counters;
@@ -79,9 +81,8 @@ struct stage {
   }
 
   session_actor start(generation_request request, std::chrono::milliseconds max_duration = {}) {
-    auto vocabulary = std::make_shared<fake_tokenizer>();
     auto worker = tokenizer_answers
-                      ? spawn_tokenizer(world.system(), vocabulary, nullptr, placement::shared_threads)
+                      ? spawn_tokenizer(world.system(), vocabulary, chat, placement::shared_threads)
                       : silent;
     auto& gaps = counters.make_histogram("gaps", "", {1});
     auto shared = std::make_shared<const session_world>(session_world{"base",
