@@ -190,7 +190,8 @@ TEST_CASE("an adapter's template and system prompt make its chats, by alias, and
         exchange(server.port(), "PUT", "/v1/adapters/bad",
                  R"({"dry_run":true,"source":")" + source + R"(","defaults":{"chat_template":"{% if %}"}})");
     CHECK(dry.status == 400);
-    CHECK_THAT(exchange(server.port(), "GET", "/v1/adapters/bad").body, Catch::Contains(R"("state":"failed")"));
+    CHECK_THAT(exchange(server.port(), "GET", "/v1/adapters/bad").body,
+               Catch::Contains(R"("state":"failed")"));
     CHECK(server.stop().empty());
   }
   server_process server(arguments);
