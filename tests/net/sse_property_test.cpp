@@ -4,6 +4,7 @@
 #include <random>
 
 #include "core/json.hpp"
+#include "net/chat_reply.hpp"
 #include "net/completion_reply.hpp"
 #include "net/sse_stream.hpp"
 #include "net/tgi_reply.hpp"
@@ -82,9 +83,21 @@ std::string random_text(std::mt19937& random) {
   return out;
 }
 
-std::string text_at(const value& event, bool native) {
-  if (native) return *event.find("token")->find("text")->as_string();
-  return *(*event.find("choices")->as_array())[0].find("text")->as_string();
+enum class dialect { native, completion, chat };
+
+std::unique_ptr<event_format> format_of(dialect d) {
+  if (d == dialect::native) return tgi_events({});
+  openai_identity identity{"cmpl-1", 1, "sql", "f"};
+  return d == dialect::chat ? chat_events(std::move(identity), {}, 1)
+                            : completion_events(std::move(identity), {}, 1);
+}
+
+std::string text_at(const value& event, dialect d) {
+  if (d == dialect::native) return *event.find("token")->find("text")->as_string();
+  auto& choice = event.find("choices")->as_array()->front();
+  if (d == dialect::completion) return *choice.find("text")->as_string();
+  auto content = choice.find("delta")->find("content");
+  return content ? *content->as_string() : std::string();
 }
 
 enum class ending { good, failure };
@@ -96,12 +109,11 @@ struct played {
   std::size_t events = 0;
 };
 
-played play(std::mt19937& random, bool native, ending end) {
+played play(std::mt19937& random, dialect d, ending end) {
   auto channel = std::make_shared<recorded_channel>();
   played out;
   {
-    auto format = native ? tgi_events({}) : completion_events({"cmpl-1", 1, "sql", "f"}, {}, 1);
-    sse_stream sink(channel, {}, std::move(format));
+    sse_stream sink(channel, {}, format_of(d));
     sink.started({});
     std::string all;
     auto count = 1 + random() % 8;
@@ -131,9 +143,9 @@ played play(std::mt19937& random, bool native, ending end) {
   return out;
 }
 
-void check(const played& stream, const std::vector<std::string>& payloads, bool native, ending end) {
+void check(const played& stream, const std::vector<std::string>& payloads, dialect d, ending end) {
   REQUIRE(payloads.size() == stream.events);
-  REQUIRE((payloads.back() == "[DONE]") == !native);
+  REQUIRE((payloads.back() == "[DONE]") == (d != dialect::native));
   std::string got, wanted;
   bool failed = false;
   for (auto& payload : payloads) {
@@ -141,7 +153,7 @@ void check(const played& stream, const std::vector<std::string>& payloads, bool 
     auto event = parse_json(payload);
     REQUIRE(event);
     failed = failed || event->find("error");
-    if (!event->find("error")) got += text_at(*event, native);
+    if (!event->find("error")) got += text_at(*event, d);
   }
   for (auto& text : stream.texts)
     wanted += text;
@@ -158,11 +170,11 @@ TEST_CASE("four kinds of readers read back 10,000 streams of random tokens, what
   std::mt19937 random(seed);
   for (int i = 0; i < streams; ++i) {
     INFO("seed " << seed << ", stream " << i);
-    bool native = i % 2 == 0;
+    auto d = static_cast<dialect>(i % 3);
     auto end = i % 10 == 0 ? ending::failure : ending::good;
-    auto stream = play(random, native, end);
+    auto stream = play(random, d, end);
     for (auto reader : readers)
-      check(stream, reader(stream.bytes), native, end);
+      check(stream, reader(stream.bytes), d, end);
   }
 }
 
