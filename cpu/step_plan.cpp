@@ -44,6 +44,9 @@ std::string_view step_plan::broken_rows(const batch& step) const {
     row += s.rows;
   }
   if (row != step.tokens.size()) return "sequences do not cover the rows in order";
+  for (auto token : step.known)
+    if (token < 0 || static_cast<std::uint32_t>(token) >= model_.vocab)
+      return "a token outside the vocabulary";
   for (auto token : step.tokens)
     if (token != sampled_last && (token < 0 || static_cast<std::uint32_t>(token) >= model_.vocab))
       return "a token outside the vocabulary";
@@ -56,7 +59,9 @@ std::string_view step_plan::broken_sequence(const batch& step, const sequence_ro
   if (std::exchange(slot_mark_[s.slot], check_) == check_) return "a slot that is named twice";
   auto end = checked_add(s.context, s.rows);
   if (!end || *end > limits_.max_positions) return "a sequence longer than max_positions";
-  if (s.context > history.seen(s.slot)) return "a context that the slot has not seen";
+  if (s.known > s.context || std::uint64_t{s.first_known} + s.known > step.known.size())
+    return "known tokens outside the context";
+  if (s.context - s.known > history.seen(s.slot)) return "a context that the slot has not seen";
   if (std::uint64_t{s.first_block} + s.blocks > step.block_table.size()) return "blocks outside the table";
   if (std::uint64_t{s.blocks} * limits_.block_tokens < *end) return "too few blocks";
   for (std::uint32_t i = 0; i < s.blocks; ++i) {
@@ -137,6 +142,8 @@ void step_plan::fill(const batch& step, token_history& history) {
       positions_[s.first_row + r] = s.context + r;
       sequence_[s.first_row + r] = i;
     }
+    if (s.known != 0)
+      history.write(s.slot, s.context - s.known, std::span(step.known).subspan(s.first_known, s.known));
     history.write(s.slot, s.context, std::span(tokens_).subspan(s.first_row, s.rows));
     read(s, i);
   }

@@ -51,6 +51,10 @@ struct sequence_rows {
   std::uint32_t scored = 0;
   std::uint32_t scored_top = 0;  ///< alternatives to tell of each
   token_id behind = 0;           ///< the prompt token behind the last row, where that row is scored
+  /// The tokens before `context` that were no rows of this slot: others computed what the blocks hold of
+  /// them.
+  std::uint32_t first_known = 0;  ///< into `batch::known`
+  std::uint32_t known = 0;
 };
 
 /// All rows of one step, as flat arrays: computed in one pass of the base weights. Sequences are sorted so
@@ -59,6 +63,7 @@ struct batch {
   std::vector<token_id> tokens;            ///< [rows]; literal or `sampled_last`
   std::vector<sequence_rows> sequences;    ///< cover the rows in order, without holes
   std::vector<std::uint32_t> block_table;  ///< KV block ids of all sequences, one after the other
+  std::vector<token_id> known = {};        ///< of sequences that found some of their tokens computed
   std::vector<segment> segments;
   std::vector<adapter_use> uses;
 };

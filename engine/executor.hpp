@@ -38,7 +38,8 @@ class executor {
   virtual const adapter_packer& packer() const noexcept = 0;
 
   /// Computes one step. A batch that breaks its contract is `errc::internal`; a device failure is
-  /// `errc::generation_failed`. Either way the KV content of the batch's sequences is undefined afterwards.
+  /// `errc::generation_failed`. Either way the KV content at the positions of the batch's rows is undefined
+  /// afterwards; what lies before them stays, which other sequences may share.
   virtual result<step_output> execute(const batch& step) = 0;
 
   /// Makes an adapter usable in later steps (a copy to the device where there is one; nothing on a CPU).

@@ -52,7 +52,8 @@ error nothing_left() {
 }  // namespace
 
 planner::planner(planner_options options)
-    : options_(std::move(options)), blocks_(options_.blocks, options_.block_tokens) {
+    : options_(std::move(options)), blocks_(options_.blocks, options_.block_tokens), cache_(blocks_) {
+  if (options_.prefix_caching) blocks_.set_keeper(&cache_);
   // Each running sequence can then decode in every step, and a prefill is never left without a row.
   auto slots = std::min(options_.max_sequences, options_.max_rows);
   for (auto slot = slots; slot > 0; --slot)
@@ -186,6 +187,8 @@ plan_outcome planner::complete(const step_output& output) {
     auto scores = scored.first(r->scores().count);
     scored = scored.subspan(scores.size());
     r->computed += std::exchange(r->planned, 0u);
+    r->told = r->computed;
+    note_blocks(*r);
     take_results(*r, samples ? sampled++ : nullptr, scores, out);
   }
   give_way(out);

@@ -14,6 +14,7 @@
 #include "engine/batch.hpp"
 #include "engine/kv_blocks.hpp"
 #include "engine/lease_table.hpp"
+#include "engine/prefix_cache.hpp"
 #include "engine/sequence.hpp"
 
 namespace lorica {
@@ -32,6 +33,7 @@ struct planner_options {
   std::uint32_t max_adapters_per_step = 0;  ///< distinct versions in one step; 0: no limit
   std::uint32_t leases_ahead = 2;  ///< waiting sequences that may ask for leases while no slot is free
   std::vector<token_id> eos = {};  ///< the model's end tokens
+  bool prefix_caching = true;      ///< computed blocks are kept for sequences that begin the same
 };
 
 /// A token for one sequence, or what was told of one of its prompt.
@@ -72,7 +74,7 @@ enum class drain_how : std::uint8_t {
   preempt,  ///< they go back to the queue and are recomputed later
 };
 
-/// Counts for the status; the last four only grow.
+/// Counts for the status; the last six only grow.
 struct planner_stats {
   std::uint64_t running = 0;  ///< admitted, paused ones included
   std::uint64_t waiting = 0;
@@ -83,7 +85,9 @@ struct planner_stats {
   std::uint64_t preemptions = 0;
   std::uint64_t steps = 0;
   std::uint64_t rows = 0;
-  std::uint64_t tokens = 0;  ///< sampled and reported
+  std::uint64_t tokens = 0;          ///< sampled and reported
+  std::uint64_t prefix_queries = 0;  ///< tokens of admitted sequences that were looked up in the prefix cache
+  std::uint64_t prefix_hits = 0;     ///< of them, those that were there
 };
 
 /// Continuous batching: decides which sequences share the next step. Pure policy, owned by the scheduler: no
@@ -93,6 +97,8 @@ struct planner_stats {
 /// admitted in order of arrival: one that waits for a lease is overtaken, one that does not fit is not. When
 /// blocks run out, the youngest running sequence goes back to the head of the queue and is recomputed later
 /// (preemption; Kwon et al. 2023, section 4.5); what it sampled stays. Paused sequences give way first.
+/// Full blocks that were computed are shared by sequences of one composition that begin with the same tokens;
+/// of several that would compute the same block at once the first one does and the others wait for it.
 /// Of sequences that gather several leases only one does so at a time, so two never wait for each other.
 /// `drain` lets an adapter go that others would never leave room for.
 class planner {
@@ -167,6 +173,11 @@ class planner {
   std::uint64_t work_left(const lease_table::entry& e) const;
   void give_way(plan_outcome& out);
   bool fits(const record& r) const;
+  std::uint32_t shared_blocks(const record& r) const;
+  prefix_cache::node* next_cached(const record& r, std::uint32_t block, prefix_cache::node* at) const;
+  void catch_up(record& r);
+  void note_blocks(record& r);
+  bool waits_for_block(const record& r, std::span<record* const> others) const;
   bool make_room(const record& r, planned_step& step);
   void admit(record& r);
   std::vector<record*> select();
@@ -183,6 +194,7 @@ class planner {
 
   planner_options options_;
   kv_blocks blocks_;
+  prefix_cache cache_;
   lease_table leases_;
   std::unordered_map<sequence_id, std::unique_ptr<record>> records_;
   std::map<place, record*> waiting_;

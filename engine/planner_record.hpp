@@ -25,6 +25,7 @@ struct planner::record {
       : prompt_tokens(static_cast<std::uint32_t>(s.prompt.size())),
         tokens(std::move(s.prompt)),
         facts(std::move(s)),
+        domain(domain_of(facts)),
         ticket(order),
         blocks(pool) {}
 
@@ -77,19 +78,23 @@ struct planner::record {
   std::uint32_t prompt_tokens;
   std::vector<token_id> tokens;  ///< prompt, then what was sampled
   sequence facts;                ///< its prompt moved into `tokens`
+  prefix_domain domain;          ///< whose cached blocks it may take
   std::uint64_t ticket;          ///< order of arrival: the smaller, the older
   kv_table blocks;
   std::vector<use> uses;  ///< in the order of the composition; filled when gathering begins
   bool gathering = false;
   bool paused = false;
   bool running = false;
-  bool preempted = false;         ///< waits with a head start
-  std::uint32_t slot = 0;         ///< while running
-  std::uint32_t computed = 0;     ///< tokens whose K and V are in the blocks
-  std::uint32_t planned = 0;      ///< rows in the step in flight; 0: not in it
-  std::uint32_t next_scored = 1;  ///< prompt token to be told next; a recomputation tells none again
-  std::uint64_t last_step = 0;    ///< number of the last step it was in
-  std::optional<error> doomed;    ///< ends with this when the step in flight is over
+  bool preempted = false;               ///< waits with a head start
+  std::uint32_t slot = 0;               ///< while running
+  std::uint32_t computed = 0;           ///< tokens whose K and V are in the blocks
+  std::uint32_t told = 0;               ///< of them, those that the executor knows the tokens of
+  std::uint32_t noted = 0;              ///< full blocks that are in the prefix cache
+  prefix_cache::node* place = nullptr;  ///< the last one of these
+  std::uint32_t planned = 0;            ///< rows in the step in flight; 0: not in it
+  std::uint32_t next_scored = 1;        ///< prompt token to be told next; a recomputation tells none again
+  std::uint64_t last_step = 0;          ///< number of the last step it was in
+  std::optional<error> doomed;          ///< ends with this when the step in flight is over
 };
 
 }  // namespace lorica

@@ -47,7 +47,8 @@ void planner::preempt(record& r, std::vector<sequence_id>& preempted) {
   r.blocks.clear();
   r.running = false;
   r.preempted = true;
-  r.computed = 0;
+  r.computed = r.told = r.noted = 0;
+  r.place = nullptr;
   waiting_.emplace(place_of(r), &r);
   preempted.push_back(r.facts.id);
   ++counts_.preemptions;
@@ -96,7 +97,7 @@ bool planner::fits(const record& r) const {
   if (options_.max_total_tokens != 0 && admitted_tokens_ + r.most_tokens() > options_.max_total_tokens)
     return false;
   // One block in reserve for each that runs: who is admitted shall not be preempted in the next step.
-  return blocks_.free() >= blocks_.blocks_for(r.tokens.size()) + running_.size();
+  return blocks_.free() >= blocks_.blocks_for(r.tokens.size()) - shared_blocks(r) + running_.size();
 }
 
 /// Paused sequences give way to the head of the queue, if that is enough.
@@ -113,9 +114,10 @@ bool planner::make_room(const record& r, planned_step& step) {
   if (paused.empty()) return false;
   if (blocks < blocks_.blocks_for(r.tokens.size()) + running_.size() - paused.size()) return false;
   if (options_.max_total_tokens != 0 && tokens + r.most_tokens() > options_.max_total_tokens) return false;
-  for (; !fits(r); paused.pop_back())
+  // A block that others hold too is not free when one of them gives way.
+  for (; !fits(r) && !paused.empty(); paused.pop_back())
     preempt(*paused.back(), step.preempted);
-  return true;
+  return fits(r);
 }
 
 void planner::admit(record& r) {
@@ -125,6 +127,8 @@ void planner::admit(record& r) {
   r.slot = free_slots_.back();
   free_slots_.pop_back();
   admitted_tokens_ += r.most_tokens();
+  if (options_.prefix_caching && !r.facts.prompt_logprobs) counts_.prefix_queries += r.tokens.size();
+  catch_up(r);
   // Cannot fail: `fits` was asked.
   static_cast<void>(r.blocks.grow(r.tokens.size()));
   auto older = [](const record* a, const record* b) { return a->ticket < b->ticket; };
@@ -141,8 +145,13 @@ std::vector<planner::record*> planner::select() {
     if (r->remaining() == 1) r->planned = 1, --rows_left;
   auto budget =
       options_.max_prefill_tokens == 0 ? rows_left : std::min(rows_left, options_.max_prefill_tokens);
-  for (auto r : able)
-    if (r->remaining() > 1) budget -= r->planned = std::min(r->remaining(), budget);
+  for (std::size_t i = 0; i < able.size(); ++i) {
+    auto r = able[i];
+    if (r->remaining() == 1) continue;
+    catch_up(*r);
+    if (waits_for_block(*r, std::span(able).first(i))) continue;
+    budget -= r->planned = std::min(r->remaining(), budget);
+  }
   std::erase_if(able, [](record* r) { return r->planned == 0; });
   for (auto r : able)
     r->last_step = counts_.steps + 1;
@@ -188,6 +197,9 @@ std::shared_ptr<const batch> planner::build() const {
     s.sampling = r->facts.sampling;
     s.top = r->facts.top_logprobs;
     add_scores(s, *r);
+    s.first_known = static_cast<std::uint32_t>(out->known.size());
+    s.known = r->computed - r->told;
+    out->known.insert(out->known.end(), r->tokens.begin() + r->told, r->tokens.begin() + r->computed);
     out->sequences.push_back(s);
     auto first = r->tokens.begin() + r->computed;
     out->tokens.insert(out->tokens.end(), first, first + r->planned);

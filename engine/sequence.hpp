@@ -3,6 +3,7 @@
 #include <compare>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "core/generation.hpp"
@@ -30,8 +31,9 @@ struct sequence {
   combination combine = combination::sum;  ///< what the composition amounts to
   std::uint32_t top_logprobs = 0;          ///< alternatives with each generated token
   /// The prompt tokens after the first are told with their log-probabilities and so many alternatives. Such a
-  /// sequence computes its whole prompt: none of it may be taken from a cache of earlier prompts.
+  /// sequence computes its whole prompt: none of it is taken from the prefix cache.
   std::optional<std::uint32_t> prompt_logprobs = {};
+  std::string cache_salt = {};  ///< shares cached prefixes only with sequences of the same one
 };
 
 }  // namespace lorica

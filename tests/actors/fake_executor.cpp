@@ -206,9 +206,12 @@ void fake_executor::wait_turn() {
 }
 
 bool fake_executor::keeps_contract(const batch& step) const {
-  std::set<std::uint32_t> blocks(step.block_table.begin(), step.block_table.end());
-  if (blocks.size() != step.block_table.size()) return false;  // two sequences share a block
+  std::multiset<std::uint32_t> blocks(step.block_table.begin(), step.block_table.end());
   if (!blocks.empty() && *blocks.rbegin() >= limits_.blocks) return false;
+  // What is written is nobody else's.
+  for (auto& s : step.sequences)
+    for (auto b = s.context / limits_.block_tokens; b < s.blocks; ++b)
+      if (blocks.count(step.block_table[s.first_block + b]) != 1) return false;
   if (step.tokens.size() > limits_.max_rows) return false;
   for (auto& use : step.uses)
     if (!attached_.contains(use.adapter)) return false;
@@ -236,7 +239,9 @@ result<step_output> fake_executor::execute(const batch& step) {
     auto& s = step.sequences[i];
     auto& history = history_[s.slot];
     auto last = history.empty() ? token_id{0} : history.back();
-    history.resize(s.context);
+    history.resize(s.context - s.known);
+    history.insert(history.end(), step.known.begin() + s.first_known,
+                   step.known.begin() + s.first_known + s.known);
     for (std::uint32_t r = 0; r < s.rows; ++r) {
       auto token = step.tokens[s.first_row + r];
       history.push_back(token == sampled_last ? last : token);

@@ -145,7 +145,12 @@ class fake_device {
   void check_shape(const batch& work) const {
     require(!work.sequences.empty(), "a step has sequences");
     require(work.tokens.size() <= options_.max_rows, "a step keeps the bound of rows");
-    std::vector<bool> slots(options_.max_sequences), blocks(options_.blocks);
+    std::vector<bool> slots(options_.max_sequences);
+    std::vector<std::uint32_t> holders(options_.blocks);
+    for (auto id : work.block_table) {
+      require(id < holders.size(), "blocks are of the pool");
+      ++holders[id];
+    }
     std::uint32_t row = 0;
     std::uint32_t prefill = 0;
     for (auto& s : work.sequences) {
@@ -156,11 +161,9 @@ class fake_device {
       slots[s.slot] = true;
       require(s.blocks * options_.block_tokens >= s.context + s.rows, "the block table is large enough");
       require(s.first_block + s.blocks <= work.block_table.size(), "block tables lie inside");
-      for (auto b = s.first_block; b < s.first_block + s.blocks; ++b) {
-        auto id = work.block_table[b];
-        require(id < blocks.size() && !blocks[id], "no block is in two tables");
-        blocks[id] = true;
-      }
+      for (auto b = s.context / options_.block_tokens; b < s.blocks; ++b)
+        require(holders[work.block_table[s.first_block + b]] == 1,
+                "no block that is written is in two tables");
     }
     require(row == work.tokens.size(), "sequences cover all rows");
     require(options_.max_prefill_tokens == 0 || prefill <= options_.max_prefill_tokens,

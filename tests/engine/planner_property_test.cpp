@@ -45,9 +45,11 @@ std::vector<run> runs() {
   auto alone = roomy();
   alone.max_sequences = 1;
   alone.blocks = 30;
-  return {{"roomy", roomy(), 11},      {"few blocks", tight, 12},          {"small chunks", chunks, 13},
-          {"few rows", few_rows, 14},  {"few adapters", few_adapters, 15}, {"few tokens", token_bound, 16},
-          {"one at a time", alone, 17}};
+  auto uncached = roomy();
+  uncached.prefix_caching = false;
+  return {{"without cache", uncached, 18}, {"roomy", roomy(), 11},      {"few blocks", tight, 12},
+          {"small chunks", chunks, 13},    {"few rows", few_rows, 14},  {"few adapters", few_adapters, 15},
+          {"few tokens", token_bound, 16}, {"one at a time", alone, 17}};
 }
 
 /// Any bounds, however odd.
@@ -67,6 +69,7 @@ planner_options random_options(std::uint64_t seed) {
   o.max_waiting = between(1, 60);
   o.max_adapters_per_step = between(0, 3);
   o.leases_ahead = between(0, 3);
+  o.prefix_caching = between(0, 4) != 0;
   o.eos = {0};
   return o;
 }
@@ -85,7 +88,9 @@ TEST_CASE("whatever is called in whatever order, the plan keeps its promises") {
     std::cout << "planner, " << r.name << ": seed " << r.seed << ", accepted " << world.accepted
               << ", finished " << world.finished << ", refused " << world.refused << ", steps " << s.steps
               << ", rows " << s.rows << ", preemptions " << s.preemptions << ", prompt tokens told "
-              << world.told << ", after a preemption " << world.recomputed << "\n";
+              << world.told << ", after a preemption " << world.recomputed << ", tokens found "
+              << s.prefix_hits << "\n";
+    CHECK((s.prefix_hits > 1000) == r.options.prefix_caching);
     CHECK(world.finished > 1000);
     CHECK(world.told > 1000);
     recomputed += world.recomputed;
@@ -97,7 +102,7 @@ TEST_CASE("whatever is called in whatever order, the plan keeps its promises") {
 TEST_CASE("ending everything ends everything once, in the middle of any traffic") {
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
     INFO("seed " << seed);
-    planner_world world(runs()[seed % 7].options, seed);
+    planner_world world(runs()[seed % 8].options, seed);
     for (std::uint64_t i = 0; i < 100 + seed; ++i)
       REQUIRE_NOTHROW(world.act());
     REQUIRE_NOTHROW(world.end_all());
