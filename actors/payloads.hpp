@@ -115,6 +115,7 @@ struct submission {
   sampling_params sampling;
   std::uint32_t top_logprobs = 0;
   std::optional<std::uint32_t> prompt_logprobs;  ///< told of the first choices' sequences alone
+  std::string cache_salt = {};
 };
 
 inline std::uint32_t sequences_of(const submission& s) noexcept {
@@ -197,6 +198,8 @@ struct scheduler_facts {
   std::uint64_t blocks_total = 0;
   std::uint64_t steps = 0;
   std::uint64_t preemptions = 0;
+  std::uint64_t prefix_queries = 0;  ///< tokens looked up in the prefix cache
+  std::uint64_t prefix_hits = 0;     ///< of them, those that were there
   bool healthy = true;  ///< the last step did not fail
 };
 

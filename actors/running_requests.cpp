@@ -32,6 +32,7 @@ sequence running_requests::make_sequence(const submission& s, std::uint32_t numb
     out.composition.push_back({adapter.reference.meaning->version, adapter.weight});
   out.combine = s.combine;
   out.top_logprobs = s.top_logprobs;
+  out.cache_salt = s.cache_salt;
   if (choice == 0) out.prompt_logprobs = s.prompt_logprobs;
   return out;
 }

@@ -125,6 +125,7 @@ planner_options actor_runtime::plan() const {
   out.max_prefill_tokens = limits_.max_batch_prefill_tokens;
   out.max_total_tokens = options_.max_batch_total_tokens;  // unset: blocks decide, and preemption corrects
   out.max_waiting = options_.max_waiting_sequences;
+  out.prefix_caching = options_.prefix_caching;
   std::set<token_id> eos(parts_.model.eos.begin(), parts_.model.eos.end());
   eos.insert(parts_.vocabulary->eos().begin(), parts_.vocabulary->eos().end());
   out.eos.assign(eos.begin(), eos.end());

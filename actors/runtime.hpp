@@ -68,6 +68,7 @@ struct runtime_options {
   std::chrono::milliseconds adapter_wait{60'000};  ///< a request waits so long for its adapter to be loaded
   std::chrono::milliseconds adapter_drain_after{3'000};  ///< then one in use makes room; 0: never
   std::vector<startup_adapter> adapters;
+  bool prefix_caching = true;                 ///< computed beginnings are kept for later requests
   bool skip_bad_adapters = false;             ///< go on without start-up adapters that are refused
   std::chrono::milliseconds max_duration{0};  ///< of one request, from its start; 0: none
   /// Called at most once, from any thread, when a part died that running requests need: requests have already

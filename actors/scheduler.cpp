@@ -176,6 +176,8 @@ void scheduler_state::publish(std::optional<step_facts> step) {
   facts->blocks_total = now.blocks_total;
   facts->steps = now.steps;
   facts->preemptions = now.preemptions;
+  facts->prefix_queries = now.prefix_queries;
+  facts->prefix_hits = now.prefix_hits;
   facts->healthy = healthy_;
   parts_->board->update(facts);
   self_->send(parts_->telemetry, atom::publish::value, scheduler_facts_ptr(facts));

@@ -205,6 +205,7 @@ void session_state::submit() {
   all.sampling.rules = prompts_.front().rules;
   all.top_logprobs = request.top_logprobs;
   all.prompt_logprobs = request.prompt_logprobs;
+  all.cache_salt = request.cache_salt;
   submitted_at_ = world_->clock.now();
   prompts_.clear();
   self_->send(world_->scheduler, atom::submit::value,

@@ -24,6 +24,11 @@ step_series::step_series(metrics& m)
           m.make_counter("lorica_adapter_loads_total", "Adapter loads by outcome.", {{"outcome", "ready"}})),
       failed_loads_(
           m.make_counter("lorica_adapter_loads_total", "Adapter loads by outcome.", {{"outcome", "failed"}})),
+      prefix_queries_(
+          m.make_counter("lorica_prefix_cache_queries_total",
+                         "Tokens of admitted sequences that were looked up in the prefix cache.")),
+      prefix_hits_(
+          m.make_counter("lorica_prefix_cache_hits_total", "Of them, those that had been computed already.")),
       seconds_(m.make_histogram("lorica_step_seconds", "Duration of a step.", short_times())),
       rows_(m.make_histogram("lorica_step_rows", "Rows of a step.",
                              {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048})),
@@ -42,6 +47,9 @@ void step_series::count(const scheduler_facts& facts) {
   steps_.add(static_cast<double>(facts.steps - std::exchange(seen_steps_, facts.steps)));
   preemptions_.add(
       static_cast<double>(facts.preemptions - std::exchange(seen_preemptions_, facts.preemptions)));
+  prefix_queries_.add(
+      static_cast<double>(facts.prefix_queries - std::exchange(seen_queries_, facts.prefix_queries)));
+  prefix_hits_.add(static_cast<double>(facts.prefix_hits - std::exchange(seen_hits_, facts.prefix_hits)));
   if (!facts.step) return;
   if (!facts.healthy) failures_.add();
   seconds_.observe(std::chrono::duration<double>(facts.step->duration).count());

@@ -21,6 +21,7 @@ inline constexpr std::uint32_t most_top_logprobs = 20;
 inline constexpr std::uint32_t most_choices = 128;  ///< `choices` and `best_of`, of all prompts together
 inline constexpr std::size_t most_logit_biases = 1024;
 inline constexpr std::size_t most_stop_tokens = 128;
+inline constexpr std::size_t most_cache_salt_bytes = 1024;
 inline constexpr std::size_t most_bad_words = 1024;
 inline constexpr std::size_t most_bad_word_bytes = std::size_t{1} << 16;  ///< of all together
 
@@ -92,6 +93,8 @@ struct generation_request {
   /// Log-probabilities of the prompt tokens, with so many alternatives each; 0: of the tokens alone. The
   /// whole prompt is then computed, whatever a cache holds of it. Implies `prompt_tokens_wanted`.
   std::optional<std::uint32_t> prompt_logprobs = {};
+  /// Computed beginnings are shared only with requests of the same salt (vLLM's `cache_salt`).
+  std::string cache_salt = {};
   /// So many sequences are generated of each prompt, at least `choices`; the `choices` of the highest mean
   /// log-probability per token are answered when all have ended, the best first. Absent: every choice is
   /// answered as it comes.

@@ -98,6 +98,9 @@ void openai_fields::texts() {
     fields_.demand(!s.empty(), "stop", "`stop` must not hold an empty string");
   g.include_stop = fields_.boolean("include_stop_str_in_output").value_or(false);
   g.ignore_eos = fields_.boolean("ignore_eos").value_or(false);
+  g.cache_salt = fields_.text("cache_salt").value_or("");
+  fields_.demand(g.cache_salt.size() <= most_cache_salt_bytes, "cache_salt",
+                 fmt::format("`cache_salt` takes up to {} bytes", most_cache_salt_bytes));
   g.add_special_tokens = fields_.boolean("add_special_tokens").value_or(true);
   g.skip_special_tokens = fields_.boolean("skip_special_tokens").value_or(true);
 }

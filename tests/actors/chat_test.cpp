@@ -240,4 +240,11 @@ TEST_CASE("log-probabilities of several prompts come in any order and reach thei
   CHECK(s.sink->facts()->prompts.at(0).at(1).logprob == -4.f);
   CHECK(s.sink->facts()->prompts.at(1).at(2).logprob == -3.f);
   CHECK(s.sink->at(1).text == "x");
+  // And the other way round: the first prompt is told, the second is waited for.
+  stage other;
+  session = other.start(request);
+  other.give(session, {{0, 'y', -1.f, std::nullopt}}, {{10, 'b', -4.f, 1}});
+  CHECK_FALSE(other.sink->facts());
+  other.give(session, {}, {{11, 'd', -2.f, 1}, {11, 'e', -3.f, 1}});
+  CHECK(other.sink->at(0).text == "y");
 }

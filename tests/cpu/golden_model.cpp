@@ -107,7 +107,9 @@ outcome run_all(const std::shared_ptr<const model_weights>& weights, const std::
   for (auto& c : cases)
     enough += static_cast<std::uint32_t>((c.prompt.size() + c.tokens.size()) / how.block_tokens + 1);
   auto engine = make(weights, how, how.blocks ? how.blocks : enough);
-  planner plan(plan_of(engine->limits(), weights->config(), how.chunk));
+  auto options = plan_of(engine->limits(), weights->config(), how.chunk);
+  options.prefix_caching = how.prefix_caching;
+  planner plan(std::move(options));
   std::map<std::string, adapter_version> versions;
   std::map<adapter_version, std::shared_ptr<const packed_adapter>> packed;
   outcome out;
@@ -158,6 +160,7 @@ outcome run_all(const std::shared_ptr<const model_weights>& weights, const std::
     take(plan.complete(must(engine->execute(*step->work))));
   }
   out.preemptions = plan.stats().preemptions;
+  out.prefix_hits = plan.stats().prefix_hits;
   return out;
 }
 

@@ -65,6 +65,7 @@ struct drive {
   std::uint32_t token_ids = 0;  ///< 0: all of the vocabulary
   std::uint64_t logits_bytes = cpu_options{}.logits_bytes;
   std::optional<isa> instructions = {};
+  bool prefix_caching = true;
 };
 
 /// Runs all cases through planner and executor together and gives their answers in order; `preemptions` tells
@@ -72,6 +73,7 @@ struct drive {
 struct outcome {
   std::vector<answer> answers;
   std::uint64_t preemptions = 0;
+  std::uint64_t prefix_hits = 0;  ///< tokens that were not computed again
   std::set<std::size_t>
       preempted;  ///< cases that went back to the queue after they had begun to answer or to be told
 };
