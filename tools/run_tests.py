@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Runs the test binaries of a build folder one after the other and adds up their test cases.
+"""Runs the test binaries of a build folder one after the other and adds up their test cases; after a release build
+also the real clients (tests/clients).
 
 Usage: run_tests.py BUILD_FOLDER [ROOM ...]
 The environment variable LORICA_TEST_FILTER, if set, is Catch2's filter of test cases.
@@ -11,6 +12,8 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as xml
+
+import client_tests
 
 LIMIT_S = 1800
 FILTER = os.environ.get("LORICA_TEST_FILTER")
@@ -70,12 +73,16 @@ def main() -> int:
     binaries = sorted((build / "bin").glob("*_tests"))
     if wanted:
         binaries = [b for b in binaries if b.name.removesuffix("_tests") in wanted]
-    if not binaries:
+    clients = build.name == "release" and (not wanted or "clients" in wanted)
+    if not binaries and not clients:
         print("no test binaries found", file=sys.stderr)
         return 1
     results = build / "test-results"
     results.mkdir(exist_ok=True)
-    totals = [sum(column) for column in zip(*(run(b, results) for b in binaries))]
+    counts = [run(b, results) for b in binaries]
+    if clients:
+        counts.append(client_tests.run(build, results))
+    totals = [sum(column) for column in zip(*counts)]
     print(f"{totals[0]} passed, {totals[1]} failed, {totals[2]} skipped")
     return 0 if totals[1] == 0 and totals[0] > 0 else 1
 
