@@ -136,6 +136,7 @@ class parameters_reader {
                                g.stop.size()));
     for (auto& s : g.stop)
       fields_.demand(!s.empty(), "stop", "`stop` must not hold an empty string");
+    g.include_stop = true;  // as in TGI, whose users cut it off themselves
     choose_adapters(fields_, adapter_of(fields_.text("adapter_id").value_or(""), info_), info_, g);
     g.ignore_eos = fields_.boolean("ignore_eos_token").value_or(false);
     out_.return_full_text = fields_.boolean("return_full_text").value_or(false);

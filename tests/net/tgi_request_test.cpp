@@ -147,6 +147,10 @@ TEST_CASE("all served fields arrive") {
   CHECK(parameters(R"("seed":18446744073709551615)")->generation.sampling.seed == UINT64_MAX);
 }
 
+TEST_CASE("a stop string stays in the text on native routes, as in TGI") {
+  CHECK(parameters(R"("stop":["x"])")->generation.include_stop);
+}
+
 TEST_CASE("the nulls and neutral values that clients send change nothing") {
   auto got = read(
       R"({"inputs":"a","stream":false,"parameters":{"adapter_id":null,"adapter_source":null,"merged_adapters":null,)"
