@@ -5,10 +5,10 @@ import signal
 import pytest
 
 from reference_answers import DEMO_ADAPTERS, DEMO_MODEL, TINY_ADAPTERS, TINY_MODEL
+from guarded_server import ADMIN_KEY, API_KEY
 from server_process import server_process
 
 LIMIT_S = 120
-API_KEY, ADMIN_KEY = "key-of-the-tests", "key-of-the-administration"
 
 
 def adapters_below(folder) -> str:
@@ -17,9 +17,9 @@ def adapters_below(folder) -> str:
     return ",".join(f"{p.name}={p}" for p in found)
 
 
-def served(arguments: list, log):
+def served(arguments: list, log, key: str = ""):
     """A server until its fixture ends; it must then end by itself, with 0, and with nothing left running."""
-    server = server_process(arguments, log)
+    server = server_process(arguments, log, key=key)
     yield server
     assert server.at_rest(), f"something is left behind:\n{server.metrics()}"
     code = server.stop()
@@ -47,7 +47,7 @@ def guarded(tmp_path_factory):
     """The tiny model behind keys, with room for one request at a time."""
     yield from served(["--model-id", TINY_MODEL, "--dtype", "float32", "--lora-adapters",
                        adapters_below(TINY_ADAPTERS), "--api-key", API_KEY, "--admin-api-key", ADMIN_KEY,
-                       "--max-concurrent-requests", "1"], tmp_path_factory.mktemp("guarded") / "log")
+                       "--max-concurrent-requests", "1"], tmp_path_factory.mktemp("guarded") / "log", ADMIN_KEY)
 
 
 @pytest.fixture(autouse=True)

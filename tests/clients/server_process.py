@@ -24,11 +24,12 @@ def die_with_the_tests() -> None:
 class server_process:
     """Listens on a free port of loopback. Owned by one fixture, which ends it with `stop`."""
 
-    def __init__(self, arguments: list, log: pathlib.Path, variables: dict[str, str] | None = None):
+    def __init__(self, arguments: list, log: pathlib.Path, variables: dict[str, str] | None = None, key: str = ""):
         """Starts it in the root of the repository and waits until it is ready; RuntimeError with its log if it ends
-        first. Of the environment it gets no more than `variables` and what a program needs to run."""
+        first. Of the environment it gets no more than `variables` and what a program needs to run. `key` opens its
+        metrics and adapters to the tests."""
         plain = {name: os.environ[name] for name in ("PATH", "HOME", "LD_LIBRARY_PATH") if name in os.environ}
-        self.log_path = log
+        self.log_path, self.key = log, key
         with open(log, "wb") as out:
             self.process = subprocess.Popen(
                 [str(BINARY), "serve", *map(str, arguments), "--port", "0"], cwd=ROOT, stdout=out, stderr=out,
@@ -55,9 +56,12 @@ class server_process:
     def exchange(self, method: str, path: str, body=None, headers: dict[str, str] | None = None) -> raw_http.reply:
         return raw_http.exchange(self.port, method, path, body, headers)
 
+    def rights(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.key}"} if self.key else {}
+
     def metrics(self) -> dict[str, float]:
         """All series by name, with labels as they are written."""
-        lines = self.exchange("GET", "/metrics").body.decode().splitlines()
+        lines = self.exchange("GET", "/metrics", headers=self.rights()).body.decode().splitlines()
         return {name: float(value) for name, value in
                 (line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))}
 
