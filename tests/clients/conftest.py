@@ -7,6 +7,7 @@ import pytest
 from reference_answers import DEMO_ADAPTERS, DEMO_MODEL, TINY_ADAPTERS, TINY_MODEL
 from guarded_server import ADMIN_KEY, API_KEY
 from server_process import server_process
+from waiting import eventually
 
 LIMIT_S = 120
 
@@ -21,7 +22,7 @@ def served(arguments: list, log, key: str = ""):
     """A server until its fixture ends; it must then end by itself, with 0, and with nothing left running."""
     server = server_process(arguments, log, key=key)
     yield server
-    assert server.at_rest(), f"something is left behind:\n{server.metrics()}"
+    assert eventually(server.at_rest), f"something is left behind:\n{server.metrics()}"
     code = server.stop()
     assert code == 0, f"exit code {code}\n{server.log()}"
 
