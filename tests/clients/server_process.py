@@ -26,14 +26,14 @@ class server_process:
 
     def __init__(self, arguments: list, log: pathlib.Path, variables: dict[str, str] | None = None, key: str = ""):
         """Starts it in the root of the repository and waits until it is ready; RuntimeError with its log if it ends
-        first. Of the environment it gets no more than `variables` and what a program needs to run. `key` opens its
-        metrics and adapters to the tests."""
+        first. Of the environment it gets no more than `variables` and what a program needs to run; they may name its
+        PORT. `key` opens its metrics and adapters to the tests."""
         plain = {name: os.environ[name] for name in ("PATH", "HOME", "LD_LIBRARY_PATH") if name in os.environ}
         self.log_path, self.key = log, key
         with open(log, "wb") as out:
             self.process = subprocess.Popen(
-                [str(BINARY), "serve", *map(str, arguments), "--port", "0"], cwd=ROOT, stdout=out, stderr=out,
-                stdin=subprocess.DEVNULL, env=plain | (variables or {}), preexec_fn=die_with_the_tests)
+                [str(BINARY), "serve", *map(str, arguments)], cwd=ROOT, stdout=out, stderr=out,
+                stdin=subprocess.DEVNULL, env=plain | {"PORT": "0"} | (variables or {}), preexec_fn=die_with_the_tests)
         self.port = 0
         if not eventually(self.ready_or_ended) or self.process.poll() is not None:
             self.process.kill()
