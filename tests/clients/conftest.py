@@ -4,8 +4,9 @@ import signal
 
 import pytest
 
-from reference_answers import DEMO_ADAPTERS, DEMO_MODEL, TINY_ADAPTERS, TINY_MODEL
+import chat_model
 from guarded_server import ADMIN_KEY, API_KEY
+from reference_answers import DEMO_ADAPTERS, DEMO_MODEL, TINY_ADAPTERS, TINY_MODEL
 from server_process import server_process
 from waiting import eventually
 
@@ -49,6 +50,14 @@ def guarded(tmp_path_factory):
     yield from served(["--model-id", TINY_MODEL, "--dtype", "float32", "--lora-adapters",
                        adapters_below(TINY_ADAPTERS), "--api-key", API_KEY, "--admin-api-key", ADMIN_KEY,
                        "--max-concurrent-requests", "1"], tmp_path_factory.mktemp("guarded") / "log", ADMIN_KEY)
+
+
+@pytest.fixture(scope="session")
+def chatty(tmp_path_factory):
+    """The tiny model and its adapters with a chat template."""
+    folder = tmp_path_factory.mktemp("chatty")
+    yield from served(["--model-id", chat_model.make(folder), "--dtype", "float32", "--lora-adapters",
+                       adapters_below(TINY_ADAPTERS)], folder / "log")
 
 
 @pytest.fixture(autouse=True)
