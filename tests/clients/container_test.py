@@ -41,16 +41,15 @@ def depends(packages: list[str]) -> set[str]:
 
 def owners(program) -> set[str]:
     """The packages of the libraries that a program is linked with."""
-    libraries = re.findall(r"=> (/\S+)", subprocess.run(["ldd", program], capture_output=True, text=True).stdout)
-    assert libraries
-    found = set()
-    for path in libraries:
-        names = {path, str(path).removeprefix("/usr"), subprocess.check_output(["readlink", "-f", path], text=True).strip()}
-        names |= {n.removeprefix("/usr") for n in names}
-        text = subprocess.run(["dpkg", "-S", *names], capture_output=True, text=True).stdout
-        assert text, f"no package has {path}"
-        found |= {line.split(":")[0] for line in text.splitlines()}
-    return found
+    libraries = re.findall(r"=> (/\S+)", subprocess.check_output(["ldd", program], text=True))
+    files = subprocess.check_output(["readlink", "-f", *libraries], text=True).splitlines()
+    # Debian 12 knows some of them by the older path without /usr.
+    names = files + [f.removeprefix("/usr") for f in files]
+    found = dict(reversed(line.split(": ")) for line in subprocess.run(
+        ["dpkg", "-S", *names], capture_output=True, text=True).stdout.splitlines())
+    without = [f for f in files if not {f, f.removeprefix("/usr")} & found.keys()]
+    assert files and not without, f"no package has {without}"
+    return {package.split(":")[0] for package in found.values()}
 
 
 def test_it_is_built_on_the_debian_that_the_program_is_made_for():
