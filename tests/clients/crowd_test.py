@@ -1,14 +1,13 @@
 """32 streams at once, of the base and several adapters, each with the text that it has alone."""
-import contextlib
 import itertools
 
 import pytest
 
 import callers
 from callers.caller import thread_caller
+from crowd import answers_at_once
 from raw_http import exchange
 from reference_answers import TINY_TEXTS
-from waiting import eventually
 
 TOKENS = 120
 ADAPTERS = ["patterns", "rslora", "r8-q-v", "dora", "all-linear"]
@@ -28,42 +27,6 @@ def alone(tiny):
     return {question: ask(question)["generated_text"] for question in questions}
 
 
-@contextlib.contextmanager
-def held_back(server, questions):
-    """Requests for adapters wait, so that all are there before the first one runs. Gives what lets them go."""
-    named = {adapter for _, adapter, _ in questions if adapter}
-    waiting = sum(1 for _, adapter, _ in questions if adapter)
-    for adapter in named:
-        assert server.exchange("POST", f"/v1/adapters/{adapter}/pause").status == 200
-
-    def let_go():
-        for adapter in named:
-            server.exchange("POST", f"/v1/adapters/{adapter}/resume")
-
-    def go():
-        try:
-            assert eventually(lambda: server.metric("lorica_sessions") >= waiting)
-        finally:
-            let_go()
-
-    try:
-        yield go
-    finally:
-        let_go()
-
-
-def check_crowd(server, alone, questions, at_once):
-    """All answers are those of the solo run, and the requests did share steps."""
-    before = server.metrics()
-    with held_back(server, questions) as go:
-        given = at_once(questions, go)
-    after = server.metrics()
-    assert [a.text for a in given] == [alone[q] for q in questions]
-    if any(adapter for _, adapter, _ in questions):
-        steps, rows = (after[n] - before[n] for n in ("lorica_step_rows_count", "lorica_step_rows_sum"))
-        assert rows > 4 * steps, "so few rows in a step that they hardly ran at once"
-
-
 def mixed(alone):
     """26 questions to adapters and 6 to the base, all different."""
     return [q for q in alone if q[1]][:26] + [q for q in alone if not q[1]][:6]
@@ -78,7 +41,8 @@ def test_32_streams_of_a_client_have_the_texts_that_they_have_alone(kind, tiny, 
     # text_generation can only ask the base, and nothing holds requests of the base back until all are there.
     questions = mixed(alone) if kind.picks_adapters else of_the_base(alone)
     assert len(questions) == 32
-    check_crowd(tiny, alone, questions, kind(tiny.url).at_once)
+    given = answers_at_once(tiny, questions, kind(tiny.url))
+    assert [a.text for a in given] == [alone[q] for q in questions]
 
 
 class everybody(thread_caller):
@@ -98,4 +62,5 @@ def test_32_streams_of_all_clients_together_have_the_texts_that_they_have_alone(
     questions = mixed(alone)
     crowd = everybody(tiny.url, questions)
     assert set(crowd.kinds.values()) == set(callers.ALL)
-    check_crowd(tiny, alone, questions, crowd.at_once)
+    given = answers_at_once(tiny, questions, crowd)
+    assert [a.text for a in given] == [alone[q] for q in questions]

@@ -4,6 +4,7 @@ import pytest
 from callers.caller import TOO_MANY_TOKENS
 from callers.chat import CHATS
 from chat_model import rendered
+from crowd import answers_at_once
 from reference_answers import TINY_TEXTS
 from waiting import eventually
 
@@ -80,7 +81,7 @@ def test_a_number_out_of_range_is_an_error_with_its_limit(kind, chatty):
 def test_32_streamed_chats_at_once_have_the_texts_that_they_have_alone(kind, chatty, expected):
     questions = [(prompt, adapter, 60) for prompt in [a.prompt for a in TINY_TEXTS[:8]] for adapter in ["", *ADAPTERS]]
     alone = [expected(question)["choices"][0]["text"] for question in questions]
-    given = kind(chatty.url).at_once(questions, meanwhile=lambda: None)
+    given = answers_at_once(chatty, questions, kind(chatty.url))
     assert [a.text for a in given] == alone and len(alone) == 32
 
 
