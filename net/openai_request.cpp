@@ -69,7 +69,9 @@ class completion_reader {
     auto asked = fields_.text("model").value_or("");
     auto second = adapter_of(fields_.text("adapter_id").value_or(""), info_);
     out_.model = asked.empty() ? info_.model_id : asked;
-    auto adapter = adapter_of(asked, info_);
+    auto named = adapter_of_model(asked, info_);
+    if (!named) return fields_.refuse(named.error());
+    auto& adapter = *named;
     fields_.demand(adapter.empty() || second.empty() || adapter == second, "adapter_id",
                    "`model` and `adapter_id` name two different adapters; leave one out");
     choose_adapters(fields_, adapter.empty() ? second : adapter, info_, out_.generation);
@@ -227,10 +229,26 @@ class completion_reader {
       auto type = format->find("type");
       if (!type || !type->as_string() || *type->as_string() != "text") fields_.not_served("response_format");
     }
-    for (auto name : {"suffix", "mirostat", "mirostat_tau", "mirostat_eta", "top_logprobs", "use_beam_search",
-                      "return_tokens_as_token_ids", "return_token_ids", "prompt_embeds", "structured_outputs",
-                      "guided_json", "guided_regex", "guided_choice", "guided_grammar", "grammar",
-                      "adapter_source", "api_token"})
+    for (auto name : {"suffix",
+                      "mirostat",
+                      "mirostat_tau",
+                      "mirostat_eta",
+                      "top_logprobs",
+                      "use_beam_search",
+                      "return_tokens_as_token_ids",
+                      "return_token_ids",
+                      "prompt_embeds",
+                      "structured_outputs",
+                      "guided_json",
+                      "guided_regex",
+                      "guided_choice",
+                      "guided_grammar",
+                      "grammar",
+                      "adapter_source",
+                      "api_token",
+                      "adapter",
+                      "lora",
+                      "lora_path"})
       fields_.not_served_unless_neutral(name);
   }
 
