@@ -16,12 +16,18 @@
 #include "actors/prompt_report.hpp"
 #include "actors/take_reply.hpp"
 #include "actors/token_alternatives.hpp"
+#include "actors/unknown_adapter.hpp"
 
 namespace lorica {
 namespace {
 
 constexpr auto resolve_slack = std::chrono::seconds(10);
 constexpr auto encode_limit = std::chrono::seconds(60);
+
+/// LoRAX's word for where an adapter's files come from.
+std::string source_of(const version_reference& adapter) {
+  return adapter.source.starts_with("hub:") ? "hub" : "local";
+}
 
 class session_state {
  public:
@@ -34,6 +40,7 @@ class session_state {
   void resolve();
   void resolve(std::size_t number);
   void take(std::size_t number, const adapter_reference& found);
+  void miss(const error& why);
   void encode();
   void submit(encoded_prompt prompt);
   rule_wishes take_rules();
@@ -59,6 +66,7 @@ class session_state {
   std::optional<time_point> first_token_;
   std::vector<std::optional<adapter_reference>> adapters_;  // in the order asked for
   std::size_t unresolved_ = 0;
+  std::string fallback_;  // the name that nobody has, where the base answers for it
   generation_started facts_;
   prompt_report prompt_;
   std::vector<token_chunk_ptr> early_;  // tokens that came before the prompt's log-probabilities
@@ -112,7 +120,7 @@ void session_state::resolve(std::size_t number) {
       self_->request(world_->adapters, world_->adapter_wait + resolve_slack, atom::resolve::value,
                      task_.request.adapters[number].name),
       [this, number](const resolve_reply& reply) {
-        if (!*reply) return fail_with(reply->error());
+        if (!*reply) return miss(reply->error());
         take(number, **reply);
       },
       [this](const caf::error&) {
@@ -128,6 +136,15 @@ void session_state::take(std::size_t number, const adapter_reference& found) {
   if (adapters_.size() == 1 && adapters_[0]->defaults) fill_in(*adapters_[0]->defaults, task_.request);
   if (task_.request.combine == combination::linear)
     if (auto refused = unequal_ranks(adapters_)) return fail_with(*std::move(refused));
+  encode();
+}
+
+/// Without an adapter the request goes on only where the operator says so; its reply tells.
+void session_state::miss(const error& why) {
+  if (!world_->base_for_unknown || !nobody_has(why, adapters_.size())) return fail_with(why);
+  fallback_ = std::exchange(task_.request.adapters, {}).front().name;
+  adapters_.clear();
+  facts_.served.fallback = true;
   encode();
 }
 
@@ -192,7 +209,8 @@ void session_state::submit(encoded_prompt prompt) {
   all.combine = request.combine;
   for (std::size_t i = 0; i < adapters_.size(); ++i) {
     auto& found = *adapters_[i];
-    facts_.served.adapters.push_back({found.name, found.meaning->version, found.tier});
+    facts_.served.adapters.push_back(
+        {found.name, found.meaning->version, found.tier, source_of(*found.meaning)});
     all.adapters.push_back({found, request.adapters[i].weight});
   }
   all.max_new_tokens = max_new_tokens_;
@@ -257,7 +275,8 @@ void session_state::finish_choice(const token_event& event) {
                         .text = choice.text(),
                         .generated_tokens = choice.tokens(),
                         .seed = task_.request.sampling.seed + event.choice,
-                        .cause = choice.cause()};
+                        .cause = choice.cause(),
+                        .sampled = task_.request.sampling.sample};
   if (best_)
     best_->finish(std::move(end));
   else
@@ -319,6 +338,7 @@ generation_timings session_state::timings() const {
   out.validation = (submitted ? submitted_at_ : now) - began_;
   if (submitted) out.queue = (first_token_ ? admitted_ : now) - submitted_at_;
   if (first_token_) out.inference = last_ - admitted_;
+  if (first_token_) out.first_token = *first_token_ - began_;
   return out;
 }
 
@@ -326,6 +346,7 @@ void session_state::report(std::optional<errc> failure) {
   request_facts facts;
   for (auto& found : adapters_)
     if (found) facts.adapters.push_back(found->name);
+  if (!fallback_.empty()) facts.fallback = {fallback_, world_->clock.now()};
   facts.failure = failure;
   facts.prompt_tokens = prompt_tokens_;
   for (auto& choice : choices_)
