@@ -164,7 +164,8 @@ class completion_reader {
     for (auto& s : g.stop)
       fields_.demand(!s.empty(), "stop", "`stop` must not hold an empty string");
     g.include_stop = fields_.boolean("include_stop_str_in_output").value_or(false);
-    g.ignore_eos = fields_.boolean("ignore_eos").value_or(false);
+    g.ignore_eos =
+        fields_.boolean("ignore_eos").value_or(fields_.boolean("ignore_eos_token").value_or(false));
     g.add_special_tokens = fields_.boolean("add_special_tokens").value_or(true);
     g.skip_special_tokens = fields_.boolean("skip_special_tokens").value_or(true);
   }
@@ -229,26 +230,10 @@ class completion_reader {
       auto type = format->find("type");
       if (!type || !type->as_string() || *type->as_string() != "text") fields_.not_served("response_format");
     }
-    for (auto name : {"suffix",
-                      "mirostat",
-                      "mirostat_tau",
-                      "mirostat_eta",
-                      "top_logprobs",
-                      "use_beam_search",
-                      "return_tokens_as_token_ids",
-                      "return_token_ids",
-                      "prompt_embeds",
-                      "structured_outputs",
-                      "guided_json",
-                      "guided_regex",
-                      "guided_choice",
-                      "guided_grammar",
-                      "grammar",
-                      "adapter_source",
-                      "api_token",
-                      "adapter",
-                      "lora",
-                      "lora_path"})
+    for (auto name : {"suffix", "mirostat", "mirostat_tau", "mirostat_eta", "top_logprobs", "use_beam_search",
+                      "return_tokens_as_token_ids", "return_token_ids", "prompt_embeds", "structured_outputs",
+                      "guided_json", "guided_regex", "guided_choice", "guided_grammar", "grammar", "adapter",
+                      "lora", "lora_path"})
       fields_.not_served_unless_neutral(name);
   }
 
