@@ -9,6 +9,7 @@
 #include "net/openai_request.hpp"
 #include "net/request_id.hpp"
 #include "net/sse_stream.hpp"
+#include "net/timing_fields.hpp"
 
 namespace lorica {
 namespace {
@@ -38,26 +39,34 @@ void write_adapter(json_writer& w, const server_info& info, const adapter_status
 
 void answer_completions(api_context& context, const http_request& request,
                         std::shared_ptr<reply_channel> channel) {
+  auto body = parse_json(request.body, {.max_bytes = request.body.size() + 1});
+  if (body) return answer_completions(context, request, *body, std::move(channel));
+  context.series.count_refusal(body.error().code);
+  channel->reply(error_reply(api_style::openai, body.error()));
+}
+
+void answer_completions(api_context& context, const http_request& request, const value& body,
+                        std::shared_ptr<reply_channel> channel) {
   auto refuse = [&](const error& why) {
     context.series.count_refusal(why.code);
     channel->reply(error_reply(api_style::openai, why));
   };
-  auto body = parse_json(request.body, {.max_bytes = request.body.size() + 1});
-  if (!body) return refuse(body.error());
-  auto read = read_openai_request(*body, context.info, context.draw());
+  auto read = read_openai_request(body, context.info, context.draw());
   if (!read) return refuse(read.error());
   auto place = context.gate.admit(request.body.size());
   if (!place) return refuse(place.error());
   auto identity = identity_of(*read, context);
+  auto from = arrival_of(read->generation, context.info.device, context.clock.now());
   read->generation.request_id = request.id;
   const completion_wishes wishes{read->usage, read->logprobs, read->echo, read->prompt_logprobs};
   std::shared_ptr<response_sink> sink;
   if (read->stream) {
     sink = std::make_shared<sse_stream>(channel, *std::move(place),
-                                        completion_events(std::move(identity), wishes));
+                                        completion_events(std::move(identity), wishes), arrival_fields(from));
   } else {
-    auto write = [identity = std::move(identity), wishes](const collected& all) {
-      return completion_reply(identity, wishes, all);
+    auto write = [identity = std::move(identity), wishes, from,
+                  &clock = context.clock](const collected& all) {
+      return with_fields(completion_reply(identity, wishes, all), timing_fields(from, all, clock.now()));
     };
     sink = std::make_shared<collected_reply>(channel, *std::move(place), read->generation.choices,
                                              api_style::openai, std::move(write));

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string_view>
 
+#include "core/value.hpp"
 #include "net/adapter_reply.hpp"
 #include "net/api_context.hpp"
 #include "net/reply_channel.hpp"
@@ -11,6 +12,10 @@ namespace lorica {
 
 /// Answers `POST /v1/completions`.
 void answer_completions(api_context& context, const http_request& request,
+                        std::shared_ptr<reply_channel> channel);
+
+/// The same where the body is read already.
+void answer_completions(api_context& context, const http_request& request, const value& body,
                         std::shared_ptr<reply_channel> channel);
 
 /// `GET /v1/models`: the base first, then the adapters that are ready.

@@ -1,6 +1,7 @@
 #include "net/openai_reply.hpp"
 
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string_view>
@@ -83,8 +84,10 @@ class completion_event_format final : public event_format {
   std::vector<http_field> fields(const generation_started& facts) override {
     prompt_tokens_ = facts.prompt_tokens;
     if (wishes_.echo) prompt_ = facts.prompt;
-    return served_fields(facts.served);
+    return started_fields(facts);
   }
+
+  void name_at_end(const served_by& served) override { served_ = served; }
 
   events chunk(const generation_chunk& c) override {
     generated_ += c.tokens.size();
@@ -133,6 +136,7 @@ class completion_event_format final : public event_format {
     w.key("choices").begin_array().begin_object();
     write_choice(w, {choice, text, end, wishes_.logprobs ? &logprobs_[choice] : nullptr, tokens, prompt});
     w.end_object().end_array();
+    if (end && served_) write_served(w, *served_);
     if (wishes_.usage == usage_chunks::every) write_usage(w, prompt_tokens_, generated_);
     return w.end_object().take();
   }
@@ -141,6 +145,7 @@ class completion_event_format final : public event_format {
   completion_wishes wishes_;
   std::uint64_t prompt_tokens_ = 0;
   std::uint64_t generated_ = 0;
+  std::optional<served_by> served_;      // where the last chunk of a choice has to tell
   std::vector<generated_token> prompt_;  // where it is echoed
   std::set<std::uint32_t> begun_;        // choices that had their echo
   std::map<std::uint32_t, completion_logprobs> logprobs_;

@@ -204,6 +204,16 @@ TEST_CASE("a colon with nothing behind it is refused, not taken as the base") {
   }
 }
 
+TEST_CASE("LoRAX's extra fields count at top level") {
+  auto all =
+      with(R"("model":"sql","adapter_source":"hub","api_token":"t","repetition_penalty":1.5,"top_k":4,)"
+           R"("ignore_eos_token":true)");
+  REQUIRE(all);
+  CHECK(all->generation.ignore_eos);
+  CHECK((all->generation.sampling.repetition_penalty == 1.5f && all->generation.sampling.top_k == 4));
+  CHECK_FALSE(with(R"("ignore_eos":false,"ignore_eos_token":true)")->generation.ignore_eos);
+}
+
 TEST_CASE("stream options say which chunks carry usage") {
   CHECK(with(R"("stream":true)")->usage == usage_chunks::none);
   CHECK(with(R"("stream":true,"stream_options":{"include_usage":true})")->usage == usage_chunks::last);
