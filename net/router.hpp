@@ -20,6 +20,8 @@ enum class route_id : std::uint8_t {
   generate,
   generate_stream,
   completions,
+  invocations,
+  vertex,
   tokenize,
   info,
   metrics,
