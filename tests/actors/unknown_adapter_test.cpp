@@ -78,6 +78,7 @@ TEST_CASE("an adapter that is there and cannot serve is never replaced by the ba
 
   // While a request still runs with it, a name that is being unloaded is no unknown one; afterwards it is.
   world.engine->hold();
+  std::shared_ptr<void> at_end(nullptr, [&](void*) { world.engine->release(); });
   auto running = world.start(fake_world::ask("x", "leaving")).first;
   REQUIRE(world.engine->wait_held());
   service.unload({"leaving", unload_mode::drain, 0}, answer_when::accepted,
