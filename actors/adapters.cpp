@@ -43,6 +43,7 @@ class adapters_state {
   caf::result<resolve_reply> resolve(const std::string& asked);
   reply answer(const std::string& asked, const caf::actor_addr& session, found_after how = found_after::once);
   reply find(const std::string& asked);
+  error gone(const std::string& asked) const;
   adapter_reference enter(const std::string& asked, const std::string& target,
                           const version_reference_ptr& meaning, const caf::actor_addr& session,
                           found_after how);
@@ -131,7 +132,7 @@ adapters_state::reply adapters_state::answer(const std::string& asked, const caf
   if (meaning) return result(enter(asked, target, *meaning, session, how));
   if (meaning.error().code == errc::unavailable) return std::nullopt;  // being loaded
   bool unloaded = entry && entry->state == adapter_state::unloaded;
-  if (unloaded) return result<adapter_reference>(does_not_exist(asked));
+  if (unloaded) return result<adapter_reference>(gone(asked));
   if (!entry || entry->state != adapter_state::failed) return find(asked);
   auto refused = reply(could_not_be_loaded(asked, *entry->failure));
   bool again = entry->dynamic && world_->seconds() - entry->created >= failure_seconds;
@@ -144,6 +145,13 @@ adapters_state::reply adapters_state::answer(const std::string& asked, const caf
   auto place = find(asked);
   bool unknown = place && !*place && place->error().code == errc::unknown_adapter;
   return unknown ? refused : place;
+}
+
+/// Of a name that is unloaded. While requests still run with it that is no unknown name.
+error adapters_state::gone(const std::string& asked) const {
+  auto out = does_not_exist(asked);
+  if (world_->users.count(asked) != 0) out.reason = "adapter_unloading";
+  return out;
 }
 
 /// Nobody loaded the name: it may lie below a root, or on the Hub.

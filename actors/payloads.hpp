@@ -200,7 +200,7 @@ struct scheduler_facts {
   std::uint64_t preemptions = 0;
   std::uint64_t prefix_queries = 0;  ///< tokens looked up in the prefix cache
   std::uint64_t prefix_hits = 0;     ///< of them, those that were there
-  bool healthy = true;  ///< the last step did not fail
+  bool healthy = true;               ///< the last step did not fail
 };
 
 /// One load that came to its end.
@@ -221,10 +221,17 @@ struct adapters_facts {
   std::uint64_t evictions = 0;
 };
 
+/// The base answered for a name that nobody has.
+struct fallback_facts {
+  std::string asked;
+  time_point at;
+};
+
 /// A request at its end.
 struct request_facts {
-  std::vector<std::string> adapters;  ///< that were found; empty: base
-  std::optional<errc> failure;        ///< absent: finished by itself
+  std::vector<std::string> adapters;       ///< that were found; empty: base
+  std::optional<fallback_facts> fallback;  ///< absent: no name was unknown, or that was the failure
+  std::optional<errc> failure;             ///< absent: finished by itself
   std::uint32_t prompt_tokens = 0;
   std::uint32_t generated_tokens = 0;
   std::uint32_t max_new_tokens = 0;

@@ -15,6 +15,7 @@ request_output::request_output(parts with, const generation_request& request, ge
       end_of_turn_(prompts.front().end_of_turn),
       seed_(request.sampling.seed),
       sequences_(sequences_of(request)),
+      sampled_(request.sampling.sample),
       answered_(request.choices),
       first_(first) {
   for (auto& prompt : prompts) {
@@ -87,7 +88,8 @@ void request_output::finish_choice(std::uint32_t number) {
                         .text = choice.text(),
                         .generated_tokens = choice.tokens(),
                         .seed = seed_ + number % sequences_,
-                        .cause = choice.cause()};
+                        .cause = choice.cause(),
+                        .sampled = sampled_};
   if (best_.empty()) return with_.sink->finished(std::move(end));
   end.choice = number % sequences_;
   best_[number / sequences_].finish(std::move(end));

@@ -67,7 +67,8 @@ class request_output {
   std::optional<token_id> end_of_turn_;
   std::uint64_t seed_;
   std::uint32_t sequences_;  // of each prompt
-  std::uint32_t answered_;   // of each prompt
+  bool sampled_;
+  std::uint32_t answered_;  // of each prompt
   sequence_id first_;
   std::size_t ended_ = 0;
   std::optional<pace> times_;

@@ -50,6 +50,8 @@ request_series::request_series(metrics& m)
       other_(make_series("other")),
       requests_(m.make_counter("tgi_request_count", "Requests that reached an end.")),
       successes_(m.make_counter("tgi_request_success", "Requests that finished by themselves.")),
+      fallbacks_(m.make_counter("lorica_unknown_adapter_fallbacks_total",
+                                "Requests that the base answered for a name that no adapter has.")),
       first_token_(m.make_histogram("lorica_time_to_first_token_seconds",
                                     "From the start of a request to its first token.", long_times())),
       queue_(m.make_histogram("lorica_queue_seconds", "From submission to admission.", long_times())),
@@ -103,6 +105,7 @@ void request_series::count(const request_facts& facts) {
   if (facts.adapters.empty()) count("", facts);
   for (auto& adapter : facts.adapters)
     count(adapter, facts);
+  if (facts.fallback) fallbacks_.add();
   requests_.add();
   total_.observe(seconds(facts.total));
   tgi_total_.observe(seconds(facts.total));

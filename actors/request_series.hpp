@@ -33,7 +33,7 @@ class request_series {
   per_adapter other_;
   std::map<std::string, metrics::counter*> failures_;
   std::map<std::string, metrics::counter*> tgi_failures_;
-  metrics::counter &requests_, &successes_;
+  metrics::counter &requests_, &successes_, &fallbacks_;
   metrics::histogram &first_token_, &queue_, &total_;
   metrics::histogram &tgi_total_, &tgi_validation_, &tgi_queue_, &tgi_inference_, &tgi_per_token_;
   metrics::histogram &tgi_input_, &tgi_generated_, &tgi_max_new_;

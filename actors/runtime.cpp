@@ -138,7 +138,7 @@ void actor_runtime::open_gateway() {
   auto world = std::make_shared<const session_world>(session_world{
       options_.model_id, limits_.max_input_tokens, limits_.max_total_tokens, options_.max_duration,
       options_.adapter_wait, options_.adapter_bytes, parts_.vocabulary, tokenizer_pool(tokenizers_),
-      adapters_, scheduler_, telemetry_, parts_.clock, inter_token, plan().eos});
+      adapters_, scheduler_, telemetry_, parts_.clock, inter_token, plan().eos, options_.base_for_unknown});
   gateway_ = std::make_unique<gateway>(system_, std::move(world), roster_);
   operators_ = std::make_unique<adapter_gateway>(adapters_);
 }

@@ -64,6 +64,7 @@ struct runtime_options {
   std::uint64_t adapter_bytes = std::uint64_t{1} << 32;  ///< resident packed adapters
   eviction_policy eviction = eviction_policy::gdsf;
   dynamic_options dynamic;
+  bool base_for_unknown = false;  ///< the base answers for a name that no adapter has, instead of an error
   std::size_t max_adapter_names = 100'000;
   std::chrono::milliseconds adapter_wait{60'000};  ///< a request waits so long for its adapter to be loaded
   std::chrono::milliseconds adapter_drain_after{3'000};  ///< then one in use makes room; 0: never

@@ -14,6 +14,7 @@
 #include "actors/prompt_limits.hpp"
 #include "actors/request_output.hpp"
 #include "actors/take_reply.hpp"
+#include "actors/unknown_adapter.hpp"
 
 namespace lorica {
 namespace {
@@ -28,6 +29,11 @@ std::size_t prompt_bytes(const prompt_source& prompt) {
   return text ? text->size() : std::get<std::vector<token_id>>(prompt).size();
 }
 
+/// LoRAX's word for where an adapter's files come from.
+std::string source_of(const version_reference& adapter) {
+  return adapter.source.starts_with("hub:") ? "hub" : "local";
+}
+
 class session_state {
  public:
   static inline const char* name = "session";
@@ -39,6 +45,7 @@ class session_state {
   void resolve();
   void resolve(std::size_t number);
   void take(std::size_t number, const adapter_reference& found);
+  void miss(const error& why);
   void encode();
   void encode(std::size_t number, prompt_source prompt, const rule_wishes& rules);
   void submit();
@@ -62,6 +69,7 @@ class session_state {
   std::size_t unresolved_ = 0;
   std::vector<encoded_prompt> prompts_;  // until they are submitted
   std::size_t unencoded_ = 0;
+  std::string fallback_;  // the name that nobody has, where the base answers for it
   std::uint32_t prompt_tokens_ = 0;
   std::uint32_t max_new_tokens_ = 0;
   std::optional<request_output> output_;  // made when the prompt is submitted
@@ -110,7 +118,7 @@ void session_state::resolve(std::size_t number) {
       self_->request(world_->adapters, world_->adapter_wait + resolve_slack, atom::resolve::value,
                      task_.request.adapters[number].name),
       [this, number](const resolve_reply& reply) {
-        if (!*reply) return fail_with(reply->error());
+        if (!*reply) return miss(reply->error());
         take(number, **reply);
       },
       [this](const caf::error&) {
@@ -126,6 +134,14 @@ void session_state::take(std::size_t number, const adapter_reference& found) {
   if (adapters_.size() == 1 && adapters_[0]->defaults) fill_in(*adapters_[0]->defaults, task_.request);
   if (task_.request.combine == combination::linear)
     if (auto refused = unequal_ranks(adapters_)) return fail_with(*std::move(refused));
+  encode();
+}
+
+/// Without an adapter the request goes on only where the operator says so; its reply tells.
+void session_state::miss(const error& why) {
+  if (!world_->base_for_unknown || !nobody_has(why, adapters_.size())) return fail_with(why);
+  fallback_ = std::exchange(task_.request.adapters, {}).front().name;
+  adapters_.clear();
   encode();
 }
 
@@ -216,8 +232,10 @@ void session_state::submit() {
 generation_started session_state::facts_of() const {
   generation_started out;
   out.served.model_id = world_->model_id;
+  out.served.fallback = !fallback_.empty();
   for (auto& found : adapters_)
-    out.served.adapters.push_back({found->name, found->meaning->version, found->tier});
+    out.served.adapters.push_back(
+        {found->name, found->meaning->version, found->tier, source_of(*found->meaning)});
   out.prompt_tokens = prompt_tokens_;
   return out;
 }
@@ -278,7 +296,9 @@ generation_timings session_state::timings() const {
   if (!output_) return out;
   auto& times = output_->times();
   out.queue = (times ? times->admitted : now) - submitted_at_;
-  if (times) out.inference = times->last - times->admitted;
+  if (!times) return out;
+  out.inference = times->last - times->admitted;
+  out.first_token = times->first - began_;
   return out;
 }
 
@@ -286,6 +306,7 @@ void session_state::report(std::optional<errc> failure) {
   request_facts facts;
   for (auto& found : adapters_)
     if (found) facts.adapters.push_back(found->name);
+  if (!fallback_.empty()) facts.fallback = {fallback_, world_->clock.now()};
   facts.failure = failure;
   facts.prompt_tokens = prompt_tokens_;
   if (output_) facts.generated_tokens = output_->generated_tokens();

@@ -33,6 +33,7 @@ struct session_world {
   const clock_source& clock;
   metrics::histogram& inter_token;  ///< seconds between the chunks of one request
   std::vector<token_id> eos = {};   ///< the model's end tokens
+  bool base_for_unknown = false;    ///< the base answers for a name that no adapter has
 };
 
 /// One request, as the gateway got it, its counts checked. It generates the sequences first, first + 1, …

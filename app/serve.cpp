@@ -148,6 +148,7 @@ server_info describe(const serve_settings& s, const parts& p) {
   out.max_concurrent_requests = s.max_concurrent_requests;
   out.max_best_of = s.max_best_of;
   out.max_stop_sequences = s.max_stop_sequences;
+  out.max_top_n_tokens = s.max_top_n_tokens;
   out.max_total_tokens = p.kv.max_total_tokens;
   out.max_input_tokens = s.max_input_tokens.value_or(p.kv.max_total_tokens - 1);
   out.max_batch_total_tokens =
@@ -191,8 +192,25 @@ runtime_options actor_options(const serve_settings& s, const server_info& info,
                  : s.dynamic_adapters == "hub" ? dynamic_mode::hub
                                                : dynamic_mode::root,
                  !s.adapter_roots.empty(), s.dynamic_hub_allow};
+  out.base_for_unknown = s.base_for_unknown;
   out.adapter_wait = std::chrono::seconds(s.adapter_wait);
   out.adapter_drain_after = std::chrono::seconds(s.adapter_drain_after);
+  return out;
+}
+
+result<server_options> front_options(const serve_settings& s, credentials secrets) {
+  server_options out;
+  out.host = s.hostname;
+  out.port = s.port;
+  out.secrets = std::move(secrets);
+  out.max_connections = s.max_connections;
+  out.max_connections_each_address = s.max_connections_per_address;
+  out.half_close_grace = std::chrono::seconds(s.half_close_grace);
+  out.cors_allow_origin = s.cors_allow_origin;
+  out.payload_limit = s.payload_limit;
+  auto extra = extra_routes::make(s.predict_route, s.health_route);
+  if (!extra) return extra.error();
+  out.extra = *std::move(extra);
   return out;
 }
 
@@ -230,7 +248,7 @@ void end_with(std::atomic<stop_reason>& reason, stop_reason why) {
 
 /// From loaded parts to the end of the process. The order of the locals is the order of taking apart,
 /// reversed.
-result<stop_reason> run(const serve_settings& s, credentials secrets, parts p,
+result<stop_reason> run(const serve_settings& s, server_options front, parts p,
                         std::vector<startup_adapter> adapters, std::shared_ptr<const adapter_roots> roots) {
   std::atomic<stop_reason> reason{stop_reason::none};
   metrics counters;
@@ -257,16 +275,7 @@ result<stop_reason> run(const serve_settings& s, credentials secrets, parts p,
   if (!actors) return std::move(actors).error();
   runtime& living = **actors;
 
-  server_options front;
-  front.host = s.hostname;
-  front.port = s.port;
-  front.secrets = std::move(secrets);
-  front.max_connections = s.max_connections;
-  front.max_connections_each_address = s.max_connections_per_address;
-  front.half_close_grace = std::chrono::seconds(s.half_close_grace);
-  front.cors_allow_origin = s.cors_allow_origin;
-  front.payload_limit = s.payload_limit;
-  server http(front,
+  server http(std::move(front),
               {living.generations(), living.tokens(), living.status(), counters, info, &living.adapters()});
   if (auto ok = http.start(); !ok) return fail(errc::io, ok.error().text);
   std::stop_source hurry;
@@ -305,6 +314,8 @@ int serve(const serve_settings& s) {
     log_warn("{}", warning);
   auto secrets = read_credentials(sources_of(s));
   if (!secrets) return report(secrets.error());
+  auto front = front_options(s, *std::move(secrets));
+  if (!front) return report(front.error());
   raise_descriptor_limit();
   auto listed = parse_adapter_list(s.lora_adapters);
   if (!listed) return report(listed.error());
@@ -320,7 +331,7 @@ int serve(const serve_settings& s) {
   if (!adapters) return report(adapters.error());
   auto loaded = load(s, *source);
   if (!loaded) return report(loaded.error());
-  auto end = run(s, *std::move(secrets), *std::move(loaded), *std::move(adapters),
+  auto end = run(s, *std::move(front), *std::move(loaded), *std::move(adapters),
                  std::make_shared<const adapter_roots>(*std::move(roots)));
   if (!end) return report(end.error());
   return *end == stop_reason::signal ? 0 : failed;

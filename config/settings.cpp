@@ -296,12 +296,15 @@ result<serve_settings> merge_settings(const flag_values& flags, const environmen
   s.adapter_roots = v.list("adapter-root");
   s.dynamic_adapters = v.text("dynamic-adapters");
   s.dynamic_hub_allow = v.list("dynamic-hub-allow");
+  s.base_for_unknown = v.text("unknown-adapter") == "base";
   s.adapter_device_memory = static_cast<std::uint64_t>(v.number("adapter-device-memory"));
   s.adapter_host_memory = static_cast<std::uint64_t>(v.number("adapter-host-memory"));
   s.evict_least_recent = v.text("adapter-eviction") == "lru";
   s.adapter_wait = *v.count("adapter-wait");
   s.adapter_drain_after = *v.count("adapter-drain-after");
   s.hostname = v.text("hostname") == "localhost" ? "127.0.0.1" : v.text("hostname");
+  if (auto said = environment("HOSTNAME"); said && !said->empty() && !is_listen_address(*said))
+    v.warnings.push_back("environment variable HOSTNAME has no effect: it is no IP address; see --hostname");
   s.port = static_cast<std::uint16_t>(v.number("port"));
   s.dtype = to_dtype(v.text("dtype"));
   if (v.text("dtype") == "float16") v.warnings.push_back("--dtype float16 is taken as auto on a CPU");
@@ -315,6 +318,7 @@ result<serve_settings> merge_settings(const flag_values& flags, const environmen
   s.max_batch_size = *v.count("max-batch-size");
   s.max_stop_sequences = *v.count("max-stop-sequences");
   s.max_best_of = *v.count("max-best-of");
+  s.max_top_n_tokens = *v.count("max-top-n-tokens");
   s.max_client_batch_size = *v.count("max-client-batch-size");
   s.validation_workers = *v.count("validation-workers");
   s.api_key = v.text("api-key");
@@ -328,6 +332,8 @@ result<serve_settings> merge_settings(const flag_values& flags, const environmen
   s.half_close_grace = *v.count("half-close-grace");
   s.payload_limit = static_cast<std::uint64_t>(v.number("payload-limit"));
   s.cors_allow_origin = v.list("cors-allow-origin");
+  s.predict_route = v.text("predict-route");
+  s.health_route = v.text("health-route");
   s.graceful_termination_timeout = *v.count("graceful-termination-timeout");
   s.data_dir = v.text("data-dir");
   s.json_output = v.number("json-output") != 0;

@@ -29,6 +29,7 @@ struct serve_settings {
   std::vector<std::string> adapter_roots;
   std::string dynamic_adapters;                ///< `off`, `root`, `hub`
   std::vector<std::string> dynamic_hub_allow;  ///< organisations
+  bool base_for_unknown = false;               ///< `--unknown-adapter base`
   std::uint64_t adapter_host_memory = 0;
   std::uint64_t adapter_device_memory = 0;  ///< 0: as `adapter_host_memory`
   bool evict_least_recent = false;          ///< by last use only
@@ -47,6 +48,7 @@ struct serve_settings {
   std::uint32_t max_batch_size = 0;
   std::uint32_t max_stop_sequences = 0;
   std::uint32_t max_best_of = 0;
+  std::uint32_t max_top_n_tokens = 0;
   std::uint32_t max_client_batch_size = 0;
   std::uint32_t validation_workers = 0;
   std::string api_key;
@@ -60,6 +62,8 @@ struct serve_settings {
   std::uint32_t half_close_grace = 0;             ///< seconds; 0: without end
   std::uint64_t payload_limit = 0;
   std::vector<std::string> cors_allow_origin;
+  std::string predict_route;                       ///< empty: none beside `/vertex`
+  std::string health_route;                        ///< empty: none beside `/health`
   std::uint32_t graceful_termination_timeout = 0;  ///< seconds
   std::string data_dir;
   bool json_output = false;

@@ -121,13 +121,15 @@ constexpr std::string_view to_string(finish_reason r) noexcept {
 struct served_adapter {
   std::string name;
   adapter_version version;
-  std::string tier;  ///< `device`, `host`, `disk`; where it was found
+  std::string tier;         ///< `device`, `host`, `disk`; where it was found
+  std::string source = {};  ///< `hub` or `local`: where its files come from, in LoRAX's words
 };
 
 /// What answers a request: decided before the first byte and named in the reply's headers.
 struct served_by {
   std::string model_id;                  ///< public id of the base
   std::vector<served_adapter> adapters;  ///< in the order asked for; empty: base
+  bool fallback = false;  ///< the base answers for a name that no adapter has, as the operator wants it
 };
 
 /// One of the likeliest tokens at a place.
@@ -178,13 +180,15 @@ struct generation_finish {
   std::uint32_t generated_tokens = 0;
   std::uint64_t seed = 0;
   stop_cause cause = {};  ///< vLLM's `stop_reason`
+  bool sampled = false;   ///< chosen at random, so that the seed mattered; an adapter's defaults count
 };
 
 /// Where the time of a request went.
 struct generation_timings {
-  std::chrono::nanoseconds validation{0};  ///< name resolution and tokenising
-  std::chrono::nanoseconds queue{0};       ///< submitted until admitted
-  std::chrono::nanoseconds inference{0};   ///< admitted until the last token
+  std::chrono::nanoseconds validation{0};   ///< name resolution and tokenising
+  std::chrono::nanoseconds queue{0};        ///< submitted until admitted
+  std::chrono::nanoseconds inference{0};    ///< admitted until the last token
+  std::chrono::nanoseconds first_token{0};  ///< from the start of the request; 0: there was none
 };
 
 /// Facts known once the prompts are tokenised and the adapters resolved.

@@ -122,10 +122,24 @@ void read_merged(field_reader& fields, const server_info& info, generation_reque
   }
 }
 
+/// LoRAX's words for where an adapter comes from. A name means one adapter here wherever it was loaded from,
+/// so they choose nothing; what is never loaded by its name is refused.
+void check_source(field_reader& fields) {
+  auto source = fields.text("adapter_source").value_or("local");
+  fields.demand(
+      source == "hub" || source == "local", "adapter_source",
+      fmt::format("`adapter_source` must be `hub` or `local`. Given: {}; an adapter from elsewhere is "
+                  "loaded by the administration and then has a name",
+                  shown(source)));
+  // Not used and not kept: what one client's token opens would answer all others too.
+  static_cast<void>(fields.text("api_token"));
+}
+
 }  // namespace
 
 void choose_adapters(field_reader& fields, std::string one, const server_info& info,
                      generation_request& into) {
+  check_source(fields);
   auto weighted = fields.raw("adapters") != nullptr;
   auto merged = fields.raw("merged_adapters") != nullptr;
   auto fields_given = (one.empty() ? 0 : 1) + (weighted ? 1 : 0) + (merged ? 1 : 0);

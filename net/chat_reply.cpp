@@ -32,7 +32,7 @@ class chat_event_format final : public openai_events {
   std::vector<http_field> fields(const generation_started& facts) override {
     count_prompt(facts.prompt_tokens);
     if (wishes_.token_ids) prompt_ = facts.prompts.at(0);
-    return served_fields(facts.served);
+    return started_fields(facts);
   }
 
   events chunk(const generation_chunk& c) override {
@@ -80,7 +80,7 @@ class chat_event_format final : public openai_events {
     write_end(w, d.end);
     if (wishes_.token_ids) write_ids(w, "token_ids", d.tokens);
     w.end_object().end_array();
-    return end_chunk(std::move(w));
+    return end_chunk(std::move(w), d.end != nullptr);
   }
 
   std::uint32_t choices_;

@@ -1,28 +1,27 @@
 #include "net/collected_reply.hpp"
 
-#include <iterator>
+#include <utility>
 
 namespace lorica {
 
 collected_reply::collected_reply(std::shared_ptr<reply_channel> channel, admission::permit place,
                                  std::uint32_t choices, api_style style, format write)
-    : channel_(std::move(channel)), place_(std::move(place)), style_(style), write_(std::move(write)) {
-  all_.choices.resize(choices);
-}
+    : channel_(std::move(channel)),
+      place_(std::move(place)),
+      style_(style),
+      write_(std::move(write)),
+      all_(choices) {}
 
 void collected_reply::started(generation_started facts) {
   all_.facts = std::move(facts);
 }
 
 void collected_reply::chunk(generation_chunk tokens) {
-  auto& into = all_.choices.at(tokens.choice).tokens;
-  into.insert(into.end(), std::make_move_iterator(tokens.tokens.begin()),
-              std::make_move_iterator(tokens.tokens.end()));
+  all_.add(std::move(tokens));
 }
 
 void collected_reply::finished(generation_finish end) {
-  auto index = end.choice;
-  all_.choices.at(index).end = std::move(end);
+  all_.add(std::move(end));
 }
 
 void collected_reply::done(generation_timings timings) {

@@ -1,27 +1,16 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
-#include <vector>
 
-#include "core/generation.hpp"
 #include "core/response_sink.hpp"
 #include "net/admission.hpp"
+#include "net/collected.hpp"
 #include "net/http_error.hpp"
 #include "net/reply_channel.hpp"
 
 namespace lorica {
-
-/// A whole answer before it is written.
-struct collected {
-  struct choice {
-    std::vector<generated_token> tokens;
-    generation_finish end;
-  };
-  generation_started facts;
-  std::vector<choice> choices;  ///< by index
-  generation_timings timings;
-};
 
 /// The sink of a request that is answered in one piece: gathers everything and replies at the end.
 class collected_reply final : public response_sink {

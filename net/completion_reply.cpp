@@ -53,7 +53,7 @@ class completion_event_format final : public openai_events {
   std::vector<http_field> fields(const generation_started& facts) override {
     count_prompt(facts.prompt_tokens);
     prompts_ = facts.prompts;
-    return served_fields(facts.served);
+    return started_fields(facts);
   }
 
   events chunk(const generation_chunk& c) override {
@@ -87,7 +87,7 @@ class completion_event_format final : public openai_events {
     write_choice(w, c);
     if (wishes_.token_ids) write_token_ids(w, c);
     w.end_object().end_array();
-    return end_chunk(std::move(w));
+    return end_chunk(std::move(w), c.end != nullptr);
   }
 
   /// The prompt's ids once, in the first piece of a choice.

@@ -19,6 +19,8 @@ class event_format {
 
   /// Fields of the reply's head beyond those of every stream.
   virtual std::vector<http_field> fields(const generation_started& facts) = 0;
+  /// The head went out without `fields`: the last event of each choice has to name who serves.
+  virtual void name_at_end(const served_by& served) = 0;
   virtual events chunk(const generation_chunk& tokens) = 0;
   virtual events finished(const generation_finish& end) = 0;
   virtual events done() = 0;

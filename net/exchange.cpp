@@ -25,8 +25,15 @@ void exchange::attach(std::shared_ptr<generation_handle> running) {
 void exchange::reply(http_reply answer) {
   carry_last(whole_reply{std::move(answer)});
 }
-void exchange::begin_stream(http_reply head) {
-  carry(stream_head{std::move(head)});
+bool exchange::begin_stream(http_reply head) {
+  std::lock_guard hold(changing_);
+  if (std::exchange(headed_, true)) return false;
+  if (to_strand_ && !complete_) to_strand_(stream_head{std::move(head)});
+  return true;
+}
+bool exchange::claim_head() {
+  std::lock_guard hold(changing_);
+  return !std::exchange(headed_, true);
 }
 void exchange::expect_stream(http_reply head) {
   carry(stream_expected{std::move(head)});

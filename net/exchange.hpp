@@ -47,12 +47,16 @@ class exchange final : public reply_channel {
   void attach(std::shared_ptr<generation_handle> running) override;
   void expect_stream(http_reply head) override;
   void reply(http_reply answer) override;
-  void begin_stream(http_reply head) override;
+  bool begin_stream(http_reply head) override;
   void send(std::string event) override;
   void refuse_stream(http_reply answer, std::vector<std::string> last_events) override;
   void end_stream() override;
   void break_stream() override;
   bool saturated() const noexcept override;
+
+  /// The connection is about to send the expected head by itself. False when `begin_stream` came first: its
+  /// head is on its way.
+  bool claim_head();
 
   /// The connection wrote bytes of events: a full stream that has drained to half its bound goes on.
   void written(std::size_t bytes);
@@ -77,6 +81,7 @@ class exchange final : public reply_channel {
   std::mutex changing_;  // guards what follows: sinks and strand meet here, for the time of a post
   carrier to_strand_;    // empty once closed
   std::shared_ptr<generation_handle> running_;
+  bool headed_ = false;    // it is decided which head a stream gets
   bool complete_ = false;  // the last message was carried
   bool abandoned_ = false;
   bool full_ = false;  // the bound was reached and the generation has not been resumed since

@@ -6,11 +6,13 @@
 #include "net/adapter_api.hpp"
 #include "net/http_error.hpp"
 #include "net/info_api.hpp"
+#include "net/invocations_api.hpp"
 #include "net/model_api.hpp"
 #include "net/openai_api.hpp"
 #include "net/request_id.hpp"
 #include "net/tgi_api.hpp"
 #include "net/tokenize_api.hpp"
+#include "net/vertex_api.hpp"
 #include "net/vllm_api.hpp"
 
 namespace lorica {
@@ -30,7 +32,13 @@ std::optional<error> media_refusal(const http_request& head) {
 
 bool generates(const route& r) noexcept {
   return r.id == route_id::root_generate || r.id == route_id::generate || r.id == route_id::generate_stream ||
-         r.id == route_id::completions || r.id == route_id::chat;
+         r.id == route_id::completions || r.id == route_id::chat || r.id == route_id::invocations ||
+         r.id == route_id::vertex;
+}
+
+/// Prompts may be ids of tokens, which take more bytes than text.
+bool takes_ids(const route& r) noexcept {
+  return r.id == route_id::completions || r.id == route_id::invocations;
 }
 
 /// Routes that start something, which a server that ends does not take any more.
@@ -54,11 +62,20 @@ void set_field(http_reply& reply, std::string_view name, std::string value) {
 }  // namespace
 
 front::front(api_context& context, rights who, std::vector<std::string> cors_allow_origin,
-             std::uint64_t payload_limit)
+             std::uint64_t payload_limit, extra_routes extra)
     : context_(context),
       rights_(std::make_shared<const rights>(std::move(who))),
       origins_(std::move(cors_allow_origin)),
-      payload_limit_(payload_limit) {}
+      payload_limit_(payload_limit),
+      extra_(std::move(extra)) {}
+
+std::string_view front::path_of(const http_request& request) const noexcept {
+  return extra_.meant(request.path());
+}
+
+result<route_match> front::route_of(const http_request& request) const {
+  return find_route(request.method, path_of(request));
+}
 
 void front::replace(rights who) {
   auto fresh = std::make_shared<const rights>(std::move(who));
@@ -72,15 +89,15 @@ std::shared_ptr<const rights> front::current_rights() const {
 }
 
 std::optional<http_reply> front::check_head(const http_request& head) {
-  auto style = style_of(head.path());
+  auto style = style_of(path_of(head));
   if (head.method == "OPTIONS") return options(head);
-  auto found = find_route(head.method, head.path());
+  auto found = route_of(head);
   if (auto refusal = current_rights()->refusal(head, found ? found->where->access : route_access::key))
     return error_reply(style, *refusal);
   if (!found) {
     auto out = error_reply(style, found.error());
     if (found.error().code == errc::wrong_method)
-      out.fields.push_back({"Allow", allowed_methods(head.path())});
+      out.fields.push_back({"Allow", allowed_methods(path_of(head))});
     return out;
   }
   if (begins_work(*found->where) && closing())
@@ -95,9 +112,9 @@ std::optional<http_reply> front::check_head(const http_request& head) {
 http_reply front::options(const http_request& head) const {
   http_reply out;
   out.status = 204;
-  auto allowed = head.target == "*" ? std::string(all_methods) : allowed_methods(head.path());
+  auto allowed = head.target == "*" ? std::string(all_methods) : allowed_methods(path_of(head));
   if (allowed.empty())
-    return error_reply(style_of(head.path()), fail(errc::unknown_route, "There is no such path"));
+    return error_reply(style_of(path_of(head)), fail(errc::unknown_route, "There is no such path"));
   out.fields.push_back({"Allow", allowed});
   auto origin = head.find("origin");
   if (!origin || !allows_origin(*origin)) return out;
@@ -116,8 +133,8 @@ bool front::allows_origin(std::string_view origin) const {
 }
 
 void front::handle(const http_request& request, std::shared_ptr<reply_channel> channel) {
-  auto found = find_route(request.method, request.path());
-  if (!found) return channel->reply(error_reply(style_of(request.path()), found.error()));
+  auto found = route_of(request);
+  if (!found) return channel->reply(error_reply(style_of(path_of(request)), found.error()));
   switch (found->where->id) {
     case route_id::root_health:
     case route_id::health:
@@ -131,6 +148,8 @@ void front::handle(const http_request& request, std::shared_ptr<reply_channel> c
     case route_id::completions: return answer_completions(context_, request, std::move(channel));
     case route_id::chat: return answer_chat(context_, request, std::move(channel));
     case route_id::chat_tokenize: return answer_chat_tokenize(context_, request, std::move(channel));
+    case route_id::invocations: return answer_invocations(context_, request, std::move(channel));
+    case route_id::vertex: return answer_vertex(context_, request, std::move(channel));
     case route_id::tokenize: return answer_tokenize(context_, request, std::move(channel));
     case route_id::info: return channel->reply(show_info(context_));
     case route_id::metrics: return channel->reply(show_metrics(context_));
@@ -143,10 +162,10 @@ void front::handle(const http_request& request, std::shared_ptr<reply_channel> c
 }
 
 http_reply front::refuse(const http_request& partial, const protocol_error& why) {
-  auto out = error_reply(style_of(partial.path()), why.why, why.status);
+  auto out = error_reply(style_of(path_of(partial)), why.why, why.status);
   if (why.status == 405) {
     // The target of CONNECT is no path.
-    auto allowed = allowed_methods(partial.path());
+    auto allowed = allowed_methods(path_of(partial));
     out.fields.push_back({"Allow", allowed.empty() ? std::string(all_methods) : allowed});
   }
   out.close = true;
@@ -154,7 +173,7 @@ http_reply front::refuse(const http_request& partial, const protocol_error& why)
 }
 
 bool front::is_vital(const http_request& head) const {
-  auto found = find_route(head.method, head.path());
+  auto found = route_of(head);
   if (!found) return false;
   auto id = found->where->id;
   return id == route_id::root_health || id == route_id::health || id == route_id::ping ||
@@ -163,9 +182,9 @@ bool front::is_vital(const http_request& head) const {
 
 std::uint64_t front::body_limit(const http_request& head) const {
   constexpr std::uint64_t unwanted = 64 * 1024;
-  auto found = find_route(head.method, head.path());
+  auto found = route_of(head);
   if (!found || (found->where->method != "POST" && found->where->method != "PUT")) return unwanted;
-  return found->where->id == route_id::completions ? payload_limit_ * 4 : payload_limit_;
+  return takes_ids(*found->where) ? payload_limit_ * 4 : payload_limit_;
 }
 
 void front::complete(const http_request& request, http_reply& reply) {
@@ -180,13 +199,15 @@ void front::complete(const http_request& request, http_reply& reply) {
   auto origin = request.find("origin");
   if (!origin || !allows_origin(*origin)) return;
   reply.fields.push_back({"Access-Control-Allow-Origin", *origin});
-  reply.fields.push_back({"Access-Control-Expose-Headers",
-                          "x-request-id, x-model-id, x-adapter-id, x-adapter-version, x-adapter-tier, "
-                          "location, retry-after"});
+  reply.fields.push_back(
+      {"Access-Control-Expose-Headers",
+       "x-request-id, x-model-id, x-adapter-id, x-adapter-version, x-adapter-tier, x-adapter-source, "
+       "x-adapter-fallback, "
+       "location, retry-after"});
 }
 
 void front::ended(const http_request& request, int status, std::chrono::nanoseconds duration) {
-  auto found = find_route(request.method, request.path());
+  auto found = route_of(request);
   context_.series.count(found ? found->where->path : "other", status, duration);
 }
 

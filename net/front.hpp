@@ -4,11 +4,13 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "net/adapter_reply.hpp"
 #include "net/api_context.hpp"
 #include "net/date_field.hpp"
+#include "net/extra_routes.hpp"
 #include "net/request_handler.hpp"
 #include "net/rights.hpp"
 #include "net/router.hpp"
@@ -21,7 +23,7 @@ class front final : public request_handler {
  public:
   /// `context` outlives it.
   front(api_context& context, rights who, std::vector<std::string> cors_allow_origin,
-        std::uint64_t payload_limit);
+        std::uint64_t payload_limit, extra_routes extra = {});
 
   /// Other rights from now on.
   void replace(rights who);
@@ -41,6 +43,8 @@ class front final : public request_handler {
   bool closing() const noexcept override { return context_.gate.draining(); }
 
  private:
+  std::string_view path_of(const http_request& request) const noexcept;
+  result<route_match> route_of(const http_request& request) const;
   http_reply options(const http_request& head) const;
   audience reader_of(const http_request& request) const;
   bool allows_origin(std::string_view origin) const;
@@ -52,6 +56,7 @@ class front final : public request_handler {
   std::shared_ptr<const rights> rights_;
   const std::vector<std::string> origins_;
   const std::uint64_t payload_limit_;
+  const extra_routes extra_;
   date_field date_;
 };
 

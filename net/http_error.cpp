@@ -91,7 +91,7 @@ std::string body_of(api_style style, const error_row& row, const error& why, int
   return w.end_object().take();
 }
 
-http_reply with_fields(int status, std::string body) {
+http_reply with_status(int status, std::string body) {
   auto out = json_reply(status, std::move(body));
   if (status == 429 || status == 503) out.fields.push_back({"Retry-After", "1"});
   if (status == 401) out.fields.push_back({"WWW-Authenticate", "Bearer"});
@@ -118,12 +118,12 @@ http_reply error_reply(api_style style, const error& why) {
 }
 
 http_reply error_reply(api_style style, const error& why, int status) {
-  return with_fields(status, body_of(style, row_of(why.code), why, status));
+  return with_status(status, body_of(style, row_of(why.code), why, status));
 }
 
 http_reply typed_error_reply(std::string_view type, const error& why) {
   auto status = status_of(api_style::openai, why);
-  return with_fields(status, openai_body(type, row_of(why.code), why, status));
+  return with_status(status, openai_body(type, row_of(why.code), why, status));
 }
 
 error invalid_field(std::string text, std::string param) {

@@ -90,6 +90,11 @@ std::string as_chunk(std::string_view data) {
   return out;
 }
 
+http_reply with_fields(http_reply reply, const std::vector<http_field>& more) {
+  reply.fields.insert(reply.fields.end(), more.begin(), more.end());
+  return reply;
+}
+
 http_reply json_reply(int status, std::string body) {
   http_reply out;
   out.status = status;

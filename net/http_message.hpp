@@ -61,6 +61,9 @@ std::string reply_head(const http_reply& reply, body_framing framing, connection
 /// `data` as one chunk of a chunked body (RFC 9112, 7.1).
 std::string as_chunk(std::string_view data);
 
+/// `reply` with further fields behind its own.
+http_reply with_fields(http_reply reply, const std::vector<http_field>& more);
+
 /// A JSON reply.
 http_reply json_reply(int status, std::string body);
 

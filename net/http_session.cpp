@@ -252,7 +252,10 @@ void http_session::on_deadline() {
     return asked ? refuse(too_late(due_.is_set(deadline::body) ? "body" : "header")) : close();
   }
   if (due_.passed(deadline::head) && expected_) {
-    begin_stream(*std::exchange(expected_, std::nullopt));
+    auto head = *std::exchange(expected_, std::nullopt);
+    due_.clear(deadline::head);
+    if (!exchange_->claim_head()) return;
+    begin_stream(std::move(head));
     return send_comment();
   }
   if (due_.passed(deadline::heartbeat)) send_comment();

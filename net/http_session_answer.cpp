@@ -26,8 +26,7 @@ void http_session::take_message(stream_expected message) {
 }
 
 void http_session::take_message(stream_head message) {
-  // Too late for a head that went out without it.
-  if (!streaming_) begin_stream(std::move(message.head));
+  begin_stream(std::move(message.head));
 }
 
 void http_session::take_message(stream_event message) {

@@ -1,6 +1,7 @@
 #include "net/openai_events.hpp"
 
 #include "net/http_error.hpp"
+#include "net/reply_fields.hpp"
 
 namespace lorica {
 
@@ -11,7 +12,8 @@ json_writer openai_events::begin_chunk() const {
   return w;
 }
 
-std::string openai_events::end_chunk(json_writer w) const {
+std::string openai_events::end_chunk(json_writer w, bool last) const {
+  if (last && served_) write_served(w, *served_);
   if (wishes_.usage == usage_chunks::every) write_usage(w, prompt_tokens_, generated_tokens_);
   return w.end_object().take();
 }

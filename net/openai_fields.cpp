@@ -17,7 +17,9 @@ void openai_fields::model() {
   auto asked = fields_.text("model").value_or("");
   auto second = adapter_of(fields_.text("adapter_id").value_or(""), info_);
   out_.model = asked.empty() ? info_.model_id : asked;
-  auto adapter = adapter_of(asked, info_);
+  auto named = adapter_of_model(asked, info_);
+  if (!named) return fields_.refuse(named.error());
+  auto& adapter = *named;
   fields_.demand(adapter.empty() || second.empty() || adapter == second, "adapter_id",
                  "`model` and `adapter_id` name two different adapters; leave one out");
   choose_adapters(fields_, adapter.empty() ? second : adapter, info_, out_.generation);
@@ -97,7 +99,7 @@ void openai_fields::texts() {
   for (auto& s : g.stop)
     fields_.demand(!s.empty(), "stop", "`stop` must not hold an empty string");
   g.include_stop = fields_.boolean("include_stop_str_in_output").value_or(false);
-  g.ignore_eos = fields_.boolean("ignore_eos").value_or(false);
+  g.ignore_eos = fields_.boolean("ignore_eos").value_or(fields_.boolean("ignore_eos_token").value_or(false));
   g.cache_salt = fields_.text("cache_salt").value_or("");
   fields_.demand(g.cache_salt.size() <= most_cache_salt_bytes, "cache_salt",
                  fmt::format("`cache_salt` takes up to {} bytes", most_cache_salt_bytes));
@@ -159,7 +161,7 @@ void openai_fields::unserved() {
   for (auto name :
        {"mirostat", "mirostat_tau", "mirostat_eta", "use_beam_search", "return_tokens_as_token_ids",
         "prompt_embeds", "structured_outputs", "guided_json", "guided_regex", "guided_choice",
-        "guided_grammar", "grammar", "adapter_source", "api_token"})
+        "guided_grammar", "grammar", "adapter", "lora", "lora_path"})
     fields_.not_served_unless_neutral(name);
 }
 

@@ -22,14 +22,14 @@ class reply_channel {
   virtual void attach(std::shared_ptr<generation_handle> running) = 0;
 
   /// The answer will be a stream. If nothing comes for long, `head` goes out as it is and keeps the
-  /// connection alive; what `begin_stream` would say then is lost.
+  /// connection alive; `begin_stream` then tells its caller that it came too late.
   virtual void expect_stream(http_reply head) = 0;
 
   /// The whole answer.
   virtual void reply(http_reply answer) = 0;
 
-  /// Status and fields of an event stream.
-  virtual void begin_stream(http_reply head) = 0;
+  /// Status and fields of an event stream. False when a head went out before, so that these are lost.
+  virtual bool begin_stream(http_reply head) = 0;
 
   /// One event, with the blank line after it; it leaves in a write of its own.
   virtual void send(std::string event) = 0;

@@ -22,6 +22,8 @@ constexpr route routes[] = {
     {route_id::generate_stream, "POST", "/generate_stream", native, key},
     {route_id::completions, "POST", "/v1/completions", openai, key},
     {route_id::chat, "POST", "/v1/chat/completions", openai, key},
+    {route_id::invocations, "POST", "/invocations", native, key},
+    {route_id::vertex, "POST", "/vertex", native, key},
     {route_id::tokenize, "POST", "/tokenize", native, key},
     {route_id::chat_tokenize, "POST", "/chat_tokenize", native, key},
     {route_id::info, "GET", "/info", native, key},

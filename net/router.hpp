@@ -21,6 +21,8 @@ enum class route_id : std::uint8_t {
   generate_stream,
   completions,
   chat,
+  invocations,
+  vertex,
   tokenize,
   chat_tokenize,
   info,

@@ -14,6 +14,7 @@
 #include "core/status_snapshot.hpp"
 #include "core/tokenize_service.hpp"
 #include "net/credentials.hpp"
+#include "net/extra_routes.hpp"
 
 namespace lorica {
 
@@ -24,6 +25,7 @@ struct server_options {
   std::uint16_t port = 3000;                   ///< 0: a free one, see `server::port`
   credentials secrets;                         ///< keys and certificate
   std::vector<std::string> cors_allow_origin;  ///< exact origins; empty: no CORS headers at all
+  extra_routes extra;                          ///< paths beside those of the table
   std::uint32_t io_threads = 1;
   std::uint32_t max_connections = 15'000;   ///< fewer where the process may not open so many descriptors
   std::uint32_t reserved_connections = 32;  ///< beyond those, for health and metrics only

@@ -16,9 +16,12 @@ http_reply event_stream_head() {
 }
 
 sse_stream::sse_stream(std::shared_ptr<reply_channel> channel, admission::permit place,
-                       std::unique_ptr<event_format> format)
-    : channel_(std::move(channel)), place_(std::move(place)), format_(std::move(format)) {
-  channel_->expect_stream(event_stream_head());
+                       std::unique_ptr<event_format> format, std::vector<http_field> known)
+    : channel_(std::move(channel)),
+      place_(std::move(place)),
+      format_(std::move(format)),
+      known_(std::move(known)) {
+  channel_->expect_stream(head());
 }
 
 sse_stream::~sse_stream() {
@@ -26,11 +29,11 @@ sse_stream::~sse_stream() {
 }
 
 void sse_stream::started(generation_started facts) {
-  auto head = event_stream_head();
+  auto all = head();
   auto facts_fields = format_->fields(facts);
-  head.fields.insert(head.fields.begin(), facts_fields.begin(), facts_fields.end());
+  all.fields.insert(all.fields.begin(), facts_fields.begin(), facts_fields.end());
   begun_ = true;
-  channel_->begin_stream(std::move(head));
+  if (!channel_->begin_stream(std::move(all))) format_->name_at_end(facts.served);
 }
 
 void sse_stream::chunk(generation_chunk tokens) {
@@ -59,6 +62,12 @@ void sse_stream::failed(error why) {
   }
   send(format_->failed(why));
   channel_->end_stream();
+}
+
+http_reply sse_stream::head() const {
+  auto out = event_stream_head();
+  out.fields.insert(out.fields.end(), known_.begin(), known_.end());
+  return out;
 }
 
 void sse_stream::send(const event_format::events& events) {

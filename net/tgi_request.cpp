@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/checked.hpp"
 #include "net/adapter_choice.hpp"
 #include "net/field_reader.hpp"
@@ -54,7 +56,9 @@ class parameters_reader {
     fields_.demand(fields_.boolean("do_sample").value_or(!given_) || warper_set(), "best_of",
                    "you must use sampling when `best_of` is > 1");
     fields_.demand(!fields_.raw("seed"), "seed", "`seed` must not be set when `best_of` > 1");
+    // All are told, the best one first.
     out_.generation.choices = static_cast<std::uint32_t>(*best_of);
+    out_.generation.best_of = out_.generation.choices;
   }
 
   /// What an adapter's defaults must not touch.
@@ -154,13 +158,20 @@ class parameters_reader {
     fields_.demand(
         n >= 0 && n <= info_.max_top_n_tokens, "top_n_tokens",
         fmt::format("`top_n_tokens` must be >= 0 and <= {}. Given: {}", info_.max_top_n_tokens, n));
-    if (!fields_.refusal()) out_.generation.top_logprobs = static_cast<std::uint32_t>(n);
+    if (auto k = fields_.integer("return_k_alternatives")) {
+      fields_.demand(*k > 0, "return_k_alternatives", "`return_k_alternatives` must be strictly positive");
+      fields_.demand(*k <= most_top_logprobs, "return_k_alternatives",
+                     fmt::format("`return_k_alternatives` must be <= {}. Given: {}", most_top_logprobs, *k));
+      if (!fields_.refusal()) out_.alternatives = static_cast<std::uint32_t>(*k);
+    }
+    if (!fields_.refusal()) out_.top_tokens = static_cast<std::uint32_t>(n);
+    out_.generation.top_logprobs = std::max(out_.top_tokens, out_.alternatives);
   }
 
   void unserved() {
     fields_.demand(!fields_.raw("grammar"), "grammar", "grammar is not supported");
-    for (auto name : {"watermark", "return_k_alternatives", "apply_chat_template", "response_format",
-                      "adapter_source", "api_token", "mirostat", "mirostat_tau", "mirostat_eta"})
+    for (auto name :
+         {"watermark", "apply_chat_template", "response_format", "mirostat", "mirostat_tau", "mirostat_eta"})
       fields_.not_served_unless_neutral(name);
   }
 

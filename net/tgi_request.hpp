@@ -17,8 +17,10 @@ struct tgi_request {
   generation_request generation;
   bool stream = false;
   bool details = false;
-  bool prompt_details = false;    ///< `decoder_input_details`
-  bool return_full_text = false;  ///< put the prompt before the text
+  bool prompt_details = false;     ///< `decoder_input_details`
+  bool return_full_text = false;   ///< put the prompt before the text
+  std::uint32_t top_tokens = 0;    ///< alternatives that TGI's field wants; the generation gives the most
+  std::uint32_t alternatives = 0;  ///< and LoRAX's
 };
 
 /// Checks a body against the limits, with TGI's messages. `seed` is used when the client gives none.

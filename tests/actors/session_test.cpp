@@ -71,6 +71,8 @@ TEST_CASE("tokens reach the sink in order, with the end of each choice and the t
   CHECK(s.sink->at(1).end->text == "bc");
   CHECK(s.sink->timings()->queue == 2s);
   CHECK(s.sink->timings()->inference == 3s);
+  CHECK(s.sink->timings()->first_token == 3s);
+  CHECK_FALSE(s.sink->at(0).end->sampled);
   CHECK(s.sink->misorders() == 0);
   CHECK(s.cancelled.empty());
   REQUIRE(s.reports.size() == 1);

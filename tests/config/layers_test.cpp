@@ -43,6 +43,7 @@ std::map<std::string, std::string> outcome(const serve_settings& s) {
           {"lora-adapters", s.lora_adapters},
           {"adapter-root", joined(s.adapter_roots)},
           {"dynamic-adapters", s.dynamic_adapters},
+          {"unknown-adapter", s.base_for_unknown ? "base" : "refuse"},
           {"dynamic-hub-allow", joined(s.dynamic_hub_allow)},
           {"adapter-device-memory", std::to_string(s.adapter_device_memory)},
           {"adapter-host-memory", std::to_string(s.adapter_host_memory)},
@@ -62,6 +63,7 @@ std::map<std::string, std::string> outcome(const serve_settings& s) {
           {"max-batch-total-tokens", word(s.max_batch_total_tokens)},
           {"max-batch-size", std::to_string(s.max_batch_size)},
           {"max-stop-sequences", std::to_string(s.max_stop_sequences)},
+          {"max-top-n-tokens", std::to_string(s.max_top_n_tokens)},
           {"max-best-of", std::to_string(s.max_best_of)},
           {"max-client-batch-size", std::to_string(s.max_client_batch_size)},
           {"validation-workers", std::to_string(s.validation_workers)},
@@ -75,6 +77,8 @@ std::map<std::string, std::string> outcome(const serve_settings& s) {
           {"max-connections-per-address", std::to_string(s.max_connections_per_address)},
           {"half-close-grace", std::to_string(s.half_close_grace)},
           {"payload-limit", std::to_string(s.payload_limit)},
+          {"predict-route", s.predict_route},
+          {"health-route", s.health_route},
           {"cors-allow-origin", joined(s.cors_allow_origin)},
           {"graceful-termination-timeout", std::to_string(s.graceful_termination_timeout)},
           {"data-dir", s.data_dir},
@@ -94,6 +98,7 @@ std::pair<std::string, std::string> two_values(const setting& row) {
     case setting_kind::flag: return {"true", "false"};
     case setting_kind::choice:
       if (row.flag == "dynamic-adapters") return {"off", "root"};
+      if (row.flag == "unknown-adapter") return {"refuse", "base"};
       if (row.flag == "adapter-eviction") return {"lru", "gdsf"};
       return row.flag == "dtype" ? std::pair("float32", "bfloat16") : std::pair("debug", "error");
     case setting_kind::list: return {"a,b", "c"};

@@ -1,7 +1,9 @@
 #include "config/settings.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <sstream>
 
 #include "config/setting.hpp"
@@ -174,4 +176,137 @@ TEST_CASE("docs/configuration.md is what the table says") {
   if (std::getenv("LORICA_UPDATE_DOCS"))
     std::ofstream(LORICA_SOURCE_DIR "/docs/configuration.md") << settings_markdown();
   CHECK(text.str() == settings_markdown());
+}
+
+TEST_CASE("the environment of an inference endpoint's custom image is taken") {
+  auto s = merge_settings({}, env({{"MODEL_ID", "/repository"},
+                                   {"PORT", "80"},
+                                   {"HOSTNAME", "ip-10-0-0-1"},
+                                   {"HUGGINGFACE_HUB_CACHE", "/data"},
+                                   {"API_KEY", "key"},
+                                   {"MAX_INPUT_LENGTH", "100"},
+                                   {"MAX_TOTAL_TOKENS", "200"},
+                                   {"MAX_BATCH_TOTAL_TOKENS", "400"},
+                                   {"MAX_BATCH_PREFILL_TOKENS", "128"},
+                                   {"MAX_TOP_N_TOKENS", "7"},
+                                   {"NUM_SHARD", "1"},
+                                   {"CUDA_GRAPHS", "0"},
+                                   {"PREFIX_CACHING", "1"},
+                                   {"ATTENTION", "flashinfer"},
+                                   {"AIP_PREDICT_ROUTE", "/predict"},
+                                   {"AIP_HEALTH_ROUTE", "/live"}}));
+  REQUIRE(s);
+  CHECK(s->model_id == "/repository");
+  CHECK(s->port == 80);
+  CHECK(s->hostname == "127.0.0.1");
+  CHECK(s->huggingface_hub_cache == "/data");
+  CHECK(s->api_key == "key");
+  CHECK(s->max_input_tokens == 100u);
+  CHECK(s->max_total_tokens == 200u);
+  CHECK(s->max_batch_total_tokens == 400u);
+  CHECK(s->max_batch_prefill_tokens == 128);
+  CHECK(s->max_top_n_tokens == 7);
+  CHECK((s->predict_route == "/predict" && s->health_route == "/live"));
+  std::string all;
+  for (auto& warning : s->warnings)
+    all += warning + "\n";
+  for (auto name : {"HOSTNAME", "NUM_SHARD", "CUDA_GRAPHS", "PREFIX_CACHING", "ATTENTION"})
+    CHECK_THAT(all, Catch::Contains(std::string("environment variable ") + name + " has no effect"));
+  CHECK(s->warnings.size() == 5);
+}
+
+TEST_CASE("the old name of max-input-tokens and the new one exclude each other, whatever they say") {
+  auto both =
+      merge_settings({}, env({{"MODEL_ID", "m"}, {"MAX_INPUT_LENGTH", "9"}, {"MAX_INPUT_TOKENS", "9"}}));
+  REQUIRE_FALSE(both);
+  CHECK(both.error().text ==
+        "environment variable MAX_INPUT_TOKENS and environment variable MAX_INPUT_LENGTH mean the same; give "
+        "one of "
+        "them");
+}
+
+TEST_CASE("every variable of TGI's launcher has its row under its own name") {
+  for (std::string name : {"MODEL_ID",
+                           "REVISION",
+                           "LORA_ADAPTERS",
+                           "SHARDED",
+                           "NUM_SHARD",
+                           "QUANTIZE",
+                           "SPECULATE",
+                           "DTYPE",
+                           "KV_CACHE_DTYPE",
+                           "MAX_CONCURRENT_REQUESTS",
+                           "MAX_BEST_OF",
+                           "MAX_STOP_SEQUENCES",
+                           "MAX_TOP_N_TOKENS",
+                           "MAX_INPUT_TOKENS",
+                           "MAX_TOTAL_TOKENS",
+                           "MAX_BATCH_PREFILL_TOKENS",
+                           "MAX_BATCH_TOTAL_TOKENS",
+                           "WAITING_SERVED_RATIO",
+                           "MAX_WAITING_TOKENS",
+                           "MAX_BATCH_SIZE",
+                           "MAX_CLIENT_BATCH_SIZE",
+                           "CUDA_GRAPHS",
+                           "VALIDATION_WORKERS",
+                           "HOSTNAME",
+                           "PORT",
+                           "PROMETHEUS_PORT",
+                           "API_KEY",
+                           "CORS_ALLOW_ORIGIN",
+                           "PAYLOAD_LIMIT",
+                           "JSON_OUTPUT",
+                           "OTLP_ENDPOINT",
+                           "OTLP_SERVICE_NAME",
+                           "DISABLE_GRAMMAR_SUPPORT",
+                           "ENABLE_PREFILL_LOGPROBS",
+                           "GRACEFUL_TERMINATION_TIMEOUT",
+                           "USAGE_STATS",
+                           "WATERMARK_GAMMA",
+                           "WATERMARK_DELTA",
+                           "CUDA_MEMORY_FRACTION",
+                           "ROPE_SCALING",
+                           "ROPE_FACTOR",
+                           "TOKENIZER_CONFIG_PATH",
+                           "WEIGHTS_CACHE_OVERRIDE",
+                           "TRUST_REMOTE_CODE",
+                           "MASTER_ADDR",
+                           "MASTER_PORT",
+                           "SHARD_UDS_PATH",
+                           "DISABLE_CUSTOM_KERNELS",
+                           "NGROK",
+                           "NGROK_AUTHTOKEN",
+                           "NGROK_EDGE",
+                           "PREFIX_CACHING",
+                           "PREFILL_CHUNKING",
+                           "ATTENTION"}) {
+    INFO(name);
+    auto rows = serve_settings_table();
+    CHECK(std::ranges::count(rows, name, &setting::environment) == 1);
+  }
+}
+
+TEST_CASE("what would change answers if it were ignored is refused from the environment too") {
+  for (auto& [name, text] : std::map<std::string, std::string>{{"QUANTIZE", "bitsandbytes"},
+                                                               {"SHARDED", "true"},
+                                                               {"NUM_SHARD", "2"},
+                                                               {"SPECULATE", "3"},
+                                                               {"KV_CACHE_DTYPE", "fp8_e5m2"},
+                                                               {"ROPE_FACTOR", "2"},
+                                                               {"WATERMARK_GAMMA", "0.5"}}) {
+    INFO(name);
+    auto refused = merge_settings({}, env({{"MODEL_ID", "m"}, {name, text}}));
+    REQUIRE_FALSE(refused);
+    CHECK_THAT(refused.error().text,
+               Catch::StartsWith("environment variable " + name + "='" + text + "' is not supported: "));
+  }
+}
+
+TEST_CASE("an unknown adapter is refused unless the operator wants the base to answer") {
+  CHECK_FALSE(merge_settings({{"model-id", "m"}}, env({}))->base_for_unknown);
+  CHECK(merge_settings({{"model-id", "m"}, {"unknown-adapter", "base"}}, env({}))->base_for_unknown);
+  CHECK(merge_settings({{"model-id", "m"}}, env({{"LORICA_UNKNOWN_ADAPTER", "base"}}))->base_for_unknown);
+  auto wrong = merge_settings({{"model-id", "m"}, {"unknown-adapter", "yes"}}, env({}));
+  REQUIRE_FALSE(wrong);
+  CHECK_THAT(wrong.error().text, Catch::Contains("refuse, base"));
 }

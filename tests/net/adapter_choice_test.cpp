@@ -196,3 +196,25 @@ TEST_CASE("a model that names an adapter excludes a list of adapters, one that m
   CHECK(got->model == "base-model");
   CHECK(got->generation.adapters.size() == 2);
 }
+
+TEST_CASE("LoRAX's words for where an adapter comes from choose nothing, and what is not served is said") {
+  for (auto fields : {R"("adapter_id":"sql","adapter_source":"hub","api_token":"hf_secret")",
+                      R"("adapter_id":"sql","adapter_source":"local")",
+                      R"("adapter_id":"sql","adapter_source":null,"api_token":null)"})
+    for (auto& got : read_both(fields)) {
+      INFO(fields);
+      REQUIRE(got);
+      CHECK(got->adapters == names{{"sql"}});
+    }
+  for (std::string source : {"s3", "pbase", "", "HUB"})
+    for (auto& got :
+         read_both(R"("adapter_id":"sql","api_token":"hf_secret","adapter_source":")" + source + "\"")) {
+      INFO(source);
+      REQUIRE_FALSE(got);
+      CHECK(got.error().code == errc::invalid);
+      CHECK(got.error().param == "adapter_source");
+      CHECK_THAT(got.error().text,
+                 Catch::Contains("`adapter_source` must be `hub` or `local`. Given: " + source) &&
+                     !Catch::Contains("hf_secret"));
+    }
+}

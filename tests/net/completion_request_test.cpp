@@ -1,6 +1,7 @@
 #include "net/completion_request.hpp"
 
 #include "core/json.hpp"
+#include "net/model_name.hpp"
 #include "tests/catch.hpp"
 #include "tests/net/fake_services.hpp"
 
@@ -81,7 +82,8 @@ TEST_CASE("completions refuse by name what is known but not served") {
        {R"("suffix":"x")", R"("mirostat":1)", R"("mirostat_tau":5)", R"("mirostat_eta":0.1)",
         R"("use_beam_search":true)", R"("response_format":{"type":"json_object"})",
         R"("guided_json":{"type":"object"})", R"("structured_outputs":{"regex":"a"})",
-        R"("length_penalty":2)"}) {
+        R"("length_penalty":2)", R"("adapter":"sql")", R"("lora":[{"id":0,"scale":1}])",
+        R"("lora_path":"sql")"}) {
     INFO(field);
     auto got = with(field);
     REQUIRE_FALSE(got);
@@ -149,6 +151,71 @@ TEST_CASE("the model picks the adapter; adapter_id counts when the model means t
   CHECK(with(R"("model":"http://127.0.0.1:80")")->generation.adapters.empty());
   CHECK(with(R"("model":"alias")")->model == "alias");
   CHECK(with(R"("model":"")")->model == "base-model");
+}
+
+TEST_CASE("base:adapter and base::adapter name an adapter, with any name of the base before the colon") {
+  auto adapter = [](const std::string& model) {
+    auto read = with(R"("model":")" + model + "\"");
+    REQUIRE(read);
+    CHECK(read->model == model);
+    auto& all = read->generation.adapters;
+    REQUIRE(all.size() <= 1);
+    return all.empty() ? std::string() : all[0].name;
+  };
+  for (std::string base : {"base-model", "alias", "tgi", "dummy"})
+    for (std::string colon : {":", "::"}) {
+      CHECK(adapter(base + colon + "sql") == "sql");
+      CHECK(adapter(base + colon + "org/name") == "org/name");
+    }
+  // Not the base before the colon, or too many of them: a name like any other, which nobody has.
+  for (std::string other : {"other:sql", "other::sql", "tgi:::sql", ":sql", "::sql", "TGI:sql", "sql:tgi"})
+    CHECK(adapter(other) == other);
+  // A name behind the colon is an adapter's, never the base again.
+  CHECK(adapter("tgi:dummy") == "dummy");
+  for (std::string whole : {"http://127.0.0.1:8080", "https://host:8080/v1"})
+    CHECK(adapter(whole).empty());
+  CHECK(with(R"("model":"tgi:sql","adapter_id":"sql")"));
+  CHECK_FALSE(with(R"("model":"tgi:sql","adapter_id":"chat")"));
+}
+
+TEST_CASE("an id of the base may hold colons and slashes itself") {
+  auto info = test_info();
+  info.model_id = "org/qwen:0.5b";
+  info.served_model_names = {"qwen:0.5b", "odd:"};
+  auto adapter = [&](const std::string& model) {
+    auto out = adapter_of_model(model, info);
+    REQUIRE(out);
+    return *out;
+  };
+  for (auto base : {"org/qwen:0.5b", "qwen:0.5b", "odd:"})
+    CHECK(adapter(base).empty());
+  CHECK(adapter("org/qwen:0.5b:sql") == "sql");
+  CHECK(adapter("qwen:0.5b::org/sql") == "org/sql");
+  CHECK(adapter("odd::sql") == "sql");
+  CHECK(adapter("org/qwen:sql") == "org/qwen:sql");
+}
+
+TEST_CASE("a colon with nothing behind it is refused, not taken as the base") {
+  for (std::string model : {"tgi:", "base-model::", "alias:"}) {
+    auto refused = with(R"("model":")" + model + "\"");
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == errc::invalid);
+    CHECK(refused.error().param == "model");
+    auto base = model.substr(0, model.find(':'));
+    CHECK(refused.error().text == "Input validation error: `model` names no adapter behind the colon of `" +
+                                      model + "`; write `" + base + "` for the base or `" + base +
+                                      ":` and the adapter's name");
+  }
+}
+
+TEST_CASE("LoRAX's extra fields count at top level") {
+  auto all =
+      with(R"("model":"sql","adapter_source":"hub","api_token":"t","repetition_penalty":1.5,"top_k":4,)"
+           R"("ignore_eos_token":true)");
+  REQUIRE(all);
+  CHECK(all->generation.ignore_eos);
+  CHECK((all->generation.sampling.repetition_penalty == 1.5f && all->generation.sampling.top_k == 4));
+  CHECK_FALSE(with(R"("ignore_eos":false,"ignore_eos_token":true)")->generation.ignore_eos);
 }
 
 TEST_CASE("stream options say which chunks carry usage") {

@@ -77,3 +77,17 @@ TEST_CASE("after its last message an answer is no longer cancelled, and nothing 
   CHECK(handle->cancels == 0);
   CHECK(handle.use_count() == 1);
 }
+
+TEST_CASE("a stream has one head: the one that comes with its facts or the one that the connection claims") {
+  std::vector<reply_message> carried;
+  exchange in_time([&](reply_message m) { carried.push_back(std::move(m)); }, 100);
+  CHECK(in_time.begin_stream({}));
+  CHECK(carried.size() == 1);
+  CHECK_FALSE(in_time.claim_head());
+  exchange late([&](reply_message m) { carried.push_back(std::move(m)); }, 100);
+  CHECK(late.claim_head());
+  CHECK_FALSE(late.begin_stream({}));
+  CHECK(carried.size() == 1);
+  late.send("event");
+  CHECK(carried.size() == 2);
+}

@@ -64,8 +64,13 @@ void fake_run::play(const std::vector<std::string>& texts, finish_reason reason)
     token(texts[i], i + 1 == texts.size());
     all += texts[i];
   }
-  sink->finished({0, reason, all, static_cast<std::uint32_t>(texts.size()), request.sampling.seed});
-  sink->done({2ms, 3ms, 40ms});
+  sink->finished({.choice = 0,
+                  .reason = reason,
+                  .text = all,
+                  .generated_tokens = static_cast<std::uint32_t>(texts.size()),
+                  .seed = request.sampling.seed,
+                  .sampled = request.sampling.sample});
+  sink->done({2ms, 3ms, 40ms, 10ms});
 }
 
 fake_generations::~fake_generations() {
@@ -179,7 +184,7 @@ server_info test_info() {
 }
 
 served_by served_by_adapter() {
-  served_by out{"base-model", {{"sql", adapter_version{}, "device"}}};
+  served_by out{"base-model", {{"sql", adapter_version{}, "device", "hub"}}};
   out.adapters[0].version.digest[0] = 0xab;
   return out;
 }

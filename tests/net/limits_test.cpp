@@ -253,6 +253,9 @@ TEST_CASE("each route has its limit for bodies") {
   CHECK(of("/generate", 1001) == 413);
   CHECK(of("/v1/completions", 4000) == 400);
   CHECK(of("/v1/completions", 4001) == 413);
+  CHECK(of("/invocations", 4000) == 400);
+  CHECK(of("/invocations", 4001) == 413);
+  CHECK(of("/vertex", 1001) == 413);
   auto get_with = [&](std::size_t size) {
     raw_client client(s.port());
     client.send("GET /health HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n" +

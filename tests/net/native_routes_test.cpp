@@ -25,6 +25,7 @@ TEST_CASE("generate answers with one object and says who served it") {
   CHECK(reply.fields["x-request-id"] == "my.id-1");
   CHECK(reply.fields["x-model-id"] == "base-model");
   CHECK(reply.fields["x-queue-time"] == "3");
+  CHECK(reply.fields["x-time-to-first-token"] == "10");
   CHECK_FALSE(reply.fields.contains("x-adapter-id"));
   CHECK(s.generations.last_request().request_id == "my.id-1");
   auto adapter = post(s.port(), "/generate", R"({"inputs":"Hey","parameters":{"adapter_id":"sql"}})",
@@ -32,6 +33,7 @@ TEST_CASE("generate answers with one object and says who served it") {
   CHECK(adapter.fields["x-adapter-id"] == "sql");
   CHECK(adapter.fields["x-adapter-version"] == "ab0000000000");
   CHECK(adapter.fields["x-adapter-tier"] == "device");
+  CHECK(adapter.fields["x-adapter-source"] == "hub");
   CHECK(adapter.fields["x-request-id"].size() == 32);
   CHECK(s.generations.last_request().adapters == std::vector<named_adapter>{{"sql"}});
   CHECK(s.wait_quiet());

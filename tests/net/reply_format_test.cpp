@@ -1,5 +1,7 @@
 // The bytes that clients parse, as they must be.
 #include "net/completion_reply.hpp"
+
+#include "net/chat_reply.hpp"
 #include "net/reply_fields.hpp"
 #include "net/sse_stream.hpp"
 #include "net/tgi_reply.hpp"
@@ -73,12 +75,13 @@ TEST_CASE(
 TEST_CASE("a native stream shows prompt and seed when they were asked for") {
   tgi_wishes wishes;
   wishes.details = true;
-  wishes.sampled = true;
   wishes.full_text_prefix = "Hey";
   auto format = tgi_events(wishes);
   format->fields(facts());
   CHECK(format->chunk({0, {{1, "a", -1, false, {}}, {2, "b", -1, false, {}}}, true}).size() == 1);
-  auto last = format->finished({0, finish_reason::length, "ab", 2, 99});
+  generation_finish end{0, finish_reason::length, "ab", 2, 99};
+  end.sampled = true;
+  auto last = format->finished(end);
   REQUIRE(last.size() == 1);
   CHECK_THAT(last[0], Catch::Contains(R"("text":"b")") && Catch::Contains(R"("generated_text":"Heyab")") &&
                           Catch::Contains(R"("seed":99)"));
@@ -87,58 +90,93 @@ TEST_CASE("a native stream shows prompt and seed when they were asked for") {
 TEST_CASE("a native reply is an object, with details if asked for, and a list on the root") {
   tgi_wishes wishes;
   auto all = two_tokens();
-  CHECK(tgi_reply(wishes, all, {}).body == R"({"generated_text":" Hello"})");
+  CHECK(tgi_reply(wishes, all).body == R"({"generated_text":" Hello"})");
   wishes.list = true;
-  CHECK(tgi_reply(wishes, all, {}).body == R"([{"generated_text":" Hello"}])");
+  CHECK(tgi_reply(wishes, all).body == R"([{"generated_text":" Hello"}])");
   wishes.list = false;
   wishes.details = true;
   CHECK(
-      tgi_reply(wishes, all, {}).body ==
+      tgi_reply(wishes, all).body ==
       R"({"generated_text":" Hello","details":{"finish_reason":"eos_token","generated_tokens":2,"seed":null,"prefill":[],)"
       R"("tokens":[{"id":12,"text":" Hello","logprob":-0.4,"special":false,"skipped":false},)"
       R"({"id":2,"text":"</s>","logprob":-0.1,"special":true,"skipped":false}],"prompt_tokens":5,"skipped_tokens":0}})");
 }
 
-TEST_CASE("a native reply carries the adapter and TGI's times in its header") {
+TEST_CASE("a native reply names the adapter in its head, and the seed where it mattered") {
   tgi_wishes wishes;
-  wishes.device = "cpu";
-  wishes.prompt_characters = 3;
+  wishes.details = true;
   auto all = two_tokens();
   all.facts.served = lorica::testing::served_by_adapter();
-  auto reply = tgi_reply(wishes, all, clock_source::time_point(1500ms));
+  all.choices[0].end.sampled = true;
+  auto reply = tgi_reply(wishes, all);
   std::string fields;
   for (auto& f : reply.fields)
     fields += f.name + "=" + f.value + " ";
   CHECK(fields ==
-        "x-adapter-id=sql x-adapter-version=ab0000000000 x-adapter-tier=device x-compute-type=cpu "
-        "x-compute-time=1.500000 x-compute-characters=3 x-total-time=1500 x-validation-time=2 x-queue-time=3 "
-        "x-inference-time=40 x-time-per-token=20 x-prompt-tokens=5 x-generated-tokens=2 x-total-tokens=7 ");
+        "x-adapter-id=sql x-adapter-version=ab0000000000 x-adapter-tier=device x-adapter-source=hub ");
+  CHECK_THAT(reply.body, Catch::Contains(R"("seed":99,)"));
 }
 
-TEST_CASE("several adapters are named in the order asked for, each with its version and tier") {
+TEST_CASE("several adapters are named in the order asked for, each with its version, tier and source") {
   auto served = lorica::testing::served_by_adapter();
-  served.adapters.push_back({"org/chat", adapter_version{}, "disk"});
+  served.adapters.push_back({"org/chat", adapter_version{}, "disk", "local"});
   auto fields = served_fields(served);
-  REQUIRE(fields.size() == 3);
+  REQUIRE(fields.size() == 4);
   CHECK((fields[0].name == "x-adapter-id" && fields[0].value == "sql,org/chat"));
   CHECK((fields[1].name == "x-adapter-version" && fields[1].value == "ab0000000000,000000000000"));
   CHECK((fields[2].name == "x-adapter-tier" && fields[2].value == "device,disk"));
+  CHECK((fields[3].name == "x-adapter-source" && fields[3].value == "hub,local"));
   CHECK(served_fields({"base-model", {}}).empty());
 }
 
-TEST_CASE("of several choices the one with the best mean log-probability wins, the others are listed") {
+TEST_CASE("where the base answers for a name that nobody has, that is all the head says of adapters") {
+  auto fields = served_fields({"base-model", {}, true});
+  REQUIRE(fields.size() == 1);
+  CHECK((fields[0].name == "x-adapter-fallback" && fields[0].value == "base"));
+}
+
+TEST_CASE("the first of several choices is the answer, the others are listed") {
   tgi_wishes wishes;
   wishes.details = true;
-  wishes.sampled = true;
   auto all = two_tokens();
   all.choices.push_back(all.choices[0]);
-  all.choices[0].end.text = "worse";
-  all.choices[0].tokens[0].logprob = -5;
-  all.choices[1].end = {1, finish_reason::length, "better", 2, 100};
-  auto body = tgi_reply(wishes, all, {}).body;
+  all.choices[0].end = {0, finish_reason::length, "better", 2, 100};
+  all.choices[1].end.text = "worse";
+  auto body = tgi_reply(wishes, all).body;
   CHECK(body.starts_with(R"({"generated_text":"better","details":{"finish_reason":"length")"));
   CHECK_THAT(
       body, Catch::Contains(R"("best_of_sequences":[{"generated_text":"worse","finish_reason":"eos_token")"));
+}
+
+TEST_CASE("a format that was told so names in the last event of a choice who serves, and only there") {
+  const served_by one = lorica::testing::served_by_adapter();
+  auto two = one;
+  two.adapters.push_back({"org/chat", adapter_version{}, "disk", "local"});
+  const std::string sql = R"({"id":"sql","version":"ab0000000000","tier":"device"})";
+  const std::string chat = R"({"id":"org/chat","version":"000000000000","tier":"disk"})";
+  struct expectation {
+    served_by served;
+    std::string members;
+  };
+  const expectation table[] = {{one, R"(,"adapter":)" + sql},
+                               {two, R"(,"adapters":[)" + sql + "," + chat + "]"},
+                               {{"base-model", {}, true}, R"(,"adapter_fallback":"base")"},
+                               {{"base-model", {}}, ""}};
+  for (auto& row : table) {
+    std::unique_ptr<event_format> formats[] = {tgi_events({}),
+                                               completion_events(identity(), {usage_chunks::last}, 1),
+                                               chat_events(identity(), {usage_chunks::last}, 1)};
+    for (auto& format : formats) {
+      format->fields(facts());
+      format->name_at_end(row.served);
+      auto before = joined(format->chunk({0, {{1, "a", -1, false, {}}, {2, "b", -1, false, {}}}, true}));
+      auto last = format->finished({0, finish_reason::length, "ab", 2, 99});
+      REQUIRE(last.size() == 1);
+      CHECK_THAT(before + joined(format->done()), !Catch::Contains("adapter"));
+      CHECK(last[0].ends_with((format == formats[0] ? R"("details":null)" : R"("stop_reason":null}])") +
+                              row.members + "}"));
+    }
+  }
 }
 
 TEST_CASE("a completion and its chunks have exactly OpenAI's shapes") {
@@ -276,7 +314,7 @@ TEST_CASE("native replies show alternatives and the log-probabilities of the pro
   tgi_wishes wishes;
   wishes.details = true;
   wishes.top_tokens = 2;
-  auto body = tgi_reply(wishes, with_logprobs(), {}).body;
+  auto body = tgi_reply(wishes, with_logprobs()).body;
   CHECK_THAT(
       body,
       Catch::Contains(R"("prefill":[{"id":1,"text":"a ","logprob":null},{"id":2,"text":"ü","logprob":-3}])"));
@@ -288,4 +326,24 @@ TEST_CASE("native replies show alternatives and the log-probabilities of the pro
   auto events = format->chunk({0, {scored(7, "x", -0.25f, 1)}});
   REQUIRE(events.size() == 1);
   CHECK_THAT(events[0], Catch::Contains(R"("top_tokens":)" + top + R"(,"generated_text":null)"));
+}
+
+TEST_CASE("LoRAX's alternatives stand with each token, as many as were asked for") {
+  tgi_wishes wishes;
+  wishes.details = true;
+  wishes.alternatives = 1;
+  const std::string first = R"("skipped":false,"alternative_tokens":[{"id":7,"text":"x","logprob":-0.25}]})";
+  auto body = tgi_reply(wishes, with_logprobs()).body;
+  CHECK_THAT(body, Catch::Contains(R"({"id":9,"text":"é","logprob":-2,"special":false,)" + first));
+  CHECK_THAT(body, !Catch::Contains("top_tokens"));
+  auto format = tgi_events(wishes);
+  format->fields(facts());
+  auto events = format->chunk({0, {scored(7, "x", -0.25f, 1)}});
+  REQUIRE(events.size() == 1);
+  CHECK_THAT(events[0], Catch::Contains(first) && !Catch::Contains("top_tokens"));
+  // Beside TGI's field each has its own number.
+  wishes.top_tokens = 2;
+  body = tgi_reply(wishes, with_logprobs()).body;
+  CHECK_THAT(body, Catch::Contains(first) &&
+                       Catch::Contains(R"({"id":8,"text":"é","logprob":-1.5,"special":false)"));
 }

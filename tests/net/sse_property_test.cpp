@@ -24,7 +24,10 @@ class recorded_channel final : public reply_channel {
   void attach(std::shared_ptr<generation_handle>) override {}
   void expect_stream(http_reply) override {}
   void reply(http_reply) override { FAIL("a stream was to come"); }
-  void begin_stream(http_reply head) override { type = head.content_type; }
+  bool begin_stream(http_reply head) override {
+    type = head.content_type;
+    return true;
+  }
   void send(std::string event) override { writes.push_back(std::move(event)); }
   void refuse_stream(http_reply, std::vector<std::string>) override { FAIL("a stream was to come"); }
   void end_stream() override { ended = true; }

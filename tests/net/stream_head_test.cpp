@@ -38,13 +38,51 @@ TEST_CASE("a stream that is long in coming gets its head and a comment, then its
   CHECK(head.fields["x-accel-buffering"] == "no");
   CHECK(head.fields["transfer-encoding"] == "chunked");
   CHECK_FALSE(head.fields.contains("x-adapter-id"));
+  CHECK(head.fields["x-compute-type"] == "cpu");
+  CHECK(head.fields["x-compute-characters"] == "3");
+  CHECK(head.fields["x-model-id"] == "base-model");
   CHECK(client.read_chunk() == ":\n\n");
   go.open();
   CHECK_THAT(client.read_chunk(), Catch::Contains(R"("text":"a")"));
-  CHECK_THAT(client.read_chunk(), Catch::Contains(R"("generated_text":"ab")"));
+  CHECK_THAT(client.read_chunk(),
+             Catch::Contains(R"("generated_text":"ab","details":null,"adapter":{"id":"sql",)"
+                             R"("version":"ab0000000000","tier":"device"}})"));
   CHECK(client.read_chunk().empty());
   client.get("/health");
   CHECK(client.read().status == 200);
+}
+
+TEST_CASE("the chunk with the finish reason names the adapter where the head could not") {
+  gate go;
+  test_server s(
+      [&](fake_run& run) {
+        go.wait();
+        run.play({"a"});
+      },
+      impatient());
+  raw_client client(s.port());
+  client.post("/v1/completions", completion);
+  CHECK_FALSE(client.read_head().fields.contains("x-adapter-id"));
+  CHECK(client.read_chunk() == ":\n\n");
+  go.open();
+  CHECK_THAT(client.read_chunk(), Catch::Contains(R"("text":"a")") && !Catch::Contains("adapter"));
+  CHECK_THAT(client.read_chunk(),
+             Catch::Contains(R"("finish_reason":"length")") &&
+                 Catch::Contains(R"("adapter":{"id":"sql","version":"ab0000000000","tier":"device"}})"));
+  CHECK(client.read_chunk() == "data: [DONE]\n\n");
+}
+
+TEST_CASE("a head in time says it all, and no event does") {
+  test_server s([](fake_run& run) { run.play({"a", "b"}); });
+  auto native = post(s.port(), "/generate_stream", body);
+  CHECK(native.fields["x-adapter-id"] == "sql");
+  CHECK(native.fields["x-prompt-tokens"] == "5");
+  CHECK_THAT(native.body, !Catch::Contains("adapter"));
+  auto openai = post(s.port(), "/v1/completions", completion);
+  CHECK(openai.fields["x-adapter-id"] == "sql");
+  CHECK(openai.fields["x-prompt-tokens"] == "5");
+  CHECK(openai.fields["x-compute-type"] == "cpu");
+  CHECK_THAT(openai.body, !Catch::Contains("adapter"));
 }
 
 TEST_CASE("a failure behind an early head is an event and never a second head") {

@@ -68,11 +68,11 @@ TEST_CASE("every native field is refused with TGI's own words") {
       {R"("adapter_id":5)", "`adapter_id` must be a string. Given: number"},
       {R"("watermark":true)", "`watermark` is not served; leave it out"},
       {R"("presence_penalty":2.5)", "`presence_penalty` must be >= -2.0 and <= 2.0"},
-      {R"("return_k_alternatives":2)", "`return_k_alternatives` is not served; leave it out"},
+      {R"("return_k_alternatives":0)", "`return_k_alternatives` must be strictly positive"},
+      {R"("return_k_alternatives":21)", "`return_k_alternatives` must be <= 20. Given: 21"},
       {R"("apply_chat_template":true)", "`apply_chat_template` is not served; leave it out"},
       {R"("response_format":{"type":"json_object"})", "`response_format` is not served; leave it out"},
-      {R"("adapter_source":"hub")", "`adapter_source` is not served; leave it out"},
-      {R"("api_token":"x")", "`api_token` is not served; leave it out"},
+      {R"("api_token":5)", "`api_token` must be a string. Given: number"},
   };
   for (auto& row : table) {
     INFO(row.fields);
@@ -135,7 +135,7 @@ TEST_CASE("all served fields arrive") {
   REQUIRE(got);
   auto& g = got->generation;
   CHECK(std::get<std::string>(g.prompts.at(0)) == "a");
-  CHECK(g.choices == 2);
+  CHECK((g.choices == 2 && g.best_of == 2u));  // all are told, the best first
   CHECK(g.sampling == sampling_params{true, 0.5f, 3, 0.9f, 0.8f, 1.1f, 0.25f, 42});
   CHECK(g.max_new_tokens == 7u);
   CHECK(g.truncate == 9u);
@@ -177,4 +177,12 @@ TEST_CASE("what a native client says itself is noted, do_sample as the temperatu
   CHECK((said.temperature && said.stop && said.max_new_tokens));
   CHECK_FALSE((said.top_k || said.top_p || said.typical_p || said.repetition_penalty));
   CHECK_FALSE(parameters(R"("top_k":3)")->generation.given.temperature);
+}
+
+TEST_CASE("alternatives of TGI and LoRAX are one wish of the generation") {
+  auto both = parameters(R"("top_n_tokens":2,"return_k_alternatives":4)");
+  REQUIRE(both);
+  CHECK((both->top_tokens == 2 && both->alternatives == 4 && both->generation.top_logprobs == 4));
+  auto one = parameters(R"("top_n_tokens":3)");
+  CHECK((one->top_tokens == 3 && one->alternatives == 0 && one->generation.top_logprobs == 3));
 }

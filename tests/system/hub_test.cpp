@@ -89,6 +89,25 @@ TEST_CASE("a model and adapters are served from the Hugging Face cache under the
   CHECK_THAT(server.log(), !Catch::Contains("base_model_name_or_path"));
 }
 
+TEST_CASE("a reply says whether an adapter was loaded by its id or from a directory") {
+  world w;
+  server_process server({"--model-id", "tiny/llama", "--lora-adapters", "mine=" + w.adapter}, w.home);
+  auto source_of = [&](const std::string& name) {
+    auto reply =
+        exchange(server.port(), "POST", "/generate",
+                 R"({"inputs":"a","parameters":{"adapter_id":")" + name + R"(","max_new_tokens":1}})");
+    INFO(reply.body);
+    REQUIRE(reply.status == 200);
+    return reply.headers["x-adapter-source"];
+  };
+  CHECK(source_of("mine") == "local");
+  auto loaded = exchange(server.port(), "PUT", "/v1/adapters/by-id?wait=true", R"({"source":"tiny/sql"})");
+  INFO(loaded.body);
+  REQUIRE(loaded.status == 200);
+  CHECK(source_of("by-id") == "hub");
+  CHECK(source_of("mine") == "local");
+}
+
 TEST_CASE("an adapter's directory as the model serves it beside the base it names") {
   world w;
   auto [base, adapted] = expected();

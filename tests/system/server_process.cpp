@@ -115,16 +115,15 @@ process_end run_admin(const std::vector<std::string>& arguments, const environme
 server_process::server_process(std::vector<std::string> arguments, const environment& variables)
     : log_path_(temporary_path("server")) {
   arguments.insert(arguments.begin(), "serve");
-  arguments.insert(arguments.end(), {"--port", "0"});
+  if (!variables.contains("PORT")) arguments.insert(arguments.end(), {"--port", "0"});
   pid_ = start(LORICA_BINARY, arguments, variables, log_path_ + ".out", log_path_ + ".err");
   std::optional<int> code;
   bool ready = eventually([&] {
     auto text = read_file(log_path_ + ".out");
-    constexpr std::string_view place = "://127.0.0.1:";
     auto at = text.find("ready on http");
-    if (at != std::string::npos) at = text.find(place, at);
+    if (at != std::string::npos) at = text.find("://", at);
     if (at != std::string::npos && text.find('\n', at) != std::string::npos)
-      port_ = static_cast<std::uint16_t>(std::stoi(text.substr(at + place.size())));
+      port_ = static_cast<std::uint16_t>(std::stoi(text.substr(text.find(':', at + 3) + 1)));
     return port_ != 0 || (code = ended(pid_)).has_value();
   });
   if (ready && port_ != 0) return;

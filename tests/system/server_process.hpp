@@ -30,7 +30,8 @@ process_end run_program(const char* program, const std::vector<std::string>& arg
                         const environment& variables = {});
 process_end run_admin(const std::vector<std::string>& arguments, const environment& variables = {});
 
-/// A running `lorica serve` on a free port of 127.0.0.1. Owned by one test; killed by the destructor.
+/// A running `lorica serve` on a free port of 127.0.0.1, unless `PORT` and `HOSTNAME` say something else.
+/// Owned by one test; killed by the destructor.
 class server_process {
  public:
   /// Starts it in the root of the repository and waits for the ready line; throws std::runtime_error with its

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <memory>
+
+#include "net/api_context.hpp"
+#include "net/http_message.hpp"
+#include "net/reply_channel.hpp"
+
+namespace lorica {
+
+/// Answers Vertex AI's `{"instances": [{"inputs", "parameters"?}, …]}` with `{"predictions": [text, …]}`: up
+/// to `max_client_batch_size` bodies of `/generate` that run side by side, each with parameters of its own.
+void answer_vertex(api_context& context, const http_request& request, std::shared_ptr<reply_channel> channel);
+
+}  // namespace lorica
