@@ -24,6 +24,8 @@ constexpr route routes[] = {
     {route_id::tokenize, "POST", "/tokenize", native, key},
     {route_id::info, "GET", "/info", native, key},
     {route_id::metrics, "GET", "/metrics", native, key},
+    {route_id::openapi, "GET", "/openapi.json", native, key},
+    {route_id::api_doc, "GET", "/api-doc/openapi.json", native, key},
     {route_id::models, "GET", "/v1/models", openai, key},
     {route_id::model, "GET", "/v1/models/{id}", openai, key},
     {route_id::vllm_load, "POST", "/v1/load_lora_adapter", openai, admin},

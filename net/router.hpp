@@ -23,6 +23,8 @@ enum class route_id : std::uint8_t {
   tokenize,
   info,
   metrics,
+  openapi,
+  api_doc,
   models,
   model,
   vllm_load,
