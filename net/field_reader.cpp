@@ -141,7 +141,8 @@ std::optional<float> field_reader::number(std::string_view name) {
     return std::nullopt;
   }
   auto out = static_cast<float>(v->number());
-  demand(std::isfinite(out), name, quoted(name) + " is beyond single precision");
+  bool vanished = out == 0 && v->number() != 0;
+  demand(std::isfinite(out) && !vanished, name, quoted(name) + " is beyond single precision");
   return out;
 }
 
@@ -149,8 +150,9 @@ std::optional<std::int64_t> field_reader::integer(std::string_view name) {
   auto v = raw(name);
   if (!v) return std::nullopt;
   if (auto i = v->as_int()) return *i;
-  if (v->as_uint())
-    demand(false, name, quoted(name) + " is too large");
+  constexpr double one_past = 9223372036854775808.0;
+  if (v->is_number() && std::abs(v->number()) >= one_past)
+    demand(false, name, quoted(name) + (v->number() > 0 ? " is too large" : " is too small"));
   else
     wrong_type(name, "an integer", *v);
   return std::nullopt;
@@ -161,7 +163,11 @@ std::optional<std::uint64_t> field_reader::unsigned_integer(std::string_view nam
   if (!v) return std::nullopt;
   if (auto u = v->as_uint()) return *u;
   if (auto i = v->as_int(); i && *i >= 0) return static_cast<std::uint64_t>(*i);
-  wrong_type(name, "an unsigned integer of 64 bits", *v);
+  constexpr double one_past = 18446744073709551616.0;
+  if (v->is_number() && v->number() >= one_past)
+    demand(false, name, quoted(name) + " is too large");
+  else
+    wrong_type(name, "an unsigned integer of 64 bits", *v);
   return std::nullopt;
 }
 
