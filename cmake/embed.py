@@ -11,17 +11,22 @@ import sys
 import yaml
 
 
-class strict_loader(yaml.SafeLoader):
-    """Reads what JSON can say: keys are strings, and no key stands twice in a mapping."""
-
-    def construct_mapping(self, node, deep=False):
-        seen = set()
-        for key, _ in node.value:
-            name = self.construct_object(key, deep=True)
-            if not isinstance(name, str) or name in seen:
-                sys.exit(f"embed: {key.start_mark}: the key {name!r} is no string, or stands twice")
-            seen.add(name)
-        return super().construct_mapping(node, deep)
+def check_keys(node: yaml.Node, seen: set[int]) -> None:
+    """Ends the program where YAML says what JSON cannot: a key twice in a mapping, or one that is no string."""
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            check_keys(item, seen)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    names = set()
+    for key, value in node.value:
+        if key.tag not in ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge") or key.value in names:
+            sys.exit(f"embed:{key.start_mark}: the key {key.value!r} is no string, or stands twice")
+        names.add(key.value)
+        check_keys(value, seen)
 
 
 def content_of(path: pathlib.Path) -> tuple[str, bytes]:
@@ -29,8 +34,10 @@ def content_of(path: pathlib.Path) -> tuple[str, bytes]:
     raw = path.read_bytes()
     if path.suffix != ".yaml":
         return path.name, raw
-    document = yaml.load(raw.decode("utf-8"), strict_loader)
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    loader = yaml.SafeLoader(raw.decode("utf-8"))
+    root = loader.get_single_node()
+    check_keys(root, set())
+    text = json.dumps(loader.construct_document(root), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return path.with_suffix(".json").name, text.encode("utf-8")
 
 
