@@ -7,12 +7,15 @@ A test that lacks something it needs says so with a warning that begins with "sk
 """
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as xml
 
 LIMIT_S = 1800
+# Tests that are no binaries but start the built program; their last line begins "NAME: 1 passed, 2 failed, 3 skipped".
+SCRIPTS = {"schema": "tests/schema/run.py"}
 FILTER = os.environ.get("LORICA_TEST_FILTER")
 
 
@@ -51,6 +54,18 @@ def run(binary: pathlib.Path, results: pathlib.Path) -> tuple[int, int, int]:
     return passed, failed, skipped
 
 
+def run_script(name: str, build: pathlib.Path) -> tuple[int, int, int]:
+    """The same of a script."""
+    last = ""
+    with subprocess.Popen([sys.executable, SCRIPTS[name], build], stdout=subprocess.PIPE, text=True) as script:
+        for line in script.stdout:
+            print(line, end="", flush=True)
+            last = line
+    counts = re.match(rf"{name}: (\d+) passed, (\d+) failed, (\d+) skipped", last)
+    passed, failed, skipped = map(int, counts.groups()) if counts else (0, 1, 0)
+    return passed, failed or int(script.returncode != 0), skipped
+
+
 def show(binary: str, case: xml.Element) -> None:
     """Prints what went wrong in one test case."""
     print(f"  FAILED {binary}: {case.get('name')} ({case.get('filename')}:{case.get('line')})")
@@ -70,12 +85,14 @@ def main() -> int:
     binaries = sorted((build / "bin").glob("*_tests"))
     if wanted:
         binaries = [b for b in binaries if b.name.removesuffix("_tests") in wanted]
-    if not binaries:
+    scripts = [name for name in SCRIPTS if not wanted or name in wanted]
+    if not binaries and not scripts:
         print("no test binaries found", file=sys.stderr)
         return 1
     results = build / "test-results"
     results.mkdir(exist_ok=True)
-    totals = [sum(column) for column in zip(*(run(b, results) for b in binaries))]
+    counts = [*(run(b, results) for b in binaries), *(run_script(name, build) for name in scripts)]
+    totals = [sum(column) for column in zip(*counts)]
     print(f"{totals[0]} passed, {totals[1]} failed, {totals[2]} skipped")
     return 0 if totals[1] == 0 and totals[0] > 0 else 1
 
