@@ -26,6 +26,8 @@ constexpr route routes[] = {
     {route_id::metrics, "GET", "/metrics", native, key},
     {route_id::openapi, "GET", "/openapi.json", native, key},
     {route_id::api_doc, "GET", "/api-doc/openapi.json", native, key},
+    {route_id::docs, "GET", "/docs", native, open},
+    {route_id::docs_file, "GET", "/docs/{file}", native, open},
     {route_id::models, "GET", "/v1/models", openai, key},
     {route_id::model, "GET", "/v1/models/{id}", openai, key},
     {route_id::vllm_load, "POST", "/v1/load_lora_adapter", openai, admin},

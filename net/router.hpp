@@ -25,6 +25,8 @@ enum class route_id : std::uint8_t {
   metrics,
   openapi,
   api_doc,
+  docs,
+  docs_file,
   models,
   model,
   vllm_load,

@@ -42,7 +42,7 @@ RULES = [re.compile(text) for text in (
     r"has already been loaded",
 )]
 
-# Refusals of a whole document, which have no field to name.
+# Refusals of a whole document, which have no field to name, and words of other servers that do not quote it.
 WHOLE = [re.compile(text) for text in (
     r"^The body must be a JSON object$",
     r"^(text is not valid JSON|JSON )",
@@ -51,6 +51,7 @@ WHOLE = [re.compile(text) for text in (
     r"^The (path|query) holds a broken %-escape",
     r"^A deletion has no body",
     r"number of adapter IDs must match number of adapter weights",  # LoRAX's words
+    r"grammar is not (supported|valid)",  # TGI's words
 )]
 
 REFUSED_FOR_ITS_DATA = {400, 413, 415, 422}
