@@ -78,7 +78,7 @@ result<route_match> find_route(std::string_view method, std::string_view path) {
     path_exists = true;
     if (r.method != wanted) continue;
     auto name = percent_decoded(*raw);
-    if (!name) return fail(errc::malformed, "The path holds a broken %-escape");
+    if (!name) return fail(errc::malformed, "The path holds a broken %-escape, or %00");
     return route_match{&r, *std::move(name)};
   }
   if (path_exists) return fail(errc::wrong_method, "This path does not take that method");
