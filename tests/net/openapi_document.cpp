@@ -61,7 +61,7 @@ std::set<std::string> properties_of(const value& schema) {
         out.merge(properties_of(part));
   if (auto own = schema.find("properties"))
     for (auto& [name, property] : *own->as_object())
-      if (!property.find("x-ignored")) out.insert(name);
+      if (!property.find("x-ignored") && !property.find("x-late")) out.insert(name);
   return out;
 }
 

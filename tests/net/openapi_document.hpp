@@ -15,8 +15,8 @@ const value& described_api();
 /// is none.
 const value& schema_at(std::string_view pointer);
 
-/// Names of the properties of a schema, through references and alternatives. Those marked `x-ignored` are
-/// left out.
+/// Names of the properties of a schema, through references and alternatives. Those marked `x-ignored` or
+/// `x-late`, which no reader of a body looks into, are left out.
 std::set<std::string> properties_of(const value& schema);
 
 /// Every name of a property in the description.

@@ -28,6 +28,13 @@ RULES = [re.compile(text) for text in (
     r"`decoder_input_details` == true is not supported when streaming",
     r"`prompt_logprobs` is not supported when streaming",
     r"`stream_options` needs `stream`",
+    # chats
+    r"^(Template error: )",  # the model's own refusal of a conversation
+    r"`tools` is not served",
+    r"^continue_final_message: the last message ",
+    r"`continue_final_message` and `add_generation_prompt` cannot both",
+    r"`top_logprobs` needs `logprobs`",
+    r"Number of prompts exceeds the maximum allowed batch size",
     # the vocabulary
     r"which is not in the vocabulary of \d+ tokens",
     r"token id \d+ is not in the vocabulary",
@@ -95,7 +102,7 @@ def refusals_name_their_field(ctx, response, case):
     if response.status_code not in (400, 422):
         return
     text = words_of(response)
-    named = re.search(r"`[^`]+`|'[^']*'|path \"[^\"]*\"", text) or (json_of(response) or {}).get("param")
+    named = re.search(r"^(messages|documents|tools|continue_final_message)\b|`[^`]+`|'[^']*'|path \"[^\"]*\"", text) or (json_of(response) or {}).get("param")
     assert named or any(w.search(text) for w in WHOLE), f"a refusal that names no field: {text}"
 
 

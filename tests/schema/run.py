@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODEL = "tests/golden/models/llama-tied-gqa"
 ADAPTERS = "tests/golden/adapters/llama-tied-gqa"
 SOURCES = ["r8-q-v", "one-layer", "dora"]
+# The model brings no template for chats.
+TEMPLATE = """{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}
+{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}"""
 KEYS = {"API_KEY": "key-of-the-api", "ADMIN_API_KEY": "key-of-the-administration"}
 START_S = 60
 RUN_S = 300
@@ -27,8 +31,11 @@ class server:
     """`lorica serve` on a free port with a tiny model, for the time of a `with`."""
 
     def __init__(self, build: pathlib.Path, environment: dict[str, str]):
+        self.model = tempfile.TemporaryDirectory()
+        shutil.copytree(ROOT / MODEL, pathlib.Path(self.model.name) / "tiny")
+        pathlib.Path(self.model.name, "tiny", "chat_template.jinja").write_text(TEMPLATE)
         self.log = tempfile.NamedTemporaryFile("w+", suffix=".log")
-        command = [build / "bin" / "lorica", "serve", "--model-id", MODEL, "--dtype", "float32", "--threads", "1",
+        command = [build / "bin" / "lorica", "serve", "--model-id", pathlib.Path(self.model.name, "tiny"), "--dtype", "float32", "--threads", "1",
                    "--port", "0", "--adapter-root", ADAPTERS, "--adapter-wait", "5",
                    "--lora-adapters", ",".join(f"{s}={ADAPTERS}/{s}" for s in SOURCES)]
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.log, stderr=self.log,
