@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <limits>
 #include <string_view>
 
 #include "core/shortest.hpp"
 #include "core/shown.hpp"
+#include "core/single.hpp"
 
 namespace lorica {
 namespace {
@@ -66,16 +66,17 @@ error bad(std::string_view field, std::string_view wanted) {
 }
 
 result<void> read_number(const number_field& field, const value& v, generation_defaults& out) {
-  auto x = static_cast<double>(static_cast<float>(v.number()));
-  bool low = field.fits.low_itself ? x >= field.fits.low : x > field.fits.low;
-  if (!v.is_number() || !std::isfinite(x) || !low || x > field.fits.high)
-    return bad(field.name, field.wanted);
-  out.*field.place = static_cast<float>(x);
+  auto x = v.is_number() ? single(v.number()) : std::nullopt;
+  if (!x) return bad(field.name, field.wanted);
+  auto is = static_cast<double>(*x);
+  bool low = field.fits.low_itself ? is >= field.fits.low : is > field.fits.low;
+  if (!low || is > field.fits.high) return bad(field.name, field.wanted);
+  out.*field.place = *x;
   return {};
 }
 
 result<void> read_count(const count_field& field, const value& v, generation_defaults& out) {
-  auto n = v.as_int();
+  auto n = v.whole();
   if (!n || *n < field.low || *n > std::numeric_limits<std::uint32_t>::max())
     return bad(field.name, fmt::format("a whole number, at least {}", field.low));
   out.*field.place = static_cast<std::uint32_t>(*n);

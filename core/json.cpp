@@ -6,6 +6,8 @@
 #include <cmath>
 #include <unordered_set>
 
+#include "core/json_numbers.hpp"
+
 namespace lorica {
 namespace {
 
@@ -93,6 +95,12 @@ result<value> parse_json(std::string_view text, const json_limits& limits) {
     return fail(errc::out_of_memory, "no memory for a JSON document");
   simdjson::dom::element root;
   auto code = parser.parse(text.data(), text.size()).get(root);
+  if (code == simdjson::NUMBER_ERROR) {
+    // The library refuses whole numbers of more than 64 bits, which are JSON all the same.
+    auto wide = with_wide_integers(text);
+    if (!wide) return wide.error();
+    code = parser.parse(*wide).get(root);
+  }
   if (code == simdjson::DEPTH_ERROR) return fail(errc::malformed, "JSON is nested too deeply");
   if (code == simdjson::UTF8_ERROR) return fail(errc::malformed, "text is not valid UTF-8");
   if (code == simdjson::EMPTY) return fail(errc::malformed, "JSON text is empty");

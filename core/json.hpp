@@ -17,8 +17,8 @@ struct json_limits {
   std::size_t max_values = 1'000'000;
 };
 
-/// Reads a whole document. Refuses duplicate keys, invalid UTF-8, trailing bytes, NaN and numbers over 64
-/// characters.
+/// Reads a whole document. Refuses duplicate keys, invalid UTF-8, trailing bytes, NaN, numbers over 64
+/// characters and numbers beyond double precision; whole numbers beyond 64 bits become doubles.
 result<value> parse_json(std::string_view text, const json_limits& limits = {});
 
 /// Appends `text` as a JSON string with quotes. Control characters and U+0085, U+2028, U+2029 leave as \uXXXX

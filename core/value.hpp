@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,6 +40,26 @@ class value {
   const std::string* as_string() const noexcept { return std::get_if<std::string>(&data_); }
   const array* as_array() const noexcept { return std::get_if<array>(&data_); }
   const object* as_object() const noexcept { return std::get_if<object>(&data_); }
+
+  /// A whole number that fits int64, however it is written: 5, 5.0 and 5e0 are one number in JSON. A double
+  /// of -2^63 may stand for less, so it is none.
+  std::optional<std::int64_t> whole() const noexcept {
+    if (auto i = as_int()) return *i;
+    constexpr double past = 9223372036854775808.0;
+    auto d = std::get_if<double>(&data_);
+    if (!d || !(*d > -past && *d < past) || std::trunc(*d) != *d) return std::nullopt;
+    return static_cast<std::int64_t>(*d);
+  }
+
+  /// The same for whole numbers from 0 that fit uint64.
+  std::optional<std::uint64_t> unsigned_whole() const noexcept {
+    if (auto u = as_uint()) return *u;
+    if (auto i = whole()) return *i >= 0 ? std::optional(static_cast<std::uint64_t>(*i)) : std::nullopt;
+    constexpr double past = 18446744073709551616.0;
+    auto d = std::get_if<double>(&data_);
+    if (!d || !(*d >= 0 && *d < past) || std::trunc(*d) != *d) return std::nullopt;
+    return static_cast<std::uint64_t>(*d);
+  }
 
   /// Any number as double; 0 for other kinds (test `is_number` first).
   double number() const noexcept {

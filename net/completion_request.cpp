@@ -19,7 +19,7 @@ std::optional<std::vector<token_id>> ids_of(const value::array& list) {
   std::vector<token_id> out;
   out.reserve(list.size());
   for (auto& item : list) {
-    auto n = item.as_int();
+    auto n = item.whole();
     auto id = n && *n >= 0 ? checked_cast<token_id>(*n) : std::nullopt;
     if (!id) return std::nullopt;
     out.push_back(*id);

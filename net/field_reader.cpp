@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/shown.hpp"
+#include "core/single.hpp"
 #include "net/http_error.hpp"
 
 namespace lorica {
@@ -39,9 +40,9 @@ std::optional<std::vector<float>> numbers_of(const value::array& list) {
   std::vector<float> out;
   out.reserve(list.size());
   for (auto& item : list) {
-    auto number = item.is_number() ? static_cast<float>(item.number()) : NAN;
-    if (!std::isfinite(number)) return std::nullopt;
-    out.push_back(number);
+    auto number = item.is_number() ? single(item.number()) : std::nullopt;
+    if (!number) return std::nullopt;
+    out.push_back(*number);
   }
   return out;
 }
@@ -140,17 +141,18 @@ std::optional<float> field_reader::number(std::string_view name) {
     wrong_type(name, "a number", *v);
     return std::nullopt;
   }
-  auto out = static_cast<float>(v->number());
-  demand(std::isfinite(out), name, quoted(name) + " is beyond single precision");
+  auto out = single(v->number());
+  demand(out.has_value(), name, quoted(name) + " is beyond single precision");
   return out;
 }
 
 std::optional<std::int64_t> field_reader::integer(std::string_view name) {
   auto v = raw(name);
   if (!v) return std::nullopt;
-  if (auto i = v->as_int()) return *i;
-  if (v->as_uint())
-    demand(false, name, quoted(name) + " is too large");
+  if (auto i = v->whole()) return *i;
+  constexpr double one_past = 9223372036854775808.0;
+  if (v->is_number() && std::abs(v->number()) >= one_past)
+    demand(false, name, quoted(name) + (v->number() > 0 ? " is too large" : " is too small"));
   else
     wrong_type(name, "an integer", *v);
   return std::nullopt;
@@ -159,9 +161,12 @@ std::optional<std::int64_t> field_reader::integer(std::string_view name) {
 std::optional<std::uint64_t> field_reader::unsigned_integer(std::string_view name) {
   auto v = raw(name);
   if (!v) return std::nullopt;
-  if (auto u = v->as_uint()) return *u;
-  if (auto i = v->as_int(); i && *i >= 0) return static_cast<std::uint64_t>(*i);
-  wrong_type(name, "an unsigned integer of 64 bits", *v);
+  if (auto u = v->unsigned_whole()) return *u;
+  constexpr double one_past = 18446744073709551616.0;
+  if (v->is_number() && v->number() >= one_past)
+    demand(false, name, quoted(name) + " is too large");
+  else
+    wrong_type(name, "an unsigned integer of 64 bits", *v);
   return std::nullopt;
 }
 

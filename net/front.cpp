@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "net/adapter_api.hpp"
+#include "net/docs_api.hpp"
 #include "net/http_error.hpp"
 #include "net/info_api.hpp"
 #include "net/invocations_api.hpp"
@@ -153,6 +154,10 @@ void front::handle(const http_request& request, std::shared_ptr<reply_channel> c
     case route_id::tokenize: return answer_tokenize(context_, request, std::move(channel));
     case route_id::info: return channel->reply(show_info(context_));
     case route_id::metrics: return channel->reply(show_metrics(context_));
+    case route_id::openapi:
+    case route_id::api_doc: return channel->reply(show_openapi());
+    case route_id::docs: return channel->reply(show_docs());
+    case route_id::docs_file: return channel->reply(show_docs_file(found->name));
     case route_id::models: return channel->reply(list_models(context_, reader_of(request)));
     case route_id::model: return channel->reply(show_model(context_, found->name, reader_of(request)));
     case route_id::vllm_load: return answer_vllm_load(context_, request, std::move(channel));

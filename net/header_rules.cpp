@@ -12,8 +12,8 @@ namespace {
 constexpr std::string_view once[] = {"authorization",     "content-type",     "content-length",
                                      "transfer-encoding", "content-encoding", "expect"};
 
-constexpr std::string_view methods[] = {"GET",     "HEAD",  "POST",  "PUT",    "DELETE",
-                                        "OPTIONS", "PATCH", "TRACE", "CONNECT"};
+constexpr std::string_view methods[] = {"GET",     "HEAD",  "POST",  "PUT",     "DELETE",
+                                        "OPTIONS", "PATCH", "TRACE", "CONNECT", "QUERY"};
 
 protocol_error bad(std::string text) {
   return {400, fail(errc::malformed, std::move(text))};

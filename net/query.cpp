@@ -24,7 +24,7 @@ void query_reader::add(std::string_view pair, std::initializer_list<std::string_
   auto name = percent_decoded(pair.substr(0, equals));
   auto value = percent_decoded(pair.substr(std::min(equals + 1, pair.size())));
   if (!name || !value) {
-    refusal_ = fail(errc::malformed, "The query holds a broken %-escape");
+    refusal_ = fail(errc::malformed, "The query holds a broken %-escape, or %00");
     return;
   }
   auto named = shown(*name);

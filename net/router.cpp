@@ -28,6 +28,10 @@ constexpr route routes[] = {
     {route_id::chat_tokenize, "POST", "/chat_tokenize", native, key},
     {route_id::info, "GET", "/info", native, key},
     {route_id::metrics, "GET", "/metrics", native, key},
+    {route_id::openapi, "GET", "/openapi.json", native, key},
+    {route_id::api_doc, "GET", "/api-doc/openapi.json", native, key},
+    {route_id::docs, "GET", "/docs", native, open},
+    {route_id::docs_file, "GET", "/docs/{file}", native, open},
     {route_id::models, "GET", "/v1/models", openai, key},
     {route_id::model, "GET", "/v1/models/{id}", openai, key},
     {route_id::vllm_load, "POST", "/v1/load_lora_adapter", openai, admin},
@@ -78,7 +82,7 @@ result<route_match> find_route(std::string_view method, std::string_view path) {
     path_exists = true;
     if (r.method != wanted) continue;
     auto name = percent_decoded(*raw);
-    if (!name) return fail(errc::malformed, "The path holds a broken %-escape");
+    if (!name) return fail(errc::malformed, "The path holds a broken %-escape, or %00");
     return route_match{&r, *std::move(name)};
   }
   if (path_exists) return fail(errc::wrong_method, "This path does not take that method");

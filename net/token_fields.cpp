@@ -8,6 +8,7 @@
 
 #include "core/checked.hpp"
 #include "core/shown.hpp"
+#include "core/single.hpp"
 
 namespace lorica {
 namespace {
@@ -37,11 +38,11 @@ void read_biases(field_reader& fields, std::vector<token_bias>& out) {
     auto id = id_of(key);
     fields.demand(id.has_value(), "logit_bias",
                   "`logit_bias` has the key `" + shown(key) + "`, which is no token id");
-    auto by = static_cast<float>(bias.number());
-    fields.demand(bias.is_number() && by >= -largest_bias && by <= largest_bias, "logit_bias",
+    auto by = bias.is_number() ? single(bias.number()) : std::nullopt;
+    fields.demand(by && *by >= -largest_bias && *by <= largest_bias, "logit_bias",
                   "`logit_bias` must hold numbers from -100 to 100");
     if (fields.refusal()) return;
-    out.push_back({*id, by});
+    out.push_back({*id, *by});
   }
 }
 
@@ -52,7 +53,7 @@ std::optional<std::vector<token_id>> ids(field_reader& fields, std::string_view 
   auto list = given->as_array();
   bool fits = list != nullptr;
   for (std::size_t i = 0; fits && i < list->size(); ++i) {
-    auto number = (*list)[i].as_int();
+    auto number = (*list)[i].whole();
     auto id = number && *number >= 0 ? checked_cast<token_id>(*number) : std::nullopt;
     fits = id.has_value();
     if (id) out.push_back(*id);

@@ -8,6 +8,7 @@ A test that lacks something it needs says so with a warning that begins with "sk
 """
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -16,6 +17,8 @@ import xml.etree.ElementTree as xml
 import client_tests
 
 LIMIT_S = 1800
+# Tests that are no binaries but start the built program; their last line begins "NAME: 1 passed, 2 failed, 3 skipped".
+SCRIPTS = {"schema": "tests/schema/run.py"}
 FILTER = os.environ.get("LORICA_TEST_FILTER")
 
 
@@ -54,6 +57,18 @@ def run(binary: pathlib.Path, results: pathlib.Path) -> tuple[int, int, int]:
     return passed, failed, skipped
 
 
+def run_script(name: str, build: pathlib.Path) -> tuple[int, int, int]:
+    """The same of a script."""
+    last = ""
+    with subprocess.Popen([sys.executable, SCRIPTS[name], build], stdout=subprocess.PIPE, text=True) as script:
+        for line in script.stdout:
+            print(line, end="", flush=True)
+            last = line
+    counts = re.match(rf"{name}: (\d+) passed, (\d+) failed, (\d+) skipped", last)
+    passed, failed, skipped = map(int, counts.groups()) if counts else (0, 1, 0)
+    return passed, failed or int(script.returncode != 0), skipped
+
+
 def show(binary: str, case: xml.Element) -> None:
     """Prints what went wrong in one test case."""
     print(f"  FAILED {binary}: {case.get('name')} ({case.get('filename')}:{case.get('line')})")
@@ -74,12 +89,14 @@ def main() -> int:
     if wanted:
         binaries = [b for b in binaries if b.name.removesuffix("_tests") in wanted]
     clients = build.name == "release" and (not wanted or "clients" in wanted)
-    if not binaries and not clients:
+    scripts = [name for name in SCRIPTS if (not wanted and build.name == "release") or name in wanted]
+    if not binaries and not clients and not scripts:
         print("no test binaries found", file=sys.stderr)
         return 1
     results = build / "test-results"
     results.mkdir(exist_ok=True)
     counts = [run(b, results) for b in binaries]
+    counts += [run_script(name, build) for name in scripts]
     if clients:
         counts.append(client_tests.run(build, results))
     totals = [sum(column) for column in zip(*counts)]

@@ -1,5 +1,7 @@
 #include "core/json.hpp"
 
+#include <limits>
+
 #include "tests/catch.hpp"
 
 using namespace lorica;
@@ -34,6 +36,44 @@ TEST_CASE("broken documents are refused") {
   auto v = parse_json(text);
   CHECK_FALSE(v);
   if (!v) CHECK(v.error().code == errc::malformed);
+}
+
+TEST_CASE("whole numbers beyond 64 bits are numbers, only not integers of ours") {
+  auto v = parse_json(
+      R"({"a\"1":[-191339208358179718722356399570944],"b":"99999999999999999999","c":18446744073709551616,)"
+      R"("d":-9223372036854775809,"e":18446744073709551615,"f":-9223372036854775808,"g":1e-999})");
+  REQUIRE(v);
+  auto& list = *v->find("a\"1")->as_array();
+  CHECK_FALSE(list[0].is_integer());
+  CHECK(list[0].number() == -191339208358179718722356399570944.0);
+  CHECK(*v->find("b")->as_string() == "99999999999999999999");
+  CHECK(v->find("c")->number() == 18446744073709551616.0);
+  CHECK_FALSE(v->find("c")->is_integer());
+  CHECK_FALSE(v->find("d")->is_integer());
+  CHECK(*v->find("e")->as_uint() == 18446744073709551615u);
+  CHECK(*v->find("f")->as_int() == std::numeric_limits<std::int64_t>::min());
+  CHECK(v->find("g")->number() == 0);
+}
+
+TEST_CASE("a number beyond double precision is refused with the member it belongs to") {
+  struct expectation {
+    std::string text, member;
+  };
+  const expectation table[] = {{R"({"a":1,"b":1e999})", "b"},
+                               {R"({"a":{"c":2},"b":[1,-1e999]})", "b"},
+                               {R"({"a":{"c":2}, "b" : 1e400})", "b"},
+                               {"[1e999]", ""},
+                               {R"([{"a":1},1e999])", ""},
+                               {R"({"1e999":"2e999","x":3e999})", "x"}};
+  for (auto& row : table) {
+    INFO(row.text);
+    auto v = parse_json(row.text);
+    REQUIRE_FALSE(v);
+    CHECK(v.error().code == errc::malformed);
+    CHECK(v.error().param == row.member);
+  }
+  for (auto text : {"[01]", "[1.]", "[-]", "[1e]", "[+1]", R"({"a":1e5e5})", R"(["\)", "\"", "1\"\\"})
+    CHECK_FALSE(parse_json(text));
 }
 
 TEST_CASE("limits of size, depth, count and number length hold") {

@@ -240,6 +240,7 @@ std::vector<raw_case> connection_cases() {
       {"HEAD", any("HEAD /health"), {200}, open},
       {"HEAD of something with a body", any("HEAD /metrics"), {200}, open},
       {"HEAD of a stream of events", any("HEAD /v1/adapters/events"), {200}, open},
+      {"QUERY, which no route has", any("QUERY /generate"), {405}, open},
       {"HEAD where there is only POST", any("HEAD /generate"), {405}, open},
       {"HEAD of no such path", any("HEAD /nothing"), {404}, open},
       {"OPTIONS", any("OPTIONS /generate"), {204}, open},

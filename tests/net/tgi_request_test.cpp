@@ -42,6 +42,12 @@ TEST_CASE("every native field is refused with TGI's own words") {
       {R"("top_k":0)", "`top_k` must be strictly positive"},
       {R"("top_k":-3)", "`top_k` must be strictly positive"},
       {R"("top_k":4294967296)", "`top_k` is too large"},
+      {R"("top_k":99999999999999999999)", "`top_k` is too large"},
+      {R"("top_k":-99999999999999999999)", "`top_k` is too small"},
+      {R"("seed":18446744073709551616)", "`seed` is too large"},
+      {R"("top_p":1.0000000000000002)", "`top_p` must be > 0.0 and < 1.0"},
+      {R"("frequency_penalty":2.0000000000000004)", "`frequency_penalty` must be >= -2.0 and <= 2.0"},
+      {R"("temperature":1e300)", "`temperature` is beyond single precision"},
       {R"("top_k":1.5)", "`top_k` must be an integer. Given: number"},
       {R"("top_p":1.0)", "`top_p` must be > 0.0 and < 1.0"},
       {R"("top_p":0)", "`top_p` must be > 0.0 and < 1.0"},
@@ -185,4 +191,13 @@ TEST_CASE("alternatives of TGI and LoRAX are one wish of the generation") {
   CHECK((both->top_tokens == 2 && both->alternatives == 4 && both->generation.top_logprobs == 4));
   auto one = parameters(R"("top_n_tokens":3)");
   CHECK((one->top_tokens == 3 && one->alternatives == 0 && one->generation.top_logprobs == 3));
+}
+
+TEST_CASE("numbers count as they are meant, whichever way they are written") {
+  auto got = parameters(R"("max_new_tokens":5.0,"seed":1e3,"top_p":0.9999999999999999,"temperature":1e-300)");
+  REQUIRE(got);
+  CHECK(got->generation.max_new_tokens == 5u);
+  CHECK(got->generation.sampling.seed == 1000);
+  CHECK(got->generation.sampling.top_p < 1);
+  CHECK(got->generation.sampling.temperature > 0);
 }
