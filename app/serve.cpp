@@ -183,6 +183,7 @@ runtime_options actor_options(const serve_settings& s, const server_info& info,
   out.max_batch_total_tokens = s.max_batch_total_tokens.value_or(0);
   out.tokenizer_workers = s.validation_workers;
   out.adapters = std::move(adapters);
+  out.prefix_caching = s.prefix_caching;
   out.skip_bad_adapters = s.skip_bad_adapters;
   // The CPU is host and device: one copy, under both limits.
   out.adapter_bytes = s.adapter_host_memory;

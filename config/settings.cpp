@@ -292,6 +292,7 @@ result<serve_settings> merge_settings(const flag_values& flags, const environmen
   s.served_model_names = v.list("served-model-name");
   s.chat_template = v.text("chat-template");
   s.lora_adapters = v.text("lora-adapters");
+  s.prefix_caching = v.number("prefix-caching") != 0;
   s.skip_bad_adapters = v.number("skip-bad-adapters") != 0;
   s.adapter_roots = v.list("adapter-root");
   s.dynamic_adapters = v.text("dynamic-adapters");

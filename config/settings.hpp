@@ -25,6 +25,7 @@ struct serve_settings {
   std::vector<std::string> served_model_names;
   std::string chat_template;  ///< a file; empty: the model's own
   std::string lora_adapters;
+  bool prefix_caching = true;
   bool skip_bad_adapters = false;
   std::vector<std::string> adapter_roots;
   std::string dynamic_adapters;                ///< `off`, `root`, `hub`

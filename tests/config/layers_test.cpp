@@ -40,6 +40,8 @@ std::map<std::string, std::string> outcome(const serve_settings& s) {
           {"revision", s.revision},
           {"huggingface-hub-cache", s.huggingface_hub_cache},
           {"served-model-name", joined(s.served_model_names)},
+          {"chat-template", s.chat_template},
+          {"prefix-caching", s.prefix_caching ? "true" : "false"},
           {"lora-adapters", s.lora_adapters},
           {"adapter-root", joined(s.adapter_roots)},
           {"dynamic-adapters", s.dynamic_adapters},
