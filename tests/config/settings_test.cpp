@@ -191,7 +191,7 @@ TEST_CASE("the environment of an inference endpoint's custom image is taken") {
                                    {"MAX_TOP_N_TOKENS", "7"},
                                    {"NUM_SHARD", "1"},
                                    {"CUDA_GRAPHS", "0"},
-                                   {"PREFIX_CACHING", "1"},
+                                   {"PREFILL_CHUNKING", "1"},
                                    {"ATTENTION", "flashinfer"},
                                    {"AIP_PREDICT_ROUTE", "/predict"},
                                    {"AIP_HEALTH_ROUTE", "/live"}}));
@@ -210,7 +210,7 @@ TEST_CASE("the environment of an inference endpoint's custom image is taken") {
   std::string all;
   for (auto& warning : s->warnings)
     all += warning + "\n";
-  for (auto name : {"HOSTNAME", "NUM_SHARD", "CUDA_GRAPHS", "PREFIX_CACHING", "ATTENTION"})
+  for (auto name : {"HOSTNAME", "NUM_SHARD", "CUDA_GRAPHS", "PREFILL_CHUNKING", "ATTENTION"})
     CHECK_THAT(all, Catch::Contains(std::string("environment variable ") + name + " has no effect"));
   CHECK(s->warnings.size() == 5);
 }
