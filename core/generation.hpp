@@ -21,7 +21,7 @@ inline constexpr std::uint32_t most_top_logprobs = 20;
 inline constexpr std::uint32_t most_choices = 128;  ///< `choices` and `best_of`, of all prompts together
 inline constexpr std::size_t most_logit_biases = 1024;
 inline constexpr std::size_t most_stop_tokens = 128;
-inline constexpr std::size_t most_cache_salt_bytes = 1024;
+inline constexpr std::ptrdiff_t most_cache_salt = 256;  ///< characters of a request's `cache_salt`
 inline constexpr std::size_t most_bad_words = 1024;
 inline constexpr std::size_t most_bad_word_bytes = std::size_t{1} << 16;  ///< of all together
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/checked.hpp"
+#include "core/utf8.hpp"
 #include "net/adapter_choice.hpp"
 #include "net/model_name.hpp"
 #include "net/token_fields.hpp"
@@ -101,8 +102,9 @@ void openai_fields::texts() {
   g.include_stop = fields_.boolean("include_stop_str_in_output").value_or(false);
   g.ignore_eos = fields_.boolean("ignore_eos").value_or(fields_.boolean("ignore_eos_token").value_or(false));
   g.cache_salt = fields_.text("cache_salt").value_or("");
-  fields_.demand(g.cache_salt.size() <= most_cache_salt_bytes, "cache_salt",
-                 fmt::format("`cache_salt` takes up to {} bytes", most_cache_salt_bytes));
+  auto characters = std::ranges::count_if(g.cache_salt, [](char c) { return !utf8_is_tail(c); });
+  fields_.demand(characters <= most_cache_salt, "cache_salt",
+                 fmt::format("`cache_salt` takes up to {} characters", most_cache_salt));
   g.add_special_tokens = fields_.boolean("add_special_tokens").value_or(true);
   g.skip_special_tokens = fields_.boolean("skip_special_tokens").value_or(true);
 }

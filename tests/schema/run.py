@@ -120,7 +120,7 @@ def check(build: pathlib.Path, python: str, name: str, environment: dict[str, st
     place = server(build, environment)
     admin = environment.get("ADMIN_API_KEY", "")
     document = place.get("/openapi.json", admin)
-    apply_limits(document["components"]["schemas"], place.get("/info", admin))
+    apply_limits(document, place.get("/info", admin))
     name_adapters(document)
     if admin:
         demand_keys(document)

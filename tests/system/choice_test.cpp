@@ -258,7 +258,7 @@ TEST_CASE("the environment of an inference endpoint or of Vertex AI is enough to
                         {"MAX_TOP_N_TOKENS", "3"},
                         {"NUM_SHARD", "1"},
                         {"CUDA_GRAPHS", "0"},
-                        {"PREFIX_CACHING", "1"},
+                        {"PREFILL_CHUNKING", "1"},
                         {"LORA_ADAPTERS", "one=" + tiny_adapter},
                         {"AIP_PREDICT_ROUTE", "/v1/endpoints/7:predict"},
                         {"AIP_HEALTH_ROUTE", "/v1/endpoints/7"}};
@@ -284,7 +284,7 @@ TEST_CASE("the environment of an inference endpoint or of Vertex AI is enough to
   CHECK(number("max_batch_total_tokens") == 240);
   CHECK(number("max_client_batch_size") == 2);
   CHECK(number("max_top_n_tokens") == 3);
-  for (auto name : {"NUM_SHARD", "CUDA_GRAPHS", "PREFIX_CACHING"})
+  for (auto name : {"NUM_SHARD", "CUDA_GRAPHS", "PREFILL_CHUNKING"})
     CHECK_THAT(server.log(), Catch::Contains(std::string("environment variable ") + name + " has no effect"));
   CHECK_THAT(server.log(), !Catch::Contains("endpoint-key"));
   CHECK(server.stop().empty());
