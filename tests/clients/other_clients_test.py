@@ -52,6 +52,24 @@ def test_guidellm_wants_exact_usage_in_every_chunk_and_a_last_line_to_the_letter
     assert all(c["usage"]["prompt_tokens"] == len(REFERENCE.prompt_ids) for c in chunks)
 
 
+def test_vllm_bench_serve_counts_tokens_by_the_usage_of_the_last_chunk(tiny):
+    body = {"model": "patterns", "prompt": REFERENCE.prompt, "repetition_penalty": 1.0, "max_tokens": 24, "logprobs": None,
+            "stream": True, "stream_options": {"include_usage": True}, "temperature": 0.0, "ignore_eos": True}
+    reply = tiny.exchange("POST", "/v1/completions", body, {"x-request-id": "benchmark-serving-7", "authorization": "Bearer EMPTY"})
+    assert reply.status == 200 and reply.headers["x-request-id"] == "benchmark-serving-7"
+    text, tokens = "", None
+    for message in reply.body.decode().split("\n\n"):
+        chunk = message.strip().removeprefix("data: ")
+        if not chunk or chunk.startswith(":") or chunk == "[DONE]":
+            continue
+        data = json.loads(chunk)
+        if choices := data.get("choices"):
+            text += choices[0].get("text") or ""
+        elif usage := data.get("usage"):
+            tokens = usage["completion_tokens"]
+    assert tokens == 24 and text.startswith(REFERENCE.text)
+
+
 def test_an_adapter_named_by_a_wrong_url_is_the_base_and_is_never_opened(tiny):
     # Nobody listens there; a server that opened it would fail or wait.
     reply = tiny.exchange("POST", "/v1/completions", {"model": "http://127.0.0.1:9/x", "prompt": REFERENCE.prompt,
