@@ -11,6 +11,10 @@ void add_gauge(std::string& out, std::string_view name, std::string_view help, d
   out += fmt::format("# HELP vllm:{0} {1}\n# TYPE vllm:{0} gauge\nvllm:{0} {2}\n", name, help, value);
 }
 
+void add_counter(std::string& out, std::string_view name, std::string_view help, std::uint64_t value) {
+  out += fmt::format("# HELP vllm:{0} {1}\n# TYPE vllm:{0} counter\nvllm:{0} {2}\n", name, help, value);
+}
+
 void add_name(std::string& list, const std::string& name) {
   if (!list.empty()) list += ',';
   list += name;
@@ -38,6 +42,9 @@ std::string vllm_series(const scheduler_facts& scheduler, const adapters_facts& 
             static_cast<double>(scheduler.waiting));
   add_gauge(out, "kv_cache_usage_perc", "Share of the KV blocks in use, 0 to 1.", share);
   add_gauge(out, "gpu_cache_usage_perc", "As vllm:kv_cache_usage_perc.", share);
+  add_counter(out, "prefix_cache_queries_total", "As lorica_prefix_cache_queries_total.",
+              scheduler.prefix_queries);
+  add_counter(out, "prefix_cache_hits_total", "As lorica_prefix_cache_hits_total.", scheduler.prefix_hits);
   out += fmt::format(
       "# HELP vllm:lora_requests_info Adapters that run and wait; the value is the time.\n"
       "# TYPE vllm:lora_requests_info gauge\n"

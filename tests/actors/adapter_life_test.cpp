@@ -347,4 +347,6 @@ TEST_CASE("routers see which adapters run and which wait") {
           "1000.") != std::string::npos);
   CHECK(text.find("vllm:num_requests_waiting 0\n") != std::string::npos);
   CHECK(text.find("vllm:kv_cache_usage_perc 0\n") != std::string::npos);
+  CHECK(text.find("vllm:prefix_cache_queries_total 0\n") != std::string::npos);
+  CHECK(text.find("vllm:prefix_cache_hits_total 0\n") != std::string::npos);
 }
