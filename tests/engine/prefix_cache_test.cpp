@@ -267,6 +267,18 @@ TEST_CASE("of several that begin alike at once one computes the beginning, and t
   CHECK(b.answers[3] == b.answers[1]);
 }
 
+TEST_CASE("with rows for all, only the first one has some while the others wait") {
+  bench_top b(options());
+  for (sequence_id id = 1; id <= 2; ++id)
+    REQUIRE(b.plan.submit(asking(id, counting(14))));
+  auto other = counting(6, 300);
+  REQUIRE(b.plan.submit(asking(3, other)));
+  CHECK(b.step() == std::vector<std::uint32_t>{14, 6});
+  CHECK(b.step() == std::vector<std::uint32_t>{1, 2, 1});
+  b.run();
+  CHECK(b.answers[2] == b.answers[1]);
+}
+
 TEST_CASE("who waits for a block goes on alone when the one that computes it leaves") {
   auto o = options();
   o.max_prefill_tokens = 3;

@@ -95,14 +95,16 @@ TEST_CASE("chats with base and adapters give the reference's tokens, whole, stre
   REQUIRE(list.size() >= 15);
   server_process server(
       {"--model-id", *model, "--dtype", "float32", "--lora-adapters", demonstration_adapters()});
+  // Bodies are made here: the macros of a test are for one thread.
   auto ask = [&](std::size_t i, const std::string& more) {
-    return exchange(server.port(), "POST", "/v1/chat/completions", chat_body(list[i], more));
+    return std::async(std::launch::async, [port = server.port(), body = chat_body(list[i], more)] {
+      return exchange(port, "POST", "/v1/chat/completions", body);
+    });
   };
   std::vector<std::future<http_reply>> whole, streamed;
   for (std::size_t i = 0; i < list.size(); ++i) {
-    whole.push_back(std::async(std::launch::async, ask, i, R"(,"return_token_ids":true)"));
-    streamed.push_back(
-        std::async(std::launch::async, ask, i, R"(,"stream":true,"stream_options":{"include_usage":true})"));
+    whole.push_back(ask(i, R"(,"return_token_ids":true)"));
+    streamed.push_back(ask(i, R"(,"stream":true,"stream_options":{"include_usage":true})"));
   }
   for (std::size_t i = 0; i < list.size(); ++i) {
     INFO("case " << i);
