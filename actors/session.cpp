@@ -191,6 +191,7 @@ rule_wishes session_state::take_rules() {
   out.bad_words = std::move(request.bad_words);
   out.stops = std::move(request.stop_token_ids);
   out.min_tokens = request.sampling.min_tokens;
+  out.mark = request.mark;
   out.eos = world_->eos;
   return out;
 }

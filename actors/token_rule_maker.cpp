@@ -65,6 +65,7 @@ result<shared_rules> rule_maker::make() {
   if (auto ok = take_bad_words(); !ok) return ok.error();
   if (auto ok = take_stops(); !ok) return ok.error();
   if (auto ok = check_first_token(); !ok) return ok.error();
+  rules_.mark = wishes_.mark;
   return rules_ == token_rules{} ? shared_rules() : shared_rules(std::move(rules_));
 }
 

@@ -16,7 +16,8 @@ struct rule_wishes {
   std::optional<std::vector<token_id>> allowed = {};
   std::vector<std::string> bad_words = {};
   std::vector<token_id> stops = {};
-  std::vector<token_id> eos = {};            ///< the model's, to be held back for `min_tokens`
+  std::vector<token_id> eos = {};  ///< the model's, to be held back for `min_tokens`
+  std::optional<watermark> mark = {};
   std::optional<token_id> end_of_turn = {};  ///< one more stop
   std::uint32_t min_tokens = 0;
 };

@@ -156,6 +156,7 @@ server_info describe(const serve_settings& s, const parts& p) {
   out.max_batch_prefill_tokens = s.max_batch_prefill_tokens;
   out.validation_workers = s.validation_workers;
   out.max_client_batch_size = s.max_client_batch_size;
+  out.mark = {s.watermark_gamma, s.watermark_delta};
   return out;
 }
 

@@ -247,6 +247,17 @@ bool is_origin(std::string_view text) {
   return false;
 }
 
+/// A number above 0 and up to `most`, or below it.
+result<double> to_decimal(std::string_view flag, const std::string& text, double most, bool below) {
+  double out = 0;
+  auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), out);
+  bool whole = code == std::errc{} && end == text.data() + text.size();
+  if (whole && out > 0 && (below ? out < most : out <= most)) return out;
+  return fail(errc::bad_config, "--" + std::string(flag) + ": '" + text +
+                                    "' is not allowed; expected a number above 0 and " +
+                                    (below ? "below " : "at most ") + std::to_string(static_cast<int>(most)));
+}
+
 /// Rules between settings.
 result<void> check_together(const serve_settings& s) {
   if (s.model_id.empty())
@@ -293,6 +304,12 @@ result<serve_settings> merge_settings(const flag_values& flags, const environmen
   s.chat_template = v.text("chat-template");
   s.lora_adapters = v.text("lora-adapters");
   s.prefix_caching = v.number("prefix-caching") != 0;
+  auto gamma = to_decimal("watermark-gamma", v.text("watermark-gamma"), 1, /*below=*/true);
+  if (!gamma) return std::move(gamma).error();
+  s.watermark_gamma = *gamma;
+  auto delta = to_decimal("watermark-delta", v.text("watermark-delta"), 100, /*below=*/false);
+  if (!delta) return std::move(delta).error();
+  s.watermark_delta = static_cast<float>(*delta);
   s.skip_bad_adapters = v.number("skip-bad-adapters") != 0;
   s.adapter_roots = v.list("adapter-root");
   s.dynamic_adapters = v.text("dynamic-adapters");

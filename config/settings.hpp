@@ -25,6 +25,8 @@ struct serve_settings {
   std::vector<std::string> served_model_names;
   std::string chat_template;  ///< a file; empty: the model's own
   std::string lora_adapters;
+  double watermark_gamma = 0.5;
+  float watermark_delta = 2.0f;
   bool prefix_caching = true;
   bool skip_bad_adapters = false;
   std::vector<std::string> adapter_roots;

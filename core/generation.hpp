@@ -85,6 +85,7 @@ struct generation_request {
   std::optional<std::vector<token_id>> allowed_token_ids = {};
   /// Texts that must not be generated, with and without a space in front (vLLM's `bad_words`).
   std::vector<std::string> bad_words = {};
+  std::optional<watermark> mark = {};  ///< TGI's `watermark`
   /// Tokens that end the generation with `stop_sequence`; their text is left out unless `include_stop`.
   std::vector<token_id> stop_token_ids = {};
 

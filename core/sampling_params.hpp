@@ -19,6 +19,15 @@ struct token_bias {
   bool operator==(const token_bias&) const = default;
 };
 
+/// A watermark (Kirchenbauer et al. 2023, algorithm 2 with the key of TGI): the token before draws a share of
+/// the vocabulary, whose logits are raised, so that a text with many of them is known as generated.
+struct watermark {
+  double gamma = 0.5;  ///< that share, in (0, 1)
+  float delta = 2.0f;  ///< what is added, > 0
+
+  bool operator==(const watermark&) const = default;
+};
+
 /// Which tokens may come next, as sets of ids of the vocabulary. Made once per request.
 struct token_rules {
   std::vector<token_bias> biases;                ///< by token, each once
@@ -28,6 +37,7 @@ struct token_rules {
   std::vector<std::vector<token_id>> bad_words;
   std::vector<token_id> stops;  ///< end the generation as the model's end tokens do; ascending
   std::vector<token_id> late;   ///< masked until `min_tokens` were generated; ascending, each once
+  std::optional<watermark> mark = {};
 
   bool operator==(const token_rules&) const = default;
 };

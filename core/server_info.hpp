@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "core/sampling_params.hpp"
+
 namespace lorica {
 
 /// What does not change while the server runs: limits and names that validation and `/info` need.
@@ -26,6 +28,7 @@ struct server_info {
   std::uint32_t max_batch_prefill_tokens = 0;
   std::uint32_t validation_workers = 2;
   std::uint32_t max_client_batch_size = 4;
+  watermark mark = {};  ///< of requests that want one
 };
 
 }  // namespace lorica

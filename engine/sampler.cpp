@@ -11,6 +11,7 @@
 #include "engine/log_sum_exp.hpp"
 #include "engine/philox.hpp"
 #include "engine/token_filter.hpp"
+#include "engine/watermark.hpp"
 
 namespace lorica {
 namespace {
@@ -127,6 +128,8 @@ std::span<const float> sampler::adjusted(std::span<const float> logits, const sa
       context.history.subspan(std::min<std::size_t>(context.prompt_tokens, context.history.size()));
   scaled_.assign(logits.begin(), logits.end());
   if (p.rules) filter_tokens(scaled_, *p.rules, generated, p.min_tokens);
+  if (p.rules && p.rules->mark && !context.history.empty())
+    add_watermark(scaled_, *p.rules->mark, context.history.back(), permutation_);
   if (penalises) penalise(context.history, generated, p);
   return scaled_;
 }

@@ -34,13 +34,13 @@ struct token_choice {
 };
 
 /// Chooses tokens: the reference arithmetic of sampling, a pure function of its arguments. Order of steps,
-/// which is vLLM's: `token_filter` (allowed ids, bad words, min_tokens, biases), repetition, frequency and
-/// presence penalty, temperature, min_p, top_k, top_p, typical_p, draw. Greedy takes the largest logit after
-/// the penalties. Equal logits are ordered by id, the lower first; min_p keeps the tokens of at least so much
-/// of the largest probability; top_k keeps exactly k; top_p keeps the likeliest tokens until their
-/// probabilities reach p of what is left; typical_p works on what these left, see `typical_filter`. The draw
-/// is `uniform_draw(seed, choice, history.size())`: by position, so a recomputed sequence draws the same
-/// again. Holds scratch memory, so one per thread.
+/// which is vLLM's: `token_filter` (allowed ids, bad words, min_tokens, biases), watermark, repetition,
+/// frequency and presence penalty, temperature, min_p, top_k, top_p, typical_p, draw. Greedy takes the
+/// largest logit after the penalties. Equal logits are ordered by id, the lower first; min_p keeps the tokens
+/// of at least so much of the largest probability; top_k keeps exactly k; top_p keeps the likeliest tokens
+/// until their probabilities reach p of what is left; typical_p works on what these left, see
+/// `typical_filter`. The draw is `uniform_draw(seed, choice, history.size())`: by position, so a recomputed
+/// sequence draws the same again. Holds scratch memory, so one per thread.
 class sampler {
  public:
   /// `logits` [vocab >= 1], finite or -inf (never chosen). Logits that hold NaN or +inf give a NaN as
@@ -70,6 +70,7 @@ class sampler {
   std::vector<std::uint32_t> counts_;  // [vocab], zero between calls
   std::vector<float> kept_;            // logits that may be drawn, likeliest first
   std::vector<candidate> ranked_;      // the same with their tokens
+  std::vector<std::uint32_t> permutation_;
   typical_filter typical_;
 };
 

@@ -154,6 +154,7 @@ class parameters_reader {
                      "`decoder_input_details` == true is not supported when streaming tokens");
     out_.generation.prompt_tokens_wanted = out_.prompt_details;
     if (out_.prompt_details) out_.generation.prompt_logprobs = 0;
+    if (fields_.boolean("watermark").value_or(false)) out_.generation.mark = info_.mark;
     auto n = fields_.integer("top_n_tokens").value_or(0);
     fields_.demand(
         n >= 0 && n <= info_.max_top_n_tokens, "top_n_tokens",
@@ -170,8 +171,7 @@ class parameters_reader {
 
   void unserved() {
     fields_.demand(!fields_.raw("grammar"), "grammar", "grammar is not supported");
-    for (auto name :
-         {"watermark", "apply_chat_template", "response_format", "mirostat", "mirostat_tau", "mirostat_eta"})
+    for (auto name : {"apply_chat_template", "response_format", "mirostat", "mirostat_tau", "mirostat_eta"})
       fields_.not_served_unless_neutral(name);
   }
 

@@ -12,6 +12,12 @@ using lorica::testing::env;
 
 namespace {
 
+std::string decimal(double number) {
+  std::ostringstream out;
+  out << number;
+  return out.str();
+}
+
 std::string joined(const std::vector<std::string>& items) {
   std::string out;
   for (auto& item : items)
@@ -41,6 +47,8 @@ std::map<std::string, std::string> outcome(const serve_settings& s) {
           {"huggingface-hub-cache", s.huggingface_hub_cache},
           {"served-model-name", joined(s.served_model_names)},
           {"chat-template", s.chat_template},
+          {"watermark-gamma", decimal(s.watermark_gamma)},
+          {"watermark-delta", decimal(static_cast<double>(s.watermark_delta))},
           {"prefix-caching", s.prefix_caching ? "true" : "false"},
           {"lora-adapters", s.lora_adapters},
           {"adapter-root", joined(s.adapter_roots)},
@@ -92,6 +100,8 @@ std::map<std::string, std::string> outcome(const serve_settings& s) {
 std::pair<std::string, std::string> two_values(const setting& row) {
   if (row.flag == "hostname") return {"0.0.0.0", "::1"};
   if (row.flag == "half-close-grace") return {"7", "9"};
+  if (row.flag == "watermark-gamma") return {"0.25", "0.75"};
+  if (row.flag == "watermark-delta") return {"1.5", "3"};
   if (row.flag == "cors-allow-origin")
     return {"https://a.example,http://b.example:8080", "https://c.example"};
   switch (row.kind) {

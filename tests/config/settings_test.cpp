@@ -53,6 +53,9 @@ TEST_CASE("a bad value names the setting, the value and what is allowed") {
       {{{"kv-memory", "1T"}}, {"--kv-memory", "'1T'"}},
       {{{"kv-memory", "9999999999999G"}}, {"--kv-memory"}},
       {{{"skip-bad-adapters", "maybe"}}, {"--skip-bad-adapters", "true or false"}},
+      {{{"watermark-gamma", "1"}}, {"--watermark-gamma", "a number above 0 and below 1"}},
+      {{{"watermark-gamma", "half"}}, {"--watermark-gamma", "a number above 0 and below 1"}},
+      {{{"watermark-delta", "-2"}}, {"--watermark-delta", "a number above 0 and at most 100"}},
       {{{"served-model-name", "a,,b"}}, {"--served-model-name"}},
       {{{"max-input-tokens", "10"}, {"max-input-length", "10"}}, {"--max-input-length", "give one"}},
       {{{"max-input-tokens", "10"}, {"max-total-tokens", "10"}}, {"--max-input-tokens", "less than"}},
@@ -153,8 +156,6 @@ TEST_CASE("every TGI launcher setting has a row") {
                     "otlp-service-name",
                     "cors-allow-origin",
                     "api-key",
-                    "watermark-gamma",
-                    "watermark-delta",
                     "ngrok",
                     "ngrok-authtoken",
                     "ngrok-edge",
@@ -292,8 +293,7 @@ TEST_CASE("what would change answers if it were ignored is refused from the envi
                                                                {"NUM_SHARD", "2"},
                                                                {"SPECULATE", "3"},
                                                                {"KV_CACHE_DTYPE", "fp8_e5m2"},
-                                                               {"ROPE_FACTOR", "2"},
-                                                               {"WATERMARK_GAMMA", "0.5"}}) {
+                                                               {"ROPE_FACTOR", "2"}}) {
     INFO(name);
     auto refused = merge_settings({}, env({{"MODEL_ID", "m"}, {name, text}}));
     REQUIRE_FALSE(refused);

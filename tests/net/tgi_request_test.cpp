@@ -72,7 +72,7 @@ TEST_CASE("every native field is refused with TGI's own words") {
       {R"("seed":-1)", "`seed` must be an unsigned integer of 64 bits. Given: number"},
       {R"("do_sample":1)", "`do_sample` must be a boolean. Given: number"},
       {R"("adapter_id":5)", "`adapter_id` must be a string. Given: number"},
-      {R"("watermark":true)", "`watermark` is not served; leave it out"},
+      {R"("watermark":1)", "`watermark` must be a boolean. Given: number"},
       {R"("presence_penalty":2.5)", "`presence_penalty` must be >= -2.0 and <= 2.0"},
       {R"("return_k_alternatives":0)", "`return_k_alternatives` must be strictly positive"},
       {R"("return_k_alternatives":21)", "`return_k_alternatives` must be <= 20. Given: 21"},
@@ -137,10 +137,12 @@ TEST_CASE("all served fields arrive") {
   auto got = parameters(
       R"("best_of":2,"temperature":0.5,"repetition_penalty":1.1,"frequency_penalty":0.25,"top_k":3,"top_p":0.9,"typical_p":0.8,)"
       R"("max_new_tokens":7,"truncate":9,"stop":["x"],"return_full_text":true,"details":true,"adapter_id":"sql",)"
-      R"("decoder_input_details":true,"ignore_eos_token":true,"unknown_field":[1])");
+      R"("decoder_input_details":true,"ignore_eos_token":true,"watermark":true,"unknown_field":[1])");
   REQUIRE(got);
   auto& g = got->generation;
   CHECK(std::get<std::string>(g.prompts.at(0)) == "a");
+  CHECK(g.mark == test_info().mark);
+  CHECK_FALSE(parameters(R"("watermark":false)")->generation.mark);
   CHECK((g.choices == 2 && g.best_of == 2u));  // all are told, the best first
   CHECK(g.sampling == sampling_params{true, 0.5f, 3, 0.9f, 0.8f, 1.1f, 0.25f, 42});
   CHECK(g.max_new_tokens == 7u);
