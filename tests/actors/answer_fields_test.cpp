@@ -150,6 +150,20 @@ TEST_CASE("the best are those of the highest mean, the first one among equals, n
   CHECK(answered[1].tokens.size() == 3);
 }
 
+TEST_CASE("a watermark goes with the rules of the sequences, and alone makes some") {
+  stage s;
+  auto request = ask("hey");
+  request.mark = watermark{0.25, 3.0f};
+  s.start(request);
+  REQUIRE(s.submitted.size() == 1);
+  REQUIRE(s.submitted[0]->sampling.rules);
+  CHECK(s.submitted[0]->sampling.rules->mark == watermark{0.25, 3.0f});
+  stage plain;
+  plain.start(ask("hey"));
+  REQUIRE(plain.submitted.size() == 1);
+  CHECK_FALSE(plain.submitted[0]->sampling.rules);
+}
+
 TEST_CASE("what a step told of a prompt travels with the tokens of its request") {
   running_requests requests;
   submission s;
