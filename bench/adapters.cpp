@@ -119,6 +119,7 @@ class house {
     options.model_id = "base";
     options.dynamic.mode = dynamic_mode::off;
     options.dynamic.has_roots = true;
+    options.prefix_caching = false;  // a beginning that is found would hide what an adapter costs
     // Measured, not computed: what the packed form of one takes is the packer's business.
     auto one = must(reader_of(weights->config(), 256, roots_, {})({adapter_origin::kind::root, "0"}, {}));
     options.adapter_bytes = engine->packer().packed_bytes(one.weights) * room + 1024;
