@@ -49,10 +49,14 @@ def test_a_sampled_stream_has_the_text_of_the_reply_with_its_seed(tiny):
 
 
 def test_what_the_types_allow_and_the_server_does_not_serve_is_refused_by_name(tiny):
-    with pytest.raises(ValidationError, match="`watermark` is not served"):
-        Client(tiny.url).generate("x", watermark=True)
     with pytest.raises(ValidationError, match="grammar is not supported"):
         Client(tiny.url).generate("x", grammar={"type": "regex", "value": "[0-9]+"})
+
+
+def test_a_watermark_changes_the_text_and_the_same_one_comes_again(tiny):
+    client = Client(tiny.url)
+    plain, *marked = (client.generate("x", max_new_tokens=12, watermark=wanted).generated_text for wanted in (False, True, True))
+    assert marked[0] == marked[1] != plain
 
 
 def test_the_client_is_told_that_the_server_is_full(guarded):
