@@ -1,6 +1,7 @@
 // The bytes that clients parse, as they must be.
 #include "net/completion_reply.hpp"
 
+#include "core/json.hpp"
 #include "net/chat_reply.hpp"
 #include "net/reply_fields.hpp"
 #include "net/sse_stream.hpp"
@@ -346,4 +347,30 @@ TEST_CASE("LoRAX's alternatives stand with each token, as many as were asked for
   body = tgi_reply(wishes, with_logprobs()).body;
   CHECK_THAT(body, Catch::Contains(first) &&
                        Catch::Contains(R"({"id":8,"text":"é","logprob":-1.5,"special":false)"));
+}
+
+TEST_CASE("each choice of a list of prompts shows the echo and the ids of its own prompt") {
+  collected all;
+  all.facts.prompt_tokens = 2;
+  all.facts.prompts = {{{5, "one", 0, false, {}, "one"}}, {{6, "two", 0, false, {}, "two"}}};
+  for (std::uint32_t i = 0; i < 4; ++i)
+    all.choices.push_back({{{9, "!", 0, false, {}, "!"}}, {i, finish_reason::length, "!", 1, 4}});
+  const openai_wishes wishes{.echo = true, .token_ids = true};
+  auto body = parse_json(completion_reply(identity(), wishes, 2, all).body);
+  REQUIRE(body);
+  auto& choices = *body->find("choices")->as_array();
+  REQUIRE(choices.size() == 4);
+  auto format = completion_events(identity(), wishes, 2);
+  format->fields(all.facts);
+  for (std::size_t i = 0; i < 4; ++i) {
+    const std::string word = i < 2 ? "one" : "two";
+    const auto id = i < 2 ? 5 : 6;
+    CHECK(*choices[i].find("text")->as_string() == word + "!");
+    CHECK(choices[i].find("prompt_token_ids")->as_array()->at(0).number() == id);
+    auto pieces = format->chunk({static_cast<std::uint32_t>(i), all.choices[i].tokens});
+    REQUIRE(pieces.size() == 2);
+    CHECK_THAT(pieces[0], Catch::Contains("\"text\":\"" + word + "\"") &&
+                              Catch::Contains("\"prompt_token_ids\":[" + std::to_string(id) + "]"));
+    CHECK_THAT(pieces[1], !Catch::Contains("prompt_token_ids") && Catch::Contains("\"token_ids\":[9]"));
+  }
 }
