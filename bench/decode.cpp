@@ -16,6 +16,7 @@
 #include "bench/workload.hpp"
 #include "core/json.hpp"
 #include "cpu/executor.hpp"
+#include "cpu/mode.hpp"
 
 namespace {
 
@@ -24,7 +25,7 @@ using namespace lorica::bench;
 
 struct settings {
   std::string model = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
-  cpu_dtype dtype = cpu_dtype::bfloat16;
+  cpu_mode mode{cpu_dtype::bfloat16, true};
   std::optional<isa> instructions;
   std::uint32_t threads = 0;
   std::uint32_t rank = 16;
@@ -36,9 +37,9 @@ std::uint32_t number(const std::string& text) {
 }
 
 constexpr const char* usage =
-    "lorica-bench-decode [--model FILE] [--dtype bfloat16|float32] [--isa avx512|avx2|portable] [--threads "
-    "N]\n"
-    "                    [--rank N] [--runs N]\n";
+    "lorica-bench-decode [--model FILE] [--dtype int8|bfloat16|float32] [--isa "
+    "avx512|avx_vnni|avx2|portable]\n"
+    "                    [--threads N] [--rank N] [--runs N]\n";
 
 settings read_settings(int argc, char** argv) {
   settings out;
@@ -53,9 +54,12 @@ settings read_settings(int argc, char** argv) {
     if (name == "--model")
       out.model = text;
     else if (name == "--dtype")
-      out.dtype = text == "float32" ? cpu_dtype::float32 : cpu_dtype::bfloat16;
+      out.mode = {text == "float32" ? cpu_dtype::float32 : cpu_dtype::bfloat16, text == "int8"};
     else if (name == "--isa")
-      out.instructions = text == "avx512" ? isa::avx512 : text == "avx2" ? isa::avx2 : isa::portable;
+      out.instructions = text == "avx512"     ? isa::avx512
+                         : text == "avx_vnni" ? isa::avx_vnni
+                         : text == "avx2"     ? isa::avx2
+                                              : isa::portable;
     else if (name == "--threads")
       out.threads = number(text);
     else if (name == "--rank")
@@ -117,7 +121,8 @@ void bench_all(const settings& s) {
   auto weights = must(open_model(s.model));
   auto& config = weights->config();
   cpu_options o;
-  o.dtype = s.dtype;
+  o.dtype = s.mode.dtype;
+  o.int8 = s.mode.int8;
   o.threads = s.threads;
   o.instructions = s.instructions;
   o.blocks = 8 * 12 + 32;

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "cpu/weight_format.hpp"
 #include "model/model_config.hpp"
 
 namespace lorica {
@@ -14,7 +15,8 @@ namespace lorica {
 ///     exp gelu       g (1 + erf(g / sqrt 2)) / 2, erf within 1.5e-7 (Abramowitz and Stegun 7.1.26)
 ///
 /// g and u are float32 [rows, width], rows `stride` elements apart; y is [rows, width] in the format of the
-/// kernel, rows `y_stride` elements apart; width is a multiple of 32. A thread is handed the columns it owns.
+/// kernel, rows `y_stride` elements apart, and groups is the same in groups of codes (quantise.hpp); each
+/// null where it is not wanted. Width is a multiple of 32. A thread is handed the columns it owns.
 struct activation_args {
   const float* gate = nullptr;
   const float* up = nullptr;
@@ -24,6 +26,8 @@ struct activation_args {
   void* y = nullptr;
   std::size_t y_stride = 0;
   activation_kind kind = activation_kind::silu;
+  input_group* groups = nullptr;
+  std::size_t groups_stride = 0;  ///< groups
 };
 
 using activation_kernel = void (*)(const activation_args&);

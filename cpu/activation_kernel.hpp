@@ -46,9 +46,17 @@ void activate(const activation_args& a) {
   for (std::uint32_t row = 0; row < a.rows; ++row) {
     const float* gate = a.gate + row * a.stride;
     const float* up = a.up + row * a.stride;
-    auto* y = static_cast<typename Format::element*>(a.y) + row * a.y_stride;
-    for (std::uint32_t k = 0; k < a.width; k += 16)
-      Format::store_values(y + k, Function::of(load(gate + k)) * load(up + k));
+    auto* y = a.y ? static_cast<typename Format::element*>(a.y) + row * a.y_stride : nullptr;
+    auto* groups = a.groups ? a.groups + row * a.groups_stride : nullptr;
+    for (std::uint32_t k = 0; k < a.width; k += depth_multiple) {
+      const vec low = Function::of(load(gate + k)) * load(up + k);
+      const vec high = Function::of(load(gate + k + 16)) * load(up + k + 16);
+      if (y) {
+        Format::store_values(y + k, low);
+        Format::store_values(y + k + 16, high);
+      }
+      if (groups) quantise_group(low, high, groups + k / depth_multiple);
+    }
   }
 }
 

@@ -27,10 +27,10 @@ bool cpu_adapter_packer::equals_base(const module_copy& copy, const std::stop_to
     if (i % tokens_at_once == 0 && stop.stop_requested()) return false;
     base.read_rows(i, row);
     const float* own = copy.weight.data() + std::size_t{i} * copy.cols;
-    bool same = dtype_ == cpu_dtype::float32 ? std::equal(row.begin(), row.end(), own)
-                                             : std::equal(row.begin(), row.end(), own, [](float a, float b) {
-                                                 return to_bfloat(a) == to_bfloat(b);
-                                               });
+    bool same = mode_.dtype == cpu_dtype::float32
+                    ? std::equal(row.begin(), row.end(), own)
+                    : std::equal(row.begin(), row.end(), own,
+                                 [](float a, float b) { return to_bfloat(a) == to_bfloat(b); });
     if (!same) return false;
   }
   return true;
@@ -44,7 +44,7 @@ kept_copies cpu_adapter_packer::kept(std::span<const module_copy> copies, const 
 }
 
 std::uint64_t cpu_adapter_packer::packed_bytes(const adapter_weights& weights) const {
-  return cpu_adapter_packing(*base_, dtype_, shapes_of(weights), kept(weights.copies, {}), {}).bytes();
+  return cpu_adapter_packing(*base_, mode_, shapes_of(weights), kept(weights.copies, {}), {}).bytes();
 }
 
 result<void> cpu_adapter_packer::check(std::span<const site_shape> sites) const {
@@ -91,7 +91,7 @@ result<std::unique_ptr<adapter_packing>> cpu_adapter_packer::begin(std::span<con
   if (stop.stop_requested()) return cancelled();
   const auto differing = kept(copies, stop);
   if (stop.stop_requested()) return cancelled();
-  auto out = std::make_unique<cpu_adapter_packing>(*base_, dtype_, sites, differing, std::move(stop));
+  auto out = std::make_unique<cpu_adapter_packing>(*base_, mode_, sites, differing, std::move(stop));
   if (auto ok = out->begin(); !ok) return ok.error();
   return std::unique_ptr<adapter_packing>(std::move(out));
 }

@@ -14,8 +14,8 @@ namespace lorica {
 /// Packs for executors of one model and format, whose weights it looks at for DoRA. Immutable, any thread.
 class cpu_adapter_packer final : public adapter_packer {
  public:
-  cpu_adapter_packer(std::shared_ptr<const model_weights> base, cpu_dtype dtype)
-      : base_(std::move(base)), model_(base_->config()), dtype_(dtype) {}
+  cpu_adapter_packer(std::shared_ptr<const model_weights> base, cpu_mode mode)
+      : base_(std::move(base)), model_(base_->config()), mode_(mode) {}
 
   /// Fails with `errc::bad_adapter` when a site does not fit the model, `errc::out_of_memory`, or
   /// `errc::cancelled`; so does what it begins.
@@ -32,7 +32,7 @@ class cpu_adapter_packer final : public adapter_packer {
 
   std::shared_ptr<const model_weights> base_;
   const model_config& model_;  // of `base_`
-  cpu_dtype dtype_;
+  cpu_mode mode_;
 };
 
 }  // namespace lorica

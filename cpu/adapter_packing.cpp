@@ -87,12 +87,13 @@ void store_run(cpu_dtype dtype, std::span<const float> values, std::byte* out, s
 
 }  // namespace
 
-cpu_adapter_packing::cpu_adapter_packing(const model_weights& base, cpu_dtype dtype,
+cpu_adapter_packing::cpu_adapter_packing(const model_weights& base, cpu_mode mode,
                                          std::span<const site_shape> sites, kept_copies copies,
                                          std::stop_token stop)
     : base_(base),
       model_(base.config()),
-      dtype_(dtype),
+      mode_(mode),
+      dtype_(mode.dtype),
       shapes_(sites.begin(), sites.end()),
       copies_(copies),
       stop_(std::move(stop)),
@@ -146,8 +147,9 @@ void cpu_adapter_packing::lay_out(arena& from) {
   if (!copies_.head) return;
   auto& head = out.head_matrix_;
   head.depth = padded_depth(model_.hidden);
+  head.format = plain_format(dtype_);
   head.blocks = blocks_for(model_.vocab);
-  head.data = from.take(std::uint64_t{head.blocks} * head.block_bytes(dtype_));
+  head.data = from.take(std::uint64_t{head.blocks} * head.block_bytes());
 }
 
 /// The sites of one group, in the order of their parts: A stacked, B apart.
@@ -319,9 +321,12 @@ result<void> cpu_adapter_packing::pack_part(const lora_site& s, projection part,
   std::vector<float> factors;
   if (to.gain) {
     auto served = weights_of(base_, s.layer, part);
-    if (part == projection::head && copies_.head)
+    auto mode = mode_;
+    if (part == projection::head && copies_.head) {
       served = {tensor_type::f32, s.out, s.in, std::as_bytes(std::span(copies_.head->weight)), 0};
-    auto found = magnitude_factors(served, s, first, dtype_, stop_);
+      mode.int8 = false;
+    }
+    auto found = magnitude_factors(served, s, first, mode, stop_);
     if (!found) return std::move(found).error();
     factors = *std::move(found);
     std::transform(factors.begin(), factors.end(), own(to.gain), [](float factor) { return factor - 1; });
@@ -365,7 +370,7 @@ result<void> cpu_adapter_packing::pack_head(const module_copy& copy) {
     const float* rows[block_outputs] = {};
     for (std::uint32_t lane = 0; lane < block_outputs && block * block_outputs + lane < copy.rows; ++lane)
       rows[lane] = copy.weight.data() + (std::size_t{block} * block_outputs + lane) * copy.cols;
-    pack_block(dtype_, rows, copy.cols, to.depth, data + block * to.block_bytes(dtype_));
+    pack_block(dtype_, rows, copy.cols, to.depth, data + block * to.block_bytes());
   }
   return {};
 }

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "cpu/mode.hpp"
 #include "cpu/packed_adapter.hpp"
 #include "engine/adapter_packer.hpp"
 #include "model/weights.hpp"
@@ -44,7 +45,7 @@ struct kept_copies {
 class cpu_adapter_packing final : public adapter_packing {
  public:
   /// `base` and the copies outlive it; shapes and copies were checked against the base.
-  cpu_adapter_packing(const model_weights& base, cpu_dtype dtype, std::span<const site_shape> sites,
+  cpu_adapter_packing(const model_weights& base, cpu_mode mode, std::span<const site_shape> sites,
                       kept_copies copies, std::stop_token stop);
 
   /// Bytes of memory that it takes.
@@ -85,7 +86,8 @@ class cpu_adapter_packing final : public adapter_packing {
 
   const model_weights& base_;
   const model_config& model_;
-  cpu_dtype dtype_;
+  cpu_mode mode_;
+  cpu_dtype dtype_;  // of `mode_`
   std::vector<site_shape> shapes_;
   kept_copies copies_;
   std::stop_token stop_;

@@ -19,10 +19,11 @@ embedding_rule embedding_rule_for(const model_config& m, cpu_dtype dtype, std::u
 namespace {
 
 /// The token's row of the base's table, or of the one that its adapter brings.
-void read_token(const model_weights& model, const step_plan& plan, const segment* s, std::uint32_t row,
-                std::uint32_t element_size, std::span<float> x) {
+void read_token(const model_weights& model, const packed_matrix* tied, const step_plan& plan,
+                const segment* s, std::uint32_t row, std::uint32_t element_size, std::span<float> x) {
   const auto token = static_cast<std::size_t>(plan.token(row));
   const auto* table = s ? plan.adapter(s->first_use).embedding().table : nullptr;
+  if (!table && tied) return tied->read_output(static_cast<std::uint32_t>(token), x);
   if (!table) return model.embedding().read_rows(token, x);
   for (std::size_t k = 0; k < x.size(); ++k)
     x[k] = read_number(table, element_size, token * x.size() + k);
@@ -69,13 +70,13 @@ float embedding_input(const step_plan& plan, const segment& s, std::uint32_t use
 
 }  // namespace
 
-void embed(const model_weights& model, const kernel_table& kernels, const step_plan& plan,
-           const embedding_rule& rule, workspace& w, share mine) {
+void embed(const model_weights& model, const packed_matrix* tied, const kernel_table& kernels,
+           const step_plan& plan, const embedding_rule& rule, workspace& w, share mine) {
   const auto hidden = model.config().hidden;
   for (auto row = mine.first; row < mine.last; ++row) {
     auto* x = reinterpret_cast<float*>(w.residual.row(row));
     const auto* s = plan.segment_of(row);
-    read_token(model, plan, s, row, w.low_rank.element_size, {x, hidden});
+    read_token(model, tied, plan, s, row, w.low_rank.element_size, {x, hidden});
     const auto token = static_cast<std::size_t>(plan.token(row));
     for (std::uint32_t u = 0; s && u < s->uses; ++u) {
       const auto use = s->first_use + u;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cpu/kernels.hpp"
+#include "cpu/packed_weights.hpp"
 #include "cpu/step_plan.hpp"
 #include "cpu/thread_team.hpp"
 #include "cpu/workspace.hpp"
@@ -22,10 +23,11 @@ struct embedding_rule {
 /// rounded to bfloat16 in that mode, as models were trained in it.
 embedding_rule embedding_rule_for(const model_config& m, cpu_dtype dtype, std::uint32_t positions);
 
-/// Fills rows [mine.first, mine.last) of the residual stream with their tokens' embeddings, straight from the
-/// file's tensor and with what their adapters do to them, and their cos and sin of position * inv_freq
-/// (float32 angles, as in transformers). Low-rank inputs pass through `low_rank` of the same rows.
-void embed(const model_weights& model, const kernel_table& kernels, const step_plan& plan,
-           const embedding_rule& rule, workspace& w, share mine);
+/// Fills rows [mine.first, mine.last) of the residual stream with their tokens' embeddings, from `tied` (the
+/// packed head) or straight from the file's tensor where that is null, with what their adapters do to them,
+/// and their cos and sin of position * inv_freq (float32 angles, as in transformers). Low-rank inputs pass
+/// through `low_rank` of the same rows.
+void embed(const model_weights& model, const packed_matrix* tied, const kernel_table& kernels,
+           const step_plan& plan, const embedding_rule& rule, workspace& w, share mine);
 
 }  // namespace lorica

@@ -27,18 +27,20 @@ constexpr std::uint32_t most_threads = 256;
 class cpu_executor final : public executor {
  public:
   cpu_executor(const std::shared_ptr<const model_weights>& model, const executor_limits& limits,
-               std::string description, std::unique_ptr<thread_team> team, forward layers, cpu_dtype dtype,
-               std::uint32_t token_ids)
+               std::string description, std::unique_ptr<thread_team> team, forward layers, cpu_mode mode,
+               const cpu_options& options)
       : limits_(limits),
         description_(std::move(description)),
         team_(std::move(team)),
         size_(team_->members()),
         forward_(std::move(layers)),
-        packer_(model, dtype),
-        dtype_(dtype),
+        packer_(model, mode),
+        dtype_(mode.dtype),
+        vocab_(model->config().vocab),
         plan_(limits, model->config(), team_->members()),
         history_(limits.max_sequences, limits.max_positions),
-        sampler_(team_->members(), model->config().vocab, token_ids) {}
+        sampler_(team_->members(), vocab_, options.token_ids),
+        observer_(options.observer) {}
 
   const executor_limits& limits() const noexcept override { return limits_; }
   std::string description() const override { return description_; }
@@ -49,6 +51,7 @@ class cpu_executor final : public executor {
 
  private:
   void compute(step_output& out);
+  void show_logits(std::uint32_t first, std::uint32_t count);
 
   executor_limits limits_;
   std::string description_;
@@ -57,9 +60,11 @@ class cpu_executor final : public executor {
   forward forward_;
   cpu_adapter_packer packer_;
   cpu_dtype dtype_;
+  std::uint32_t vocab_;
   step_plan plan_;
   token_history history_;
   step_sampler sampler_;
+  logits_observer observer_;
   std::unordered_set<const packed_adapter*> attached_;
 };
 
@@ -85,6 +90,7 @@ void cpu_executor::compute(step_output& out) {
     for (std::uint32_t first = 0; first < all; first += at_once) {
       const auto count = std::min(at_once, all - first);
       forward_.head(plan_, first, count, member);
+      if (observer_ && member == 0) show_logits(first, count);
       sampler_.read(plan_, history_, forward_.memory(), first, share_of(count, member, team_->active()),
                     member, out);
       team_->barrier(member);
@@ -92,6 +98,11 @@ void cpu_executor::compute(step_output& out) {
   });
   size_.step_done(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
                   team_->waited());
+}
+
+void cpu_executor::show_logits(std::uint32_t first, std::uint32_t count) {
+  for (std::uint32_t i = 0; i < count; ++i)
+    observer_(first + i, {reinterpret_cast<const float*>(forward_.memory().logits.row(i)), vocab_});
 }
 
 result<void> cpu_executor::attach(const std::shared_ptr<const packed_adapter>& adapter) {
@@ -135,7 +146,8 @@ result<std::unique_ptr<executor>> make_cpu_executor(std::shared_ptr<const model_
   auto threads = options.threads != 0 ? options.threads
                                       : std::clamp(std::thread::hardware_concurrency(), 1u, most_threads);
   auto team = std::make_unique<thread_team>(threads);
-  auto weights = packed_weights::pack(*model, options.dtype, *team, options.progress);
+  const cpu_mode mode{options.dtype, options.int8};
+  auto weights = packed_weights::pack(*model, mode, *team, options.progress);
   if (!weights) return std::move(weights).error();
   auto cache = kv_cache::allocate(m, options.dtype, options.blocks, options.block_tokens);
   if (!cache) return std::move(cache).error();
@@ -145,20 +157,19 @@ result<std::unique_ptr<executor>> make_cpu_executor(std::shared_ptr<const model_
   limits.max_sequences = options.max_sequences;
   limits.max_rows = options.max_rows;
   limits.max_positions = options.max_positions;
-  auto memory = workspace::allocate(m, limits, options.dtype, threads, options.logits_bytes);
+  auto memory = workspace::allocate(m, limits, mode, threads, options.logits_bytes);
   if (!memory) return std::move(memory).error();
   limits.weight_bytes = (*weights)->bytes();
   limits.kv_bytes = cache->bytes();
   limits.workspace_bytes =
       memory->bytes() + std::uint64_t{limits.max_sequences} * limits.max_positions * sizeof(token_id);
-  auto description = std::string(to_string(options.dtype)) + " (" + std::string(to_string(*chosen)) + ", " +
+  auto description = std::string(to_string(mode)) + " (" + std::string(to_string(*chosen)) + ", " +
                      std::to_string(threads) + (threads == 1 ? " thread)" : " threads)");
   auto& kernels = kernels_for(*chosen, options.dtype);
-  forward layers(model, *std::move(weights), kernels, options.dtype, options.block_tokens, *std::move(cache),
+  forward layers(model, *std::move(weights), kernels, mode, options.block_tokens, *std::move(cache),
                  *std::move(memory), limits.max_positions, *team);
-  return std::unique_ptr<executor>(std::make_unique<cpu_executor>(model, limits, std::move(description),
-                                                                  std::move(team), std::move(layers),
-                                                                  options.dtype, options.token_ids));
+  return std::unique_ptr<executor>(std::make_unique<cpu_executor>(
+      model, limits, std::move(description), std::move(team), std::move(layers), mode, options));
 }
 
 }  // namespace lorica

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "core/error.hpp"
 #include "cpu/isa.hpp"
@@ -14,9 +15,14 @@
 
 namespace lorica {
 
+/// Told the logits [vocab] of a row whose logits are read, `reading` counted over the rows of a step that
+/// are. Called on the thread that executes, before the step ends.
+using logits_observer = std::function<void(std::uint32_t reading, std::span<const float> logits)>;
+
 /// How to build a CPU executor. Every size is fixed for its life.
 struct cpu_options {
   cpu_dtype dtype = cpu_dtype::bfloat16;  ///< float32 is the exact mode
+  bool int8 = false;                      ///< weights and inputs of linear maps as codes (`cpu_mode`)
   std::uint32_t threads = 0;              ///< 0: every processor this process may use
   std::uint32_t blocks = 0;         ///< KV blocks; bytes are `kv_bytes_per_token` * block_tokens * blocks
   std::uint32_t block_tokens = 16;  ///< a multiple of 16
@@ -27,6 +33,7 @@ struct cpu_options {
   std::uint64_t logits_bytes = std::uint64_t{64} << 20;  ///< of logits held at once, at least one row of them
   std::optional<isa> instructions;                       ///< absent: the widest that runs here
   std::function<void(std::uint64_t done, std::uint64_t all)> progress;  ///< bytes of packed weights
+  logits_observer observer = {};  ///< for measuring how far modes are apart; absent in service
 };
 
 /// Packs the model on all threads and allocates everything a step needs; steps allocate nothing but what they

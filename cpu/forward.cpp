@@ -13,6 +13,10 @@ float* floats(std::byte* at) noexcept {
   return reinterpret_cast<float*>(at);
 }
 
+input_group* groups_of(const linear_input& x, std::size_t row) noexcept {
+  return reinterpret_cast<input_group*>(x.groups.row(row));
+}
+
 /// The rows of a group's A that a member multiplies by, in whole tiles.
 share ranks_of(const packed_group& g, unsigned member, unsigned members) noexcept {
   auto mine = share_of((g.ranks + rank_tile - 1) / rank_tile, member, members);
@@ -22,20 +26,22 @@ share ranks_of(const packed_group& g, unsigned member, unsigned members) noexcep
 }  // namespace
 
 forward::forward(std::shared_ptr<const model_weights> model, std::unique_ptr<const packed_weights> weights,
-                 const kernel_table& kernels, cpu_dtype dtype, std::uint32_t block_tokens, kv_cache cache,
+                 const kernel_table& kernels, cpu_mode mode, std::uint32_t block_tokens, kv_cache cache,
                  workspace memory, std::uint32_t max_positions, thread_team& team)
     : model_(std::move(model)),
       weights_(std::move(weights)),
       kernels_(kernels),
-      dtype_(dtype),
+      mode_(mode),
+      dtype_(mode.dtype),
       block_tokens_(block_tokens),
       cache_(std::move(cache)),
       memory_(std::move(memory)),
       team_(team),
-      embedding_(embedding_rule_for(model_->config(), dtype, max_positions)) {}
+      embedding_(embedding_rule_for(model_->config(), mode.dtype, max_positions)) {}
 
 void forward::layers(const step_plan& plan, unsigned member) {
-  embed(*model_, kernels_, plan, embedding_, memory_, share_of(plan.rows(), member, team_.active()));
+  embed(*model_, weights_->tied_embedding(), kernels_, plan, embedding_, memory_,
+        share_of(plan.rows(), member, team_.active()));
   team_.barrier(member);
   for (std::uint32_t layer = 0; layer < weights_->layers().size(); ++layer) {
     attention_layer(plan, layer, member);
@@ -43,16 +49,22 @@ void forward::layers(const step_plan& plan, unsigned member) {
   }
 }
 
-void forward::norm_row(const float* weight, std::uint32_t from, std::byte* to) {
+bool forward::wants_values(const step_plan& plan) const noexcept {
+  return !mode_.int8 || !plan.step().segments.empty();
+}
+
+void forward::norm_row(const step_plan& plan, const float* weight, std::uint32_t from, const linear_input& to,
+                       std::uint32_t row) {
   auto& m = model_->config();
-  kernels_.norm(
-      {floats(memory_.residual.row(from)), weight, m.hidden, padded_depth(m.hidden), m.norm_epsilon, to});
+  kernels_.norm({floats(memory_.residual.row(from)), weight, m.hidden, padded_depth(m.hidden), m.norm_epsilon,
+                 wants_values(plan) ? to.values.row(row) : nullptr,
+                 mode_.int8 ? groups_of(to, row) : nullptr});
 }
 
 void forward::norm_rows(const step_plan& plan, const float* weight, unsigned member) {
   auto mine = share_of(plan.rows(), member, team_.active());
   for (auto row = mine.first; row < mine.last; ++row)
-    norm_row(weight, row, memory_.normed.row(row));
+    norm_row(plan, weight, row, memory_.normed, row);
   team_.barrier(member);
 }
 
@@ -109,6 +121,7 @@ void forward::attend(const step_plan& plan, std::uint32_t layer, unsigned member
   a.scale = m.attention_scale;
   a.softcap = m.attention_softcap;
   const auto window = m.window(layer);
+  const bool whole_groups = mode_.int8 && m.head_dim % depth_multiple == 0;
   auto at = plan.attention_begin(member);
   auto end = plan.attention_begin(member + 1);
   while (at.row < end.row || (at.row == end.row && at.head < end.head)) {
@@ -119,11 +132,23 @@ void forward::attend(const step_plan& plan, std::uint32_t layer, unsigned member
     a.blocks = plan.blocks(at.row);
     a.tokens = plan.position(at.row) + 1;
     a.first = window != 0 && a.tokens > window ? a.tokens - window : 0;
-    a.y = memory_.attended.row(at.row) + std::size_t{at.head} * m.head_dim * element;
+    a.y = memory_.attended.values.row(at.row) + std::size_t{at.head} * m.head_dim * element;
     kernels_.attention(a);
+    if (whole_groups) quantise_attended(at.row, at.head * m.head_dim, a.heads * m.head_dim);
     at = last == m.heads ? attention_item{at.row + 1, 0} : attention_item{at.row, last};
   }
   team_.barrier(member);
+  if (!mode_.int8 || whole_groups) return;
+  auto mine = share_of(plan.rows(), member, team_.active());
+  for (auto row = mine.first; row < mine.last; ++row)
+    quantise_attended(row, 0, padded_depth(m.heads * m.head_dim));
+  team_.barrier(member);
+}
+
+/// Elements [first, first + width) of what attention gave a row, whole groups.
+void forward::quantise_attended(std::uint32_t row, std::uint32_t first, std::uint32_t width) {
+  kernels_.quantise({memory_.attended.values.row(row) + std::size_t{first} * element_bytes(dtype_), width,
+                     groups_of(memory_.attended, row) + first / depth_multiple});
 }
 
 /// Gate and up of the same columns are computed one after the other into a strip that stays in the member's
@@ -131,7 +156,7 @@ void forward::attend(const step_plan& plan, std::uint32_t layer, unsigned member
 void forward::feed_forward(const step_plan& plan, std::uint32_t layer, unsigned member) {
   auto& w = weights_->layers()[layer];
   norm_rows(plan, w.ffn_norm, member);
-  shrink(plan, layer, lora_group::gate_up, memory_.normed, member);
+  shrink(plan, layer, lora_group::gate_up, memory_.normed.values, member);
   const auto rows = plan.rows();
   const auto up = w.gate_up.first_block[1];
   auto mine = share_of(up, member, team_.active());
@@ -146,16 +171,18 @@ void forward::feed_forward(const step_plan& plan, std::uint32_t layer, unsigned 
              gate_y, stride, member);
     multiply(plan, layer, lora_group::gate_up, w.gate_up, memory_.normed, {up + block, up + end},
              gemm_into::store, gate_y + columns, stride, member);
-    auto* y = memory_.activated.row(0) + std::size_t{block} * block_outputs * memory_.activated.element_size;
-    kernels_.activation({gate_y, gate_y + columns, stride, rows, columns, y, memory_.activated.stride,
-                         model_->config().activation});
+    auto& out = memory_.activated;
+    auto* y = out.values.row(0) + std::size_t{block} * block_outputs * out.values.element_size;
+    kernels_.activation({gate_y, gate_y + columns, stride, rows, columns, wants_values(plan) ? y : nullptr,
+                         out.values.stride, model_->config().activation,
+                         mode_.int8 ? groups_of(out, 0) + block : nullptr, out.groups.stride});
   }
   team_.barrier(member);
   add_branch(plan, layer, lora_group::down, w.down, memory_.activated, w.after_ffn, member);
 }
 
 void forward::add_branch(const step_plan& plan, std::uint32_t layer, lora_group group,
-                         const packed_matrix& matrix, const row_buffer& x, const float* norm,
+                         const packed_matrix& matrix, const linear_input& x, const float* norm,
                          unsigned member) {
   if (!norm) return linear(plan, layer, group, matrix, x, gemm_into::add, memory_.residual, member);
   linear(plan, layer, group, matrix, x, gemm_into::store, memory_.branch, member);
@@ -168,9 +195,9 @@ void forward::add_branch(const step_plan& plan, std::uint32_t layer, lora_group 
 }
 
 void forward::linear(const step_plan& plan, std::uint32_t layer, lora_group group,
-                     const packed_matrix& matrix, const row_buffer& x, gemm_into into, const row_buffer& y,
+                     const packed_matrix& matrix, const linear_input& x, gemm_into into, const row_buffer& y,
                      unsigned member) {
-  shrink(plan, layer, group, x, member);
+  shrink(plan, layer, group, x.values, member);
   auto mine = share_of(matrix.blocks, member, team_.active());
   multiply(plan, layer, group, matrix, x, mine, into,
            floats(y.data) + std::size_t{mine.first} * block_outputs, y.stride, member);
@@ -178,7 +205,7 @@ void forward::linear(const step_plan& plan, std::uint32_t layer, lora_group grou
 }
 
 void forward::multiply(const step_plan& plan, std::uint32_t layer, lora_group group,
-                       const packed_matrix& matrix, const row_buffer& x, share blocks, gemm_into into,
+                       const packed_matrix& matrix, const linear_input& x, share blocks, gemm_into into,
                        float* y, std::size_t y_stride, unsigned member) {
   if (blocks.first == blocks.last) return;
   std::uint32_t next = 0;
@@ -194,27 +221,28 @@ void forward::multiply(const step_plan& plan, std::uint32_t layer, lora_group gr
       expand(plan, layer, group, s, matrix, blocks, y + s.first_row * y_stride, y_stride);
 }
 
-void forward::product(const packed_matrix& matrix, const row_buffer& x, share rows, share blocks,
+void forward::product(const packed_matrix& matrix, const linear_input& x, share rows, share blocks,
                       gemm_into into, float* y, std::size_t y_stride) {
   if (rows.first == rows.last) return;
   gemm_args a;
-  a.x = x.row(rows.first);
-  a.x_stride = x.stride;
+  const auto& input = is_quantised(matrix.format) ? x.groups : x.values;
+  a.x = input.row(rows.first);
+  a.x_stride = input.stride;
   a.rows = rows.last - rows.first;
-  a.weights = matrix.data + blocks.first * matrix.block_bytes(dtype_);
+  a.weights = matrix.data + blocks.first * matrix.block_bytes();
   a.depth = matrix.depth;
   a.blocks = blocks.last - blocks.first;
   a.bias = matrix.bias ? matrix.bias + std::size_t{blocks.first} * block_outputs : nullptr;
   a.y = y;
   a.y_stride = y_stride;
   a.into = into;
-  kernels_.gemm(a);
+  kernels_.gemm_for(matrix.format)(a);
 }
 
 /// Base and adapter of a segment into the member's strip, from where each row is added to `y`, the segment's
 /// first row.
 void forward::rescaled(const step_plan& plan, std::uint32_t layer, lora_group group, const segment& s,
-                       const packed_matrix& matrix, const row_buffer& x, share blocks, float* y,
+                       const packed_matrix& matrix, const linear_input& x, share blocks, float* y,
                        std::size_t y_stride, unsigned member) {
   auto* strip = floats(memory_.strip.row(member));
   const auto width = std::max<std::uint32_t>(
@@ -337,12 +365,12 @@ void forward::change_outputs(const segment& s, const packed_site& site, share pa
 void forward::head(const step_plan& plan, std::uint32_t first, std::uint32_t count, unsigned member) {
   auto rows = share_of(count, member, team_.active());
   for (auto i = rows.first; i < rows.last; ++i) {
-    norm_row(weights_->final_norm(), plan.readings()[first + i].row, memory_.head_input.row(i));
+    norm_row(plan, weights_->final_norm(), plan.readings()[first + i].row, memory_.head_input, i);
   }
   team_.barrier(member);
   if (plan.changes_head()) {
     for_head_runs(plan, first, count, [&](const segment& run, bool changed) {
-      if (changed) shrink_segment(plan, 0, lora_group::head, run, memory_.head_input, member);
+      if (changed) shrink_segment(plan, 0, lora_group::head, run, memory_.head_input.values, member);
     });
     team_.barrier(member);
   }

@@ -19,7 +19,7 @@ namespace lorica {
 class forward {
  public:
   forward(std::shared_ptr<const model_weights> model, std::unique_ptr<const packed_weights> weights,
-          const kernel_table& kernels, cpu_dtype dtype, std::uint32_t block_tokens, kv_cache cache,
+          const kernel_table& kernels, cpu_mode mode, std::uint32_t block_tokens, kv_cache cache,
           workspace memory, std::uint32_t max_positions, thread_team& team);
 
   /// From tokens to the residual stream after the last layer. Ends with a barrier.
@@ -34,14 +34,18 @@ class forward {
 
  private:
   void norm_rows(const step_plan& plan, const float* weight, unsigned member);
-  void norm_row(const float* weight, std::uint32_t from, std::byte* to);
+  void norm_row(const step_plan& plan, const float* weight, std::uint32_t from, const linear_input& to,
+                std::uint32_t row);
+  /// Whether inputs of linear maps are read as values, not only as codes: by adapters.
+  bool wants_values(const step_plan& plan) const noexcept;
   void attention_layer(const step_plan& plan, std::uint32_t layer, unsigned member);
   /// The projection that ends a branch, added to the residual stream; `norm` is null where the model adds it
   /// as it is.
   void add_branch(const step_plan& plan, std::uint32_t layer, lora_group group, const packed_matrix& matrix,
-                  const row_buffer& x, const float* norm, unsigned member);
+                  const linear_input& x, const float* norm, unsigned member);
   void rope_rows(const step_plan& plan, std::uint32_t layer, unsigned member);
   void attend(const step_plan& plan, std::uint32_t layer, unsigned member);
+  void quantise_attended(std::uint32_t row, std::uint32_t first, std::uint32_t width);
   void feed_forward(const step_plan& plan, std::uint32_t layer, unsigned member);
 
   /// The low-rank inputs of every segment, and a barrier; nothing in a step without adapters.
@@ -63,14 +67,14 @@ class forward {
   /// to column 0 of `y`. Where they are added and an adapter rescales them (DoRA), its rows are computed
   /// apart first.
   void multiply(const step_plan& plan, std::uint32_t layer, lora_group group, const packed_matrix& matrix,
-                const row_buffer& x, share blocks, gemm_into into, float* y, std::size_t y_stride,
+                const linear_input& x, share blocks, gemm_into into, float* y, std::size_t y_stride,
                 unsigned member);
   /// The base's part of `multiply` for `rows`, the first of which is `y`.
-  void product(const packed_matrix& matrix, const row_buffer& x, share rows, share blocks, gemm_into into,
+  void product(const packed_matrix& matrix, const linear_input& x, share rows, share blocks, gemm_into into,
                float* y, std::size_t y_stride);
   /// `multiply` of one segment, added to its rows, the first of which is `y`.
   void rescaled(const step_plan& plan, std::uint32_t layer, lora_group group, const segment& s,
-                const packed_matrix& matrix, const row_buffer& x, share blocks, float* y,
+                const packed_matrix& matrix, const linear_input& x, share blocks, float* y,
                 std::size_t y_stride, unsigned member);
   /// The adapters' part for a segment, the first row of which is `y`.
   void expand(const step_plan& plan, std::uint32_t layer, lora_group group, const segment& s,
@@ -82,12 +86,13 @@ class forward {
 
   /// `multiply` of a member's own blocks into `y`.
   void linear(const step_plan& plan, std::uint32_t layer, lora_group group, const packed_matrix& matrix,
-              const row_buffer& x, gemm_into into, const row_buffer& y, unsigned member);
+              const linear_input& x, gemm_into into, const row_buffer& y, unsigned member);
 
   std::shared_ptr<const model_weights> model_;
   std::unique_ptr<const packed_weights> weights_;
   const kernel_table& kernels_;
-  cpu_dtype dtype_;
+  cpu_mode mode_;
+  cpu_dtype dtype_;  // of `mode_`
   std::uint32_t block_tokens_;
   kv_cache cache_;
   workspace memory_;

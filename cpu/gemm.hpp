@@ -3,13 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "cpu/weight_format.hpp"
+
 namespace lorica {
-
-/// Outputs per block of packed weights.
-inline constexpr std::uint32_t block_outputs = 32;
-
-/// Depths of packed operands are padded with zeros to a multiple of this.
-inline constexpr std::uint32_t depth_multiple = 32;
 
 /// What becomes of the products.
 enum class gemm_into : std::uint8_t { store, add };
@@ -24,7 +20,7 @@ enum class gemm_into : std::uint8_t { store, add };
 /// then the old value: rows, tiles and threads do not enter. A thread is handed the blocks it owns.
 struct gemm_args {
   const void* x = nullptr;
-  std::size_t x_stride = 0;  ///< elements
+  std::size_t x_stride = 0;  ///< elements, or groups
   std::uint32_t rows = 0;
   const void* weights = nullptr;
   std::uint32_t depth = 0;  ///< even in bfloat16

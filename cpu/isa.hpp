@@ -8,13 +8,14 @@
 
 namespace lorica {
 
-/// Sets of instructions that kernels are built for. `avx512` means F, BW, DQ, VL and BF16; `avx2` AVX2 and
-/// FMA.
-enum class isa : std::uint8_t { portable, avx2, avx512 };
+/// Sets of instructions that kernels are built for. `avx512` means F, BW, DQ, VL, BF16 and VNNI; `avx2` AVX2,
+/// FMA and F16C; `avx_vnni` these and AVX-VNNI.
+enum class isa : std::uint8_t { portable, avx2, avx_vnni, avx512 };
 
 constexpr std::string_view to_string(isa i) noexcept {
   switch (i) {
     case isa::avx512: return "avx512";
+    case isa::avx_vnni: return "avx_vnni";
     case isa::avx2: return "avx2";
     default: return "portable";
   }

@@ -2,7 +2,9 @@
 #include "cpu/simd_avx2.hpp"
 // Bodies, in terms of the vectors above.
 #include "cpu/format_kernel.hpp"
-// Each needs the formats; what follows needs these two.
+// Needs the formats; what follows needs it.
+#include "cpu/quantise_kernel.hpp"
+// The same.
 #include "cpu/norm_kernel.hpp"
 #include "cpu/softcap_kernel.hpp"
 // In any order.
@@ -11,14 +13,26 @@
 #include "cpu/gemm_kernel.hpp"
 #include "cpu/lora_kernel.hpp"
 #include "cpu/outputs_kernel.hpp"
+#include "cpu/quantised_gemm_kernel.hpp"
 #include "cpu/rope_kernel.hpp"
 
 namespace lorica {
 namespace {
 
 template <class Format>
-constexpr kernel_table table = {gemm<Format>,      shrink<Format>,     norm<Format>, norm_add, rope<Format>,
-                                attention<Format>, activation<Format>, softcap,      outputs};
+constexpr kernel_table table = {gemm<Format>,
+                                shrink<Format>,
+                                norm<Format>,
+                                norm_add,
+                                rope<Format>,
+                                attention<Format>,
+                                activation<Format>,
+                                softcap,
+                                outputs,
+                                quantise<Format>,
+                                quantised_gemm<q8_0_format>,
+                                quantised_gemm<q4_0_format>,
+                                quantised_gemm<q4_1_format>};
 
 }  // namespace
 

@@ -30,10 +30,17 @@ double square_of(std::span<float> row, const lora_site& site, std::size_t output
   return out;
 }
 
+void read_served(const tensor_view& base, std::size_t first, cpu_mode mode, std::span<float> out) {
+  if (mode.int8) return read_quantised_rows(base, first, mode.format_of(base.type), out);
+  base.read_rows(first, out);
+  if (mode.dtype == cpu_dtype::bfloat16)
+    std::transform(out.begin(), out.end(), out.begin(), [](float x) { return from_bfloat(to_bfloat(x)); });
+}
+
 }  // namespace
 
 result<std::vector<float>> magnitude_factors(const tensor_view& base, const lora_site& site,
-                                             std::uint32_t first, cpu_dtype dtype,
+                                             std::uint32_t first, cpu_mode mode,
                                              const std::stop_token& stop) {
   std::vector<float> out(static_cast<std::size_t>(base.rows));
   std::vector<float> rows(std::size_t{block_outputs} * site.in);
@@ -41,10 +48,7 @@ result<std::vector<float>> magnitude_factors(const tensor_view& base, const lora
     if (stop.stop_requested()) return fail(errc::cancelled, "packing was cancelled");
     auto count = std::min<std::size_t>(block_outputs, out.size() - block);
     auto served = std::span(rows).first(count * site.in);
-    base.read_rows(block, served);
-    if (dtype == cpu_dtype::bfloat16)
-      std::transform(served.begin(), served.end(), served.begin(),
-                     [](float x) { return from_bfloat(to_bfloat(x)); });
+    read_served(base, block, mode, served);
     for (std::size_t i = 0; i < count; ++i) {
       const auto output = first + block + i;
       const double norm = std::sqrt(square_of(served.subspan(i * site.in, site.in), site, output));

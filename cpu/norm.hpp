@@ -3,12 +3,15 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "cpu/weight_format.hpp"
+
 namespace lorica {
 
 /// y = x / sqrt(mean(x²) + ε) ⊙ w (Zhang and Sennrich 2019), one row.
 ///
 /// x and w are float32 [padded], zero from `width` on; padded is a multiple of 32. y is [padded] in the
-/// format of the kernel. A thread is handed whole rows.
+/// format of the kernel, and the same in groups of codes (quantise.hpp); each null where it is not wanted. A
+/// thread is handed whole rows.
 struct norm_args {
   const float* x = nullptr;
   const float* weight = nullptr;
@@ -16,6 +19,7 @@ struct norm_args {
   std::uint32_t padded = 0;
   float epsilon = 0;
   void* y = nullptr;
+  input_group* groups = nullptr;  ///< [padded / 32]
 };
 
 using norm_kernel = void (*)(const norm_args&);

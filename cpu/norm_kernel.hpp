@@ -18,8 +18,15 @@ template <class Format>
 void norm(const norm_args& a) {
   const vec factor = norm_factor(a.x, a.width, a.padded, a.epsilon);
   auto* y = static_cast<typename Format::element*>(a.y);
-  for (std::uint32_t k = 0; k < a.padded; k += 16)
-    Format::store_values(y + k, load(a.x + k) * factor * load(a.weight + k));
+  for (std::uint32_t k = 0; k < a.padded; k += depth_multiple) {
+    const vec low = load(a.x + k) * factor * load(a.weight + k);
+    const vec high = load(a.x + k + 16) * factor * load(a.weight + k + 16);
+    if (y) {
+      Format::store_values(y + k, low);
+      Format::store_values(y + k + 16, high);
+    }
+    if (a.groups) quantise_group(low, high, a.groups + k / depth_multiple);
+  }
 }
 
 void norm_add(const norm_args& a) {

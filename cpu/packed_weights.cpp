@@ -41,6 +41,19 @@ void pack_bfloats(const float* const (&rows)[block_outputs], std::uint32_t cols,
   }
 }
 
+void unpack_bfloats(const std::byte* block, std::uint32_t lane, std::span<float> out) noexcept {
+  for (std::size_t k = 0; k < out.size(); ++k) {
+    std::uint16_t narrow = 0;
+    std::memcpy(&narrow, block + ((k / 2 * block_outputs + lane) * 2 + k % 2) * sizeof narrow, sizeof narrow);
+    out[k] = from_bfloat(narrow);
+  }
+}
+
+void unpack_floats(const std::byte* block, std::uint32_t lane, std::span<float> out) noexcept {
+  for (std::size_t k = 0; k < out.size(); ++k)
+    std::memcpy(&out[k], block + (k * block_outputs + lane) * sizeof(float), sizeof(float));
+}
+
 /// The matrices that one packed matrix is made of.
 struct matrix_source {
   packed_matrix* packed = nullptr;
@@ -57,11 +70,19 @@ void pack_block(cpu_dtype dtype, const float* const (&rows)[block_outputs], std:
   pack_bfloats(rows, cols, out);
 }
 
+void packed_matrix::read_output(std::uint32_t output, std::span<float> out) const noexcept {
+  const auto* block = data + output / block_outputs * block_bytes();
+  const auto lane = output % block_outputs;
+  if (format == weight_format::float32) return unpack_floats(block, lane, out);
+  if (format == weight_format::bfloat16) return unpack_bfloats(block, lane, out);
+  unpack_output(format, block, lane, out);
+}
+
 /// Lays the model out, then fills it: the first walk counts bytes, so that one mapping holds all.
 class weight_packer {
  public:
-  weight_packer(const model_weights& model, cpu_dtype dtype, thread_team& team)
-      : model_(model), dtype_(dtype), team_(team), out_(new packed_weights) {}
+  weight_packer(const model_weights& model, cpu_mode mode, thread_team& team)
+      : model_(model), mode_(mode), team_(team), out_(new packed_weights) {}
 
   result<std::unique_ptr<const packed_weights>> pack(const packing_progress& progress) {
     list();
@@ -70,6 +91,7 @@ class weight_packer {
       bytes += place(m);
     for (auto& [view, to] : norms_)
       bytes += aligned(std::uint64_t{padded_width(*view)} * sizeof(float));
+    out_->tied_ = reads_tied();
     auto memory = mapped_memory::allocate(bytes, "the model's weights");
     if (!memory) return std::move(memory).error();
     out_->memory_ = *std::move(memory);
@@ -109,16 +131,27 @@ class weight_packer {
     return std::ranges::any_of(m.biases, [](const tensor_view* b) { return static_cast<bool>(*b); });
   }
 
+  /// A tied embedding is read from the head, unless packing rounded it to bfloat16: rows of tokens keep what
+  /// the file says.
+  bool reads_tied() const {
+    const auto rounded =
+        out_->head_.format == weight_format::bfloat16 && model_.head().type != tensor_type::bf16;
+    return model_.config().tied_head && !rounded;
+  }
+
   /// Shapes of the packed matrix; bytes it needs.
   std::uint64_t place(matrix_source& m) {
     auto& to = *m.packed;
     to.depth = padded_depth(static_cast<std::uint32_t>(m.parts.front()->cols));
+    to.format = mode_.format_of(m.parts.front()->type);
+    for (auto* part : m.parts)
+      if (mode_.format_of(part->type) != to.format) to.format = weight_format::q8_0;
     for (std::size_t p = 0; p < m.parts.size(); ++p) {
       to.first_block[p] = to.blocks;
       to.blocks += blocks_for(static_cast<std::uint32_t>(m.parts[p]->rows));
     }
     auto bias = has_bias(m) ? aligned(std::uint64_t{to.blocks} * block_outputs * sizeof(float)) : 0;
-    return aligned(to.blocks * to.block_bytes(dtype_)) + bias;
+    return aligned(to.blocks * to.block_bytes()) + bias;
   }
 
   std::byte* take(std::uint64_t bytes) {
@@ -139,30 +172,54 @@ class weight_packer {
 
   void fill(matrix_source& m) {
     auto& to = *m.packed;
-    auto* data = take(to.blocks * to.block_bytes(dtype_));
+    auto* data = take(to.blocks * to.block_bytes());
     to.data = data;
     team_.run([&](unsigned member) {
       auto mine = share_of(to.blocks, member, team_.members());
-      std::vector<float> rows(std::size_t{to.depth} * block_outputs);
+      block_memory memory;
       for (auto block = mine.first; block < mine.last; ++block)
-        fill_block(m, block, rows, data + block * to.block_bytes(dtype_));
+        fill_block(m, block, memory, data + block * to.block_bytes());
     });
     if (has_bias(m)) fill_bias(m);
   }
 
-  void fill_block(const matrix_source& m, std::uint32_t block, std::vector<float>& memory,
-                  std::byte* out) const {
+  /// What a member holds of the block at hand.
+  struct block_memory {
+    std::vector<float> weights;
+    std::vector<weight_group> groups;
+  };
+
+  void fill_block(const matrix_source& m, std::uint32_t block, block_memory& memory, std::byte* out) const {
     std::size_t part = m.parts.size() - 1;
     while (m.packed->first_block[part] > block)
       --part;
     auto& view = *m.parts[part];
     const std::uint64_t first = std::uint64_t{block - m.packed->first_block[part]} * block_outputs;
     const auto count = std::min<std::uint64_t>(block_outputs, view.rows - first);
-    view.read_rows(first, std::span(memory).first(static_cast<std::size_t>(count * view.cols)));
+    if (is_quantised(m.packed->format)) return fill_groups(*m.packed, view, {first, count}, memory, out);
+    memory.weights.resize(static_cast<std::size_t>(count * view.cols));
+    view.read_rows(first, memory.weights);
     const float* rows[block_outputs] = {};
     for (std::uint64_t i = 0; i < count; ++i)
-      rows[i] = memory.data() + i * view.cols;
-    pack_block(dtype_, rows, static_cast<std::uint32_t>(view.cols), m.packed->depth, out);
+      rows[i] = memory.weights.data() + i * view.cols;
+    pack_block(mode_.dtype, rows, static_cast<std::uint32_t>(view.cols), m.packed->depth, out);
+  }
+
+  struct row_range {
+    std::uint64_t first, count;
+  };
+
+  static void fill_groups(const packed_matrix& to, const tensor_view& view, row_range range,
+                          block_memory& memory, std::byte* out) {
+    const auto groups = to.depth / depth_multiple;
+    memory.groups.resize(std::size_t{block_outputs} * groups);
+    const weight_group* rows[block_outputs] = {};
+    for (std::uint64_t i = 0; i < range.count; ++i) {
+      const auto own = std::span(memory.groups).subspan(static_cast<std::size_t>(i * groups), groups);
+      read_groups(view, range.first + i, to.format, own);
+      rows[i] = own.data();
+    }
+    pack_groups(to.format, rows, groups, out);
   }
 
   void fill_bias(matrix_source& m) {
@@ -178,7 +235,7 @@ class weight_packer {
   }
 
   const model_weights& model_;
-  cpu_dtype dtype_;
+  cpu_mode mode_;
   thread_team& team_;
   std::unique_ptr<packed_weights> out_;
   std::vector<matrix_source> matrices_;
@@ -186,10 +243,10 @@ class weight_packer {
   std::byte* next_ = nullptr;
 };
 
-result<std::unique_ptr<const packed_weights>> packed_weights::pack(const model_weights& model,
-                                                                   cpu_dtype dtype, thread_team& team,
+result<std::unique_ptr<const packed_weights>> packed_weights::pack(const model_weights& model, cpu_mode mode,
+                                                                   thread_team& team,
                                                                    const packing_progress& progress) {
-  return weight_packer(model, dtype, team).pack(progress);
+  return weight_packer(model, mode, team).pack(progress);
 }
 
 }  // namespace lorica

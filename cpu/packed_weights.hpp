@@ -9,6 +9,7 @@
 #include "core/error.hpp"
 #include "cpu/kernels.hpp"
 #include "cpu/mapped_memory.hpp"
+#include "cpu/mode.hpp"
 #include "cpu/thread_team.hpp"
 #include "model/weights.hpp"
 
@@ -34,15 +35,19 @@ struct packed_matrix {
   static constexpr std::uint32_t most_parts = 3;
 
   const std::byte* data = nullptr;
+  weight_format format = weight_format::float32;
   const float* bias = nullptr;  ///< [blocks * 32] or null
   std::uint32_t depth = 0;      ///< inputs, padded
   std::uint32_t blocks = 0;
   std::uint32_t first_block[most_parts] = {};  ///< of each part
 
   /// Bytes of one block.
-  std::uint64_t block_bytes(cpu_dtype dtype) const noexcept {
-    return std::uint64_t{depth} * block_outputs * element_bytes(dtype);
+  std::uint64_t block_bytes() const noexcept {
+    return std::uint64_t{depth / depth_multiple} * group_bytes(format);
   }
+
+  /// Weights of one output, as products see them.
+  void read_output(std::uint32_t output, std::span<float> out) const noexcept;
 };
 
 /// A transformer layer, packed.
@@ -62,16 +67,19 @@ struct packed_layer {
 /// Told the bytes packed so far and in all; called on the thread that packs.
 using packing_progress = std::function<void(std::uint64_t done, std::uint64_t all)>;
 
-/// The base model in the layout of the kernels, in one mapping. Immutable once packed. The embedding is read
-/// from the file; the head is packed.
+/// The base model in the layout of the kernels, in one mapping. Immutable once packed. Matrices that share an
+/// input share a format: their own where they have the same, else q8_0. A tied embedding is read from the
+/// head, another one from the file.
 class packed_weights {
  public:
-  static result<std::unique_ptr<const packed_weights>> pack(const model_weights& model, cpu_dtype dtype,
+  static result<std::unique_ptr<const packed_weights>> pack(const model_weights& model, cpu_mode mode,
                                                             thread_team& team,
                                                             const packing_progress& progress);
 
   const std::vector<packed_layer>& layers() const noexcept { return layers_; }
   const packed_matrix& head() const noexcept { return head_; }
+  /// The head where it is the embedding too, else null.
+  const packed_matrix* tied_embedding() const noexcept { return tied_ ? &head_ : nullptr; }
   const float* final_norm() const noexcept { return final_norm_; }
   std::uint64_t bytes() const noexcept { return memory_.size(); }
 
@@ -82,6 +90,7 @@ class packed_weights {
   mapped_memory memory_;
   std::vector<packed_layer> layers_;
   packed_matrix head_;
+  bool tied_ = false;
   const float* final_norm_ = nullptr;
 };
 

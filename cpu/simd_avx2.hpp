@@ -1,7 +1,7 @@
 #pragma once
 
-// Sixteen float lanes as two registers of AVX2 with FMA. Included by kernels_avx2.cpp only; everything has
-// internal linkage, so that no other translation unit is given this one's instructions.
+// Sixteen float lanes as two registers of AVX2 with FMA and F16C. Included by kernels_avx2.cpp only;
+// everything has internal linkage, so that no other translation unit is given this one's instructions.
 
 #include <immintrin.h>
 
@@ -25,6 +25,7 @@ struct pairs {
 /// Accumulators that leave registers for the operands.
 constexpr int accumulators = 6;
 constexpr int largest_row_tile = 6;
+constexpr int largest_quantised_tile = 3;
 
 LORICA_KERNEL vec zero() {
   return {_mm256_setzero_ps(), _mm256_setzero_ps()};
@@ -131,6 +132,108 @@ LORICA_KERNEL __m256 dot(__m256i a, __m256i b, __m256 c) {
 /// c + a.even * b.even + a.odd * b.odd.
 LORICA_KERNEL vec dot(pairs a, pairs b, vec c) {
   return {dot(a.lo, b.lo, c.lo), dot(a.hi, b.hi, c.hi)};
+}
+
+/// Sixteen integers.
+struct ints {
+  __m256i lo, hi;
+};
+
+/// Four codes for each of sixteen outputs.
+struct codes {
+  __m256i lo, hi;
+};
+
+/// Four codes of an input, for every output.
+struct quad {
+  __m256i v;
+};
+
+LORICA_KERNEL ints splat_int(std::int32_t x) {
+  return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)};
+}
+LORICA_KERNEL vec to_floats(ints a) {
+  return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi)};
+}
+LORICA_KERNEL vec load_halves(const std::uint16_t* from) {
+  const auto* at = reinterpret_cast<const __m128i*>(from);
+  return {_mm256_cvtph_ps(_mm_loadu_si128(at)), _mm256_cvtph_ps(_mm_loadu_si128(at + 1))};
+}
+LORICA_KERNEL codes load_codes(const std::uint8_t* from) {
+  const auto* at = reinterpret_cast<const __m256i*>(from);
+  return {_mm256_loadu_si256(at), _mm256_loadu_si256(at + 1)};
+}
+LORICA_KERNEL codes low_halves(codes c) {
+  const __m256i low = _mm256_set1_epi8(15);
+  return {_mm256_and_si256(c.lo, low), _mm256_and_si256(c.hi, low)};
+}
+LORICA_KERNEL codes high_halves(codes c) {
+  return low_halves({_mm256_srli_epi16(c.lo, 4), _mm256_srli_epi16(c.hi, 4)});
+}
+LORICA_KERNEL quad splat_quad(const std::int8_t* from) {
+  std::int32_t all = 0;
+  __builtin_memcpy(&all, from, sizeof all);
+  return {_mm256_set1_epi32(all)};
+}
+#if defined(LORICA_AVX_VNNI)
+LORICA_KERNEL __m256i dot_quads(__m256i c, __m256i x, __m256i sum) {
+  return _mm256_dpbusd_avx_epi32(sum, c, x);
+}
+LORICA_KERNEL __m256i dot_shifted(__m256i c, __m256i x, __m256i sum) {
+  return dot_quads(c, x, sum);
+}
+/// Together with `dot_bytes`: sums of (code - 128) x.
+LORICA_KERNEL ints start_of_bytes(const input_group& x) {
+  return splat_int(x.minus_128);
+}
+#else
+/// Pairs of products fit 16 bits where the codes are below 128.
+LORICA_KERNEL __m256i dot_quads(__m256i c, __m256i x, __m256i sum) {
+  return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(c, x), _mm256_set1_epi16(1)));
+}
+/// The same of code - 128: its size times the input with its sign.
+LORICA_KERNEL __m256i dot_shifted(__m256i c, __m256i x, __m256i sum) {
+  const __m256i w = _mm256_xor_si256(c, _mm256_set1_epi8(-128));
+  return dot_quads(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w), sum);
+}
+/// Together with `dot_bytes`: sums of (code - 128) x.
+LORICA_KERNEL ints start_of_bytes(const input_group&) {
+  return splat_int(0);
+}
+#endif
+/// sum + the four products of each output; codes below 16.
+LORICA_KERNEL ints dot_halves(codes c, quad x, ints sum) {
+  return {dot_quads(c.lo, x.v, sum.lo), dot_quads(c.hi, x.v, sum.hi)};
+}
+LORICA_KERNEL ints dot_bytes(codes c, quad x, ints sum) {
+  return {dot_shifted(c.lo, x.v, sum.lo), dot_shifted(c.hi, x.v, sum.hi)};
+}
+LORICA_KERNEL __m256i sizes(__m256 a) {
+  return _mm256_and_si256(_mm256_castps_si256(a), _mm256_set1_epi32(0x7fffffff));
+}
+/// The largest |x|; not a number where there is one.
+LORICA_KERNEL float largest_size(vec low, vec high) {
+  const __m256i h = _mm256_max_epi32(_mm256_max_epi32(sizes(low.lo), sizes(low.hi)),
+                                     _mm256_max_epi32(sizes(high.lo), sizes(high.hi)));
+  __m128i q = _mm_max_epi32(_mm256_castsi256_si128(h), _mm256_extracti128_si256(h, 1));
+  q = _mm_max_epi32(q, _mm_shuffle_epi32(q, 0x4e));
+  q = _mm_max_epi32(q, _mm_shuffle_epi32(q, 0xb1));
+  return _mm_cvtss_f32(_mm_castsi128_ps(q));
+}
+/// Rounds to nearest, ties to even; the sum of what was stored.
+LORICA_KERNEL int store_codes(std::int8_t* to, vec low, vec high) {
+  const __m256i a = _mm256_packs_epi32(_mm256_cvtps_epi32(low.lo), _mm256_cvtps_epi32(low.hi));
+  const __m256i b = _mm256_packs_epi32(_mm256_cvtps_epi32(high.lo), _mm256_cvtps_epi32(high.hi));
+  // Both packings go by halves of 128 bits.
+  const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+  const __m256i all = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(a, b), order);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), all);
+  const __m256i ones = _mm256_set1_epi16(1);
+  const __m256i sums = _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), all), ones);
+  __m128i q = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+  q = _mm_add_epi32(q, _mm_shuffle_epi32(q, 0x4e));
+  q = _mm_add_epi32(q, _mm_shuffle_epi32(q, 0xb1));
+  return _mm_cvtsi128_si32(q);
 }
 
 }  // namespace

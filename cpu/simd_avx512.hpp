@@ -1,7 +1,7 @@
 #pragma once
 
-// Sixteen float lanes with AVX-512 (F, BW, DQ, VL, BF16). Included by kernels_avx512.cpp only; everything has
-// internal linkage, so that no other translation unit is given this one's instructions.
+// Sixteen float lanes with AVX-512 (F, BW, DQ, VL, BF16, VNNI). Included by kernels_avx512.cpp only;
+// everything has internal linkage, so that no other translation unit is given this one's instructions.
 
 #include <immintrin.h>
 
@@ -25,6 +25,7 @@ struct pairs {
 /// Accumulators that leave registers for the operands.
 constexpr int accumulators = 24;
 constexpr int largest_row_tile = 12;
+constexpr int largest_quantised_tile = 12;
 
 LORICA_KERNEL vec zero() {
   return {_mm512_setzero_ps()};
@@ -98,6 +99,78 @@ LORICA_KERNEL pairs splat_pair(const std::uint16_t* from) {
 /// c + a.even * b.even + a.odd * b.odd.
 LORICA_KERNEL vec dot(pairs a, pairs b, vec c) {
   return {_mm512_dpbf16_ps(c.v, (__m512bh)a.v, (__m512bh)b.v)};
+}
+
+/// Sixteen integers.
+struct ints {
+  __m512i v;
+};
+
+/// Four codes for each of sixteen outputs.
+struct codes {
+  __m512i v;
+};
+
+/// Four codes of an input, for every output.
+struct quad {
+  __m512i v;
+};
+
+LORICA_KERNEL ints splat_int(std::int32_t x) {
+  return {_mm512_set1_epi32(x)};
+}
+LORICA_KERNEL vec to_floats(ints a) {
+  return {_mm512_cvtepi32_ps(a.v)};
+}
+LORICA_KERNEL vec load_halves(const std::uint16_t* from) {
+  return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)))};
+}
+LORICA_KERNEL codes load_codes(const std::uint8_t* from) {
+  return {_mm512_loadu_si512(from)};
+}
+LORICA_KERNEL codes low_halves(codes c) {
+  return {_mm512_and_si512(c.v, _mm512_set1_epi8(15))};
+}
+LORICA_KERNEL codes high_halves(codes c) {
+  return {_mm512_and_si512(_mm512_srli_epi16(c.v, 4), _mm512_set1_epi8(15))};
+}
+LORICA_KERNEL quad splat_quad(const std::int8_t* from) {
+  std::int32_t all = 0;
+  __builtin_memcpy(&all, from, sizeof all);
+  return {_mm512_set1_epi32(all)};
+}
+/// sum + the four products of each output; codes below 16.
+LORICA_KERNEL ints dot_halves(codes c, quad x, ints sum) {
+  return {_mm512_dpbusd_epi32(sum.v, c.v, x.v)};
+}
+/// Together with `start_of_bytes`: sums of (code - 128) x.
+LORICA_KERNEL ints dot_bytes(codes c, quad x, ints sum) {
+  return {_mm512_dpbusd_epi32(sum.v, c.v, x.v)};
+}
+LORICA_KERNEL ints start_of_bytes(const input_group& x) {
+  return splat_int(x.minus_128);
+}
+/// The largest |x|; not a number where there is one.
+LORICA_KERNEL float largest_size(vec low, vec high) {
+  const __m512i sign = _mm512_set1_epi32(0x7fffffff);
+  const __m512i a = _mm512_and_si512(_mm512_castps_si512(low.v), sign);
+  const __m512i b = _mm512_and_si512(_mm512_castps_si512(high.v), sign);
+  const std::int32_t bits = _mm512_reduce_max_epi32(_mm512_max_epi32(a, b));
+  float out = 0;
+  __builtin_memcpy(&out, &bits, sizeof out);
+  return out;
+}
+/// Rounds to nearest, ties to even; the sum of what was stored.
+LORICA_KERNEL int store_codes(std::int8_t* to, vec low, vec high) {
+  const __m128i a = _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(low.v));
+  const __m128i b = _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(high.v));
+  const __m256i all = _mm256_inserti128_si256(_mm256_castsi128_si256(a), b, 1);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), all);
+  const __m256i sums = _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(1), all);
+  __m128i q = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+  q = _mm_add_epi32(q, _mm_shuffle_epi32(q, 0x4e));
+  q = _mm_add_epi32(q, _mm_shuffle_epi32(q, 0xb1));
+  return _mm_cvtsi128_si32(q);
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ struct pairs {
 /// Accumulators that leave registers for the operands.
 constexpr int accumulators = 3;
 constexpr int largest_row_tile = 3;
+constexpr int largest_quantised_tile = 2;
 
 LORICA_KERNEL vec splat(float x) {
   const floats4 all = {x, x, x, x};
@@ -127,6 +128,111 @@ LORICA_KERNEL floats4 dot(words4 a, words4 b, floats4 c) {
 LORICA_KERNEL vec dot(pairs a, pairs b, vec c) {
   return {{dot(a.v[0], b.v[0], c.v[0]), dot(a.v[1], b.v[1], c.v[1]), dot(a.v[2], b.v[2], c.v[2]),
            dot(a.v[3], b.v[3], c.v[3])}};
+}
+
+/// Sixteen integers.
+struct ints {
+  std::int32_t v[16];
+};
+
+/// Four codes for each of sixteen outputs.
+struct codes {
+  std::uint8_t v[64];
+};
+
+/// Four codes of an input, for every output.
+struct quad {
+  std::int8_t v[4];
+};
+
+LORICA_KERNEL ints splat_int(std::int32_t x) {
+  ints out;
+  for (auto& i : out.v)
+    i = x;
+  return out;
+}
+LORICA_KERNEL vec to_floats(const ints& a) {
+  float out[16];
+  for (int i = 0; i < 16; ++i)
+    out[i] = static_cast<float>(a.v[i]);
+  return load(out);
+}
+/// The exponent is moved by a product, which is exact, for denormal halves too.
+LORICA_KERNEL vec load_halves(const std::uint16_t* from) {
+  float out[16];
+  for (int i = 0; i < 16; ++i) {
+    const std::uint32_t size = from[i] & 0x7fffu;
+    std::uint32_t bits = size << 13;
+    __builtin_memcpy(out + i, &bits, sizeof bits);
+    out[i] *= 0x1p112f;
+    __builtin_memcpy(&bits, out + i, sizeof bits);
+    if (size >= 0x7c00u) bits = 0x7f800000u | size << 13;
+    bits |= static_cast<std::uint32_t>(from[i] & 0x8000u) << 16;
+    __builtin_memcpy(out + i, &bits, sizeof bits);
+  }
+  return load(out);
+}
+LORICA_KERNEL codes load_codes(const std::uint8_t* from) {
+  codes out;
+  __builtin_memcpy(&out, from, sizeof out);
+  return out;
+}
+LORICA_KERNEL codes low_halves(codes c) {
+  for (auto& x : c.v)
+    x &= 15;
+  return c;
+}
+LORICA_KERNEL codes high_halves(codes c) {
+  for (auto& x : c.v)
+    x = static_cast<std::uint8_t>(x >> 4);
+  return c;
+}
+LORICA_KERNEL quad splat_quad(const std::int8_t* from) {
+  quad out;
+  __builtin_memcpy(&out, from, sizeof out);
+  return out;
+}
+/// sum + the four products of each output.
+LORICA_KERNEL ints dot_bytes(const codes& c, const quad& x, ints sum) {
+  for (int i = 0; i < 16; ++i)
+    for (int b = 0; b < 4; ++b)
+      sum.v[i] += c.v[4 * i + b] * x.v[b];
+  return sum;
+}
+LORICA_KERNEL ints dot_halves(const codes& c, const quad& x, const ints& sum) {
+  return dot_bytes(c, x, sum);
+}
+/// Together with `dot_bytes`: sums of (code - 128) x.
+LORICA_KERNEL ints start_of_bytes(const input_group& x) {
+  return splat_int(x.minus_128);
+}
+/// The largest |x|; not a number where there is one.
+LORICA_KERNEL float largest_size(vec low, vec high) {
+  std::uint32_t bits[32];
+  __builtin_memcpy(bits, &low, sizeof low);
+  __builtin_memcpy(bits + 16, &high, sizeof high);
+  std::uint32_t most = 0;
+  for (auto b : bits)
+    most = (b & 0x7fffffffu) > most ? b & 0x7fffffffu : most;
+  float out = 0;
+  __builtin_memcpy(&out, &most, sizeof out);
+  return out;
+}
+/// Rounds to nearest, ties to even, by a number whose last place is one; the sum of what was stored.
+LORICA_KERNEL int store_codes(std::int8_t* to, vec low, vec high) {
+  const vec magic = splat(12582912.0f);
+  float rounded[32];
+  store(rounded, low + magic);
+  store(rounded + 16, high + magic);
+  int sum = 0;
+  for (int i = 0; i < 32; ++i) {
+    std::int32_t bits = 0;
+    __builtin_memcpy(&bits, rounded + i, sizeof bits);
+    const std::int32_t code = bits - 0x4b400000;
+    to[i] = static_cast<std::int8_t>(code > 127 ? 127 : code < -128 ? -128 : code);
+    sum += to[i];
+  }
+  return sum;
 }
 
 }  // namespace

@@ -37,32 +37,42 @@ std::size_t stride_for(std::uint32_t width) noexcept {
   return std::size_t{padded_depth(width)} + depth_multiple;
 }
 
+/// Groups of one row.
+std::size_t groups_for(std::uint32_t width) noexcept {
+  return padded_depth(width) / depth_multiple + 1;
+}
+
 }  // namespace
 
-result<workspace> workspace::allocate(const model_config& m, const executor_limits& limits, cpu_dtype dtype,
+result<workspace> workspace::allocate(const model_config& m, const executor_limits& limits, cpu_mode mode,
                                       unsigned members, std::uint64_t logits_bytes) {
   workspace out;
   const auto vocab = std::size_t{blocks_for(m.vocab)} * block_outputs;
   out.head_rows = static_cast<std::uint32_t>(
       std::clamp<std::uint64_t>(logits_bytes / (vocab * sizeof(float)), 1, most_head_rows(limits)));
-  const auto element = element_bytes(dtype);
+  const auto element = element_bytes(mode.dtype);
   const auto rows = limits.max_rows;
+  const auto coded = mode.int8 ? rows : 0;
   const auto qkv_width =
       (blocks_for(m.heads * m.head_dim) + 2 * blocks_for(m.kv_heads * m.head_dim)) * block_outputs;
   std::vector<wanted> all = {
       {&out.residual, rows, stride_for(m.hidden), sizeof(float)},
-      {&out.normed, rows, stride_for(m.hidden), element},
+      {&out.normed.values, rows, stride_for(m.hidden), element},
+      {&out.normed.groups, coded, groups_for(m.hidden), sizeof(input_group)},
       {&out.qkv, rows, stride_for(qkv_width), sizeof(float)},
       {&out.query, rows, std::size_t{m.heads} * padded_head_dim(m.head_dim), element},
-      {&out.attended, rows, stride_for(m.heads * m.head_dim), element},
-      {&out.activated, rows, stride_for(m.ffn), element},
+      {&out.attended.values, rows, stride_for(m.heads * m.head_dim), element},
+      {&out.attended.groups, coded, groups_for(m.heads * m.head_dim), sizeof(input_group)},
+      {&out.activated.values, rows, stride_for(m.ffn), element},
+      {&out.activated.groups, coded, groups_for(m.ffn), sizeof(input_group)},
       {&out.branch, m.branch_norms ? rows : 0, stride_for(m.hidden), sizeof(float)},
       {&out.cos, rows, m.rotary_dim / 2, sizeof(float)},
       {&out.sin, rows, m.rotary_dim / 2, sizeof(float)},
       {&out.strip, members, std::max<std::size_t>(least_strip, std::size_t{rows} * 2 * block_outputs),
        sizeof(float)},
       // Last: a step seldom touches all of their rows.
-      {&out.head_input, out.head_rows, stride_for(m.hidden), element},
+      {&out.head_input.values, out.head_rows, stride_for(m.hidden), element},
+      {&out.head_input.groups, mode.int8 ? out.head_rows : 0, groups_for(m.hidden), sizeof(input_group)},
       {&out.logits, out.head_rows, vocab, sizeof(float)},
   };
   std::uint64_t bytes = 0;
@@ -73,7 +83,7 @@ result<workspace> workspace::allocate(const model_config& m, const executor_limi
   out.memory_ = *std::move(memory);
   auto* next = out.memory_.data();
   for (auto& w : all) {
-    *w.buffer = {next, w.stride, w.element_size};
+    *w.buffer = {w.rows != 0 ? next : nullptr, w.stride, w.element_size};
     next += w.bytes();
   }
   out.low_rank.element_size = element;

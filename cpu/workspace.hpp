@@ -5,6 +5,7 @@
 
 #include "cpu/kernels.hpp"
 #include "cpu/mapped_memory.hpp"
+#include "cpu/mode.hpp"
 #include "engine/executor.hpp"
 #include "model/model_config.hpp"
 
@@ -19,6 +20,12 @@ struct row_buffer {
   std::byte* row(std::size_t r) const noexcept { return data + r * stride * element_size; }
 };
 
+/// Inputs of a linear map. The groups have no data where no weights are quantised.
+struct linear_input {
+  row_buffer values;  ///< in the executor's format, zero beyond their width
+  row_buffer groups;  ///< the same as codes: [rows, width / 32] of `input_group`
+};
+
 /// What the rows of a step pass through, allocated once for the largest step. Inputs of linear maps are in
 /// the executor's format and zero beyond their width; sums are float32.
 class workspace {
@@ -26,19 +33,19 @@ class workspace {
   workspace() = default;
 
   /// `logits_bytes` bounds the logits that are held at once; one row of them is the least.
-  static result<workspace> allocate(const model_config& m, const executor_limits& limits, cpu_dtype dtype,
+  static result<workspace> allocate(const model_config& m, const executor_limits& limits, cpu_mode mode,
                                     unsigned members, std::uint64_t logits_bytes);
 
-  row_buffer residual;   ///< float32 [rows, hidden]
-  row_buffer normed;     ///< [rows, hidden]: input of qkv, gate and up
-  row_buffer qkv;        ///< float32 [rows, q | k | v], each from a block of its own
-  row_buffer query;      ///< [rows, heads * padded_head_dim]
-  row_buffer attended;   ///< [rows, heads * head_dim]: input of o
-  row_buffer activated;  ///< [rows, ffn]: input of down
-  row_buffer branch;     ///< float32 [rows, hidden]: what a branch adds, where it is normalised first
-  row_buffer cos;        ///< float32 [rows, rotary_dim / 2]
+  row_buffer residual;     ///< float32 [rows, hidden]
+  linear_input normed;     ///< [rows, hidden]: of qkv, gate and up
+  row_buffer qkv;          ///< float32 [rows, q | k | v], each from a block of its own
+  row_buffer query;        ///< [rows, heads * padded_head_dim]
+  linear_input attended;   ///< [rows, heads * head_dim]: of o
+  linear_input activated;  ///< [rows, ffn]: of down
+  row_buffer branch;       ///< float32 [rows, hidden]: what a branch adds, where it is normalised first
+  row_buffer cos;          ///< float32 [rows, rotary_dim / 2]
   row_buffer sin;
-  row_buffer head_input;        ///< [head_rows, hidden]
+  linear_input head_input;      ///< [head_rows, hidden]
   row_buffer logits;            ///< float32 [head_rows, vocab]
   row_buffer strip;             ///< float32, one row per member: gate and up of the columns at hand
   row_buffer low_rank;          ///< [rows, ranks of the widest composition]

@@ -33,8 +33,8 @@ TEST_CASE("a row begins as its token's embedding, with the angles of its positio
   auto& frequencies = rule.frequencies;
   // In two shares, as a team would.
   auto& kernels = kernels_for(isa::portable, cpu_dtype::float32);
-  embed(**model, kernels, s.plan, rule, *w, {0, 3});
-  embed(**model, kernels, s.plan, rule, *w, {3, 5});
+  embed(**model, nullptr, kernels, s.plan, rule, *w, {0, 3});
+  embed(**model, nullptr, kernels, s.plan, rule, *w, {3, 5});
   const std::vector<token_id> tokens = {11, 12, 13, 319, 0};
   const std::vector<std::uint32_t> positions = {0, 1, 5, 6, 7};
   for (std::size_t row = 0; row < tokens.size(); ++row) {

@@ -10,6 +10,7 @@
 
 #include "core/ids.hpp"
 #include "cpu/executor.hpp"
+#include "cpu/mode.hpp"
 #include "engine/planner.hpp"
 #include "engine/sampler.hpp"
 #include "model/weights.hpp"
@@ -54,9 +55,14 @@ struct answer {
   bool operator==(const answer&) const = default;
 };
 
+/// Everything an executor may compute in.
+inline std::vector<cpu_mode> modes() {
+  return {cpu_dtype::float32, cpu_dtype::bfloat16, {cpu_dtype::bfloat16, true}};
+}
+
 /// How a run of many generations is driven.
 struct drive {
-  cpu_dtype dtype = cpu_dtype::float32;
+  cpu_mode mode = cpu_dtype::float32;
   std::uint32_t threads = 1;
   std::uint32_t chunk = 64;  ///< prefill tokens per step
   std::uint32_t blocks = 0;  ///< 0: enough for everybody

@@ -78,8 +78,8 @@ TEST_CASE("the exact mode gives the reference's tokens and log-probabilities, al
 TEST_CASE("answers are bit-equal in any mix, chunk, thread count and after preemption") {
   auto name = GENERATE(as<std::string>{}, "llama-tied-gqa", "llama-head-dim-llama3-v4", "llama-gguf-q4_1",
                        "mistral-window", "qwen3", "phi3", "gemma2");
-  auto dtype = GENERATE(cpu_dtype::float32, cpu_dtype::bfloat16);
-  INFO(name << ", dtype " << static_cast<int>(dtype));
+  auto mode = GENERATE(from_range(modes()));
+  INFO(name << ' ' << to_string(mode));
   auto weights = open(golden + "/models/" + name);
   auto cases = read_golden(golden + "/models/" + name + "/golden.json");
   auto adapters = golden + "/adapters/" + name;
@@ -90,20 +90,20 @@ TEST_CASE("answers are bit-equal in any mix, chunk, thread count and after preem
                         [&](auto& c) { return more_than_pairs(c.adapter) && kept.insert(c.adapter).second; });
   cases.resize(std::min<std::size_t>(cases.size(), 24 + kept.size()));
   std::shuffle(cases.begin(), cases.end(), std::mt19937(4));
-  auto expected = alone(weights, adapters, cases, {.dtype = dtype});
-  CHECK(run_all(weights, adapters, cases, {.dtype = dtype}).answers == expected);
-  CHECK(run_all(weights, adapters, cases, {.dtype = dtype, .threads = 2}).answers == expected);
-  CHECK(run_all(weights, adapters, cases, {.dtype = dtype, .threads = 3, .chunk = 7}).answers == expected);
-  CHECK(run_all(weights, adapters, cases, {.dtype = dtype, .chunk = 1}).answers == expected);
-  CHECK(run_all(weights, adapters, cases, {.dtype = dtype, .chunk = 3, .max_sequences = 5}).answers ==
+  auto expected = alone(weights, adapters, cases, {.mode = mode});
+  CHECK(run_all(weights, adapters, cases, {.mode = mode}).answers == expected);
+  CHECK(run_all(weights, adapters, cases, {.mode = mode, .threads = 2}).answers == expected);
+  CHECK(run_all(weights, adapters, cases, {.mode = mode, .threads = 3, .chunk = 7}).answers == expected);
+  CHECK(run_all(weights, adapters, cases, {.mode = mode, .chunk = 1}).answers == expected);
+  CHECK(run_all(weights, adapters, cases, {.mode = mode, .chunk = 3, .max_sequences = 5}).answers ==
         expected);
   // Three rows of logits at once.
-  CHECK(run_all(weights, adapters, cases, {.dtype = dtype, .threads = 2, .logits_bytes = 4000}).answers ==
+  CHECK(run_all(weights, adapters, cases, {.mode = mode, .threads = 2, .logits_bytes = 4000}).answers ==
         expected);
-  auto tight = run_all(weights, adapters, cases, {.dtype = dtype, .threads = 2, .chunk = 5, .blocks = 9});
+  auto tight = run_all(weights, adapters, cases, {.mode = mode, .threads = 2, .chunk = 5, .blocks = 9});
   CHECK(tight.preemptions > 0);
   CHECK(tight.answers == expected);
-  CHECK(run_all(weights, adapters, cases, {.dtype = dtype, .block_tokens = 48}).answers == expected);
+  CHECK(run_all(weights, adapters, cases, {.mode = mode, .block_tokens = 48}).answers == expected);
 }
 
 TEST_CASE("weighted adapters on one sequence are the sums that PEFT makes of them, alone and mixed") {
@@ -123,10 +123,10 @@ TEST_CASE("weighted adapters on one sequence are the sums that PEFT makes of the
   std::stable_partition(cases.begin(), cases.end(), [](auto& c) { return !c.composition.empty(); });
   cases.resize(40);
   std::shuffle(cases.begin(), cases.end(), std::mt19937(7));
-  for (auto dtype : {cpu_dtype::float32, cpu_dtype::bfloat16}) {
-    auto expected = alone(weights, adapters, cases, {.dtype = dtype});
-    CHECK(run_all(weights, adapters, cases, {.dtype = dtype, .threads = 3, .chunk = 7}).answers == expected);
-    CHECK(run_all(weights, adapters, cases, {.dtype = dtype, .chunk = 3, .max_sequences = 5}).answers ==
+  for (auto mode : modes()) {
+    auto expected = alone(weights, adapters, cases, {.mode = mode});
+    CHECK(run_all(weights, adapters, cases, {.mode = mode, .threads = 3, .chunk = 7}).answers == expected);
+    CHECK(run_all(weights, adapters, cases, {.mode = mode, .chunk = 3, .max_sequences = 5}).answers ==
           expected);
   }
 }
@@ -163,12 +163,12 @@ TEST_CASE("adapters merged matrix by matrix are what LoRAX's linear merge makes 
   std::stable_partition(cases.begin(), cases.end(), [](auto& c) { return c.combine == combination::linear; });
   cases.resize(std::min<std::size_t>(cases.size(), 40));
   std::shuffle(cases.begin(), cases.end(), std::mt19937(9));
-  for (auto dtype : {cpu_dtype::float32, cpu_dtype::bfloat16}) {
-    auto expected = alone(weights, adapters, cases, {.dtype = dtype});
-    CHECK(run_all(weights, adapters, cases, {.dtype = dtype, .threads = 3, .chunk = 7}).answers == expected);
-    CHECK(run_all(weights, adapters, cases, {.dtype = dtype, .chunk = 3, .max_sequences = 5}).answers ==
+  for (auto mode : modes()) {
+    auto expected = alone(weights, adapters, cases, {.mode = mode});
+    CHECK(run_all(weights, adapters, cases, {.mode = mode, .threads = 3, .chunk = 7}).answers == expected);
+    CHECK(run_all(weights, adapters, cases, {.mode = mode, .chunk = 3, .max_sequences = 5}).answers ==
           expected);
-    auto tight = run_all(weights, adapters, cases, {.dtype = dtype, .threads = 2, .chunk = 5, .blocks = 9});
+    auto tight = run_all(weights, adapters, cases, {.mode = mode, .threads = 2, .chunk = 5, .blocks = 9});
     CHECK(tight.preemptions > 0);
     CHECK(tight.answers == expected);
   }
@@ -181,7 +181,7 @@ TEST_CASE("merges in the default mode stay near the reference") {
   for (auto& c : cases)
     c.tokens.resize(1);
   auto answers = run_all(weights, golden + "/adapters/" + name, cases,
-                         {.dtype = cpu_dtype::bfloat16, .token_ids = tiny_tokens})
+                         {.mode = cpu_dtype::bfloat16, .token_ids = tiny_tokens})
                      .answers;
   for (std::size_t i = 0; i < cases.size(); ++i) {
     INFO(name << ", case " << i);
@@ -197,7 +197,7 @@ TEST_CASE("the default mode stays near the reference, with adapters of every kin
   for (auto& c : cases)
     c.tokens.resize(1);
   auto answers = run_all(weights, golden + "/adapters/" + name, cases,
-                         {.dtype = cpu_dtype::bfloat16, .token_ids = tiny_tokens})
+                         {.mode = cpu_dtype::bfloat16, .token_ids = tiny_tokens})
                      .answers;
   std::map<std::string, std::pair<double, int>> apart;  // by adapter: differences and cases
   int same = 0;

@@ -69,7 +69,7 @@ inline double tolerance(cpu_dtype stored_as, double size) {
 
 inline std::vector<isa> other_instructions() {
   std::vector<isa> out = {isa::portable};
-  for (auto i : {isa::avx2, isa::avx512})
+  for (auto i : {isa::avx2, isa::avx_vnni, isa::avx512})
     if (runs_here(i)) out.push_back(i);
   return out;
 }

@@ -150,7 +150,7 @@ TEST_CASE("rules and log-probabilities are bit-equal in any mix, chunk, thread c
   auto plain = cases;
   ask_for_more(cases);
   auto adapters = golden + "/adapters/" + name;
-  const drive base{.dtype = dtype, .token_ids = tiny_tokens};
+  const drive base{.mode = dtype, .token_ids = tiny_tokens};
   auto expected = alone(weights, adapters, cases, base);
   auto with = [&](auto change) {
     auto how = base;

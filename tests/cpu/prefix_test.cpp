@@ -46,8 +46,8 @@ std::vector<golden_case> cases_of(const std::vector<std::string>& adapters, unsi
 TEST_CASE("answers are bit-equal whether their beginnings were computed for them or for others") {
   auto name = GENERATE(as<std::string>{}, "llama-tied-gqa", "llama-gguf-q4_1", "mistral-window", "qwen3",
                        "phi3", "gemma2");
-  auto dtype = GENERATE(cpu_dtype::float32, cpu_dtype::bfloat16);
-  INFO(name << ", dtype " << static_cast<int>(dtype));
+  auto mode = GENERATE(from_range(modes()));
+  INFO(name << ' ' << to_string(mode));
   auto path = golden + "/models/" + name;
   auto opened = open_model(name == "llama-gguf-q4_1" ? path + "/model.gguf" : path);
   REQUIRE(opened);
@@ -56,16 +56,16 @@ TEST_CASE("answers are bit-equal whether their beginnings were computed for them
   auto cases = cases_of({"all-linear", "dora", "embedding-and-head"}, 4);
   std::vector<answer> alone;
   for (auto& c : cases)
-    alone.push_back(run_all(weights, folder, {c}, {.dtype = dtype, .prefix_caching = false}).answers[0]);
+    alone.push_back(run_all(weights, folder, {c}, {.mode = mode, .prefix_caching = false}).answers[0]);
   // All at once: those that begin alike wait for the first of them. Few at once: the later find it done.
-  auto together = run_all(weights, folder, cases, {.dtype = dtype, .threads = 2});
+  auto together = run_all(weights, folder, cases, {.mode = mode, .threads = 2});
   CHECK(together.answers == alone);
   CHECK(together.prefix_hits > 100);
-  auto few = run_all(weights, folder, cases, {.dtype = dtype, .chunk = 7, .max_sequences = 3});
+  auto few = run_all(weights, folder, cases, {.mode = mode, .chunk = 7, .max_sequences = 3});
   CHECK(few.answers == alone);
   CHECK(few.prefix_hits > 100);
-  auto tight = run_all(weights, folder, cases, {.dtype = dtype, .chunk = 9, .blocks = 14});
+  auto tight = run_all(weights, folder, cases, {.mode = mode, .chunk = 9, .blocks = 14});
   CHECK(tight.answers == alone);
   CHECK(tight.prefix_hits > 0);
-  CHECK(run_all(weights, folder, cases, {.dtype = dtype, .prefix_caching = false}).prefix_hits == 0);
+  CHECK(run_all(weights, folder, cases, {.mode = mode, .prefix_caching = false}).prefix_hits == 0);
 }

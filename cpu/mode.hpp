@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string_view>
+
+#include "cpu/kernels.hpp"
+#include "cpu/quantised_weights.hpp"
+
+namespace lorica {
+
+/// What an executor computes in. With `int8` weights are codes of 4 or 8 bits, inputs of linear maps codes of
+/// 8 bits, and everything else is as `dtype` says.
+struct cpu_mode {
+  cpu_dtype dtype;
+  bool int8;
+
+  /// Implicit: every format of numbers is a mode.
+  constexpr cpu_mode(cpu_dtype numbers, bool codes = false) noexcept : dtype(numbers), int8(codes) {}
+
+  /// How a matrix that a file stores as `stored` is packed.
+  weight_format format_of(tensor_type stored) const noexcept {
+    return int8 ? quantised_format(stored) : plain_format(dtype);
+  }
+};
+
+constexpr std::string_view to_string(cpu_mode m) noexcept {
+  return m.int8 ? "int8" : to_string(m.dtype);
+}
+
+}  // namespace lorica

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+
+#include "cpu/weight_format.hpp"
+
+namespace lorica {
+
+/// Inputs of a linear map as groups of 32 codes: scale = max |x| / 127, code = x / scale rounded to nearest,
+/// ties to even. A group without a number as large as 1e-30 is zero; one that holds a number that is not
+/// finite gets a scale that is not, so that it spoils its own row and nothing hides it.
+///
+/// x is [width] in the format of the kernel, width a multiple of 32; groups is [width / 32].
+struct quantise_args {
+  const void* x = nullptr;
+  std::uint32_t width = 0;
+  input_group* groups = nullptr;
+};
+
+using quantise_kernel = void (*)(const quantise_args&);
+
+}  // namespace lorica

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace lorica {
+
+/// Outputs per block of packed weights.
+inline constexpr std::uint32_t block_outputs = 32;
+
+/// Depths of packed operands are padded with zeros to a multiple of this: the group that shares a scale.
+inline constexpr std::uint32_t depth_multiple = 32;
+
+/// How the weights of a linear map are stored once packed. The last three are the blocks of GGUF: 32 weights
+/// of one output, along the depth, share a half-precision scale d (and a minimum m):
+///
+///     q8_0  w = d (code - 128), 8 bits      q4_0  w = d (code - 8), 4 bits      q4_1  w = d code + m, 4 bits
+enum class weight_format : std::uint8_t { float32, bfloat16, q8_0, q4_0, q4_1 };
+
+constexpr std::string_view to_string(weight_format f) noexcept {
+  constexpr std::string_view names[] = {"float32", "bfloat16", "q8_0", "q4_0", "q4_1"};
+  return names[static_cast<std::size_t>(f)];
+}
+
+/// Weights are codes of 4 or 8 bits, and inputs are too.
+constexpr bool is_quantised(weight_format f) noexcept {
+  return f >= weight_format::q8_0;
+}
+
+/// Bytes of 32 outputs by 32 depths.
+constexpr std::uint32_t group_bytes(weight_format f) noexcept {
+  constexpr std::uint32_t sizes[] = {4096, 2048, 1024 + 64, 512 + 64, 512 + 128};
+  return sizes[static_cast<std::size_t>(f)];
+}
+
+/// 32 neighbouring inputs of a quantised linear map: x = scale * code, with what the formats of weights need
+/// of the codes' sum, so that every output shares it.
+struct alignas(16) input_group {
+  std::int8_t codes[depth_multiple];
+  float scale;
+  float scaled_sum;        ///< scale * sum of codes
+  std::int32_t minus_8;    ///< -8 * sum of codes
+  std::int32_t minus_128;  ///< -128 * sum of codes
+};
+static_assert(sizeof(input_group) == 48);
+
+}  // namespace lorica
