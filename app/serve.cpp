@@ -24,6 +24,7 @@
 #include "core/metrics.hpp"
 #include "core/server_info.hpp"
 #include "cpu/executor.hpp"
+#include "cpu/mode.hpp"
 #include "model/families.hpp"
 #include "model/weights.hpp"
 #include "net/server.hpp"
@@ -69,9 +70,28 @@ struct parts {
   model_config model;  ///< of the weights, under the name that the operator knows
   std::shared_ptr<const tokenizer> vocabulary;
   std::shared_ptr<const chat_format> chat;
+  cpu_mode mode = cpu_dtype::bfloat16;
   std::unique_ptr<executor> engine;
   kv_plan kv;
 };
+
+cpu_mode mode_for(compute_dtype wanted, const model_weights& weights) {
+  switch (wanted) {
+    case compute_dtype::float32: return cpu_dtype::float32;
+    case compute_dtype::bfloat16: return cpu_dtype::bfloat16;
+    case compute_dtype::int8: return {cpu_dtype::bfloat16, true};
+    default: return mode_like(weights);
+  }
+}
+
+isa to_isa(instruction_set wanted) noexcept {
+  switch (wanted) {
+    case instruction_set::avx512: return isa::avx512;
+    case instruction_set::avx_vnni: return isa::avx_vnni;
+    case instruction_set::avx2: return isa::avx2;
+    default: return isa::portable;
+  }
+}
 
 result<kv_plan> plan_memory(const serve_settings& s, const model_config& model, const cpu_options& options) {
   kv_request r;
@@ -110,7 +130,10 @@ result<parts> load(const serve_settings& s, const model_source& source) {
                             p.vocabulary->size(), model.vocab));
 
   cpu_options options;
-  options.dtype = s.dtype == compute_dtype::float32 ? cpu_dtype::float32 : cpu_dtype::bfloat16;
+  p.mode = mode_for(s.dtype, *p.weights);
+  options.dtype = p.mode.dtype;
+  options.int8 = p.mode.int8;
+  if (s.instructions) options.instructions = to_isa(*s.instructions);
   options.threads = s.threads.value_or(0);
   options.max_sequences = s.max_batch_size;
   options.max_rows = s.max_batch_prefill_tokens + s.max_batch_size;
@@ -137,7 +160,7 @@ server_info describe(const serve_settings& s, const parts& p) {
   out.model_id = s.served_model_names.empty() ? p.model.name : s.served_model_names.front();
   if (!s.served_model_names.empty())
     out.served_model_names.assign(s.served_model_names.begin() + 1, s.served_model_names.end());
-  out.model_dtype = s.dtype == compute_dtype::float32 ? "float32" : "bfloat16";
+  out.model_dtype = to_string(p.mode);
   out.device = "cpu";
   out.isa = p.engine->description();
   out.version = LORICA_VERSION;

@@ -228,7 +228,16 @@ class checked_values {
 
 compute_dtype to_dtype(const std::string& text) {
   if (text == "float32") return compute_dtype::float32;
+  if (text == "int8") return compute_dtype::int8;
   return text == "bfloat16" ? compute_dtype::bfloat16 : compute_dtype::automatic;
+}
+
+std::optional<instruction_set> to_instructions(const std::string& text) {
+  if (text == "avx512") return instruction_set::avx512;
+  if (text == "avx_vnni") return instruction_set::avx_vnni;
+  if (text == "avx2") return instruction_set::avx2;
+  if (text == "portable") return instruction_set::portable;
+  return std::nullopt;
 }
 
 log_level to_log_level(const std::string& text) {
@@ -326,6 +335,7 @@ result<serve_settings> merge_settings(const flag_values& flags, const environmen
   s.port = static_cast<std::uint16_t>(v.number("port"));
   s.dtype = to_dtype(v.text("dtype"));
   if (v.text("dtype") == "float16") v.warnings.push_back("--dtype float16 is taken as auto on a CPU");
+  s.instructions = to_instructions(v.text("isa"));
   s.threads = v.count("threads");
   if (v.has("kv-memory")) s.kv_memory = static_cast<std::uint64_t>(v.number("kv-memory"));
   s.max_concurrent_requests = *v.count("max-concurrent-requests");

@@ -15,7 +15,10 @@
 namespace lorica {
 
 /// How the engine computes.
-enum class compute_dtype : std::uint8_t { automatic, float32, bfloat16 };
+enum class compute_dtype : std::uint8_t { automatic, float32, bfloat16, int8 };
+
+/// Of the processor.
+enum class instruction_set : std::uint8_t { portable, avx2, avx_vnni, avx512 };
 
 /// The settings of `lorica serve`, merged and checked; what is absent is decided at start.
 struct serve_settings {
@@ -41,6 +44,7 @@ struct serve_settings {
   std::string hostname;
   std::uint16_t port = 0;
   compute_dtype dtype = compute_dtype::automatic;
+  std::optional<instruction_set> instructions;  ///< absent: the widest that runs
   std::optional<std::uint32_t> threads;
   std::optional<std::uint64_t> kv_memory;
   std::uint32_t max_concurrent_requests = 0;

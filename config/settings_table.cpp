@@ -142,8 +142,16 @@ constexpr setting table[] = {
      .kind = choice,
      .fallback = "auto",
      .text =
-         "How the engine computes: float32 is the exact mode; auto is bfloat16 weights with float32 sums.",
-     .choices = "auto|float32|bfloat16|float16"},
+         "How the engine computes: float32 is the exact mode; bfloat16 weights with float32 sums; int8 keeps "
+         "weights of 4 and 8 bits as the file has them and computes with inputs of 8 bits. auto is int8 for "
+         "quantised files and bfloat16 for others.",
+     .choices = "auto|float32|bfloat16|int8|float16"},
+    {.flag = "isa",
+     .environment = "LORICA_ISA",
+     .kind = choice,
+     .fallback = "auto",
+     .text = "Instructions of the processor to use; auto takes the widest that it has.",
+     .choices = "auto|avx512|avx_vnni|avx2|portable"},
     {.flag = "threads",
      .environment = "LORICA_THREADS",
      .kind = integer,

@@ -12,7 +12,7 @@ namespace lorica {
 struct server_info {
   std::string model_id;                         ///< public id of the base, never a path
   std::vector<std::string> served_model_names;  ///< further names of the base
-  std::string model_dtype;                      ///< `float32` or `bfloat16`: what the engine computes in
+  std::string model_dtype;                      ///< `float32`, `bfloat16` or `int8`: what the engine computes in
   std::string device;                           ///< `cpu` or `cuda`
   std::string isa;                              ///< instruction set the kernels use
   std::string version;

@@ -149,6 +149,7 @@ result<std::unique_ptr<executor>> make_cpu_executor(std::shared_ptr<const model_
   const cpu_mode mode{options.dtype, options.int8};
   auto weights = packed_weights::pack(*model, mode, *team, options.progress);
   if (!weights) return std::move(weights).error();
+  model->release_pages();
   auto cache = kv_cache::allocate(m, options.dtype, options.blocks, options.block_tokens);
   if (!cache) return std::move(cache).error();
   executor_limits limits;

@@ -22,6 +22,9 @@ struct cpu_mode {
   }
 };
 
+/// `int8` where most of the layers' weights lie in quantised blocks, as in most GGUF files, else bfloat16.
+cpu_mode mode_like(const model_weights& model) noexcept;
+
 constexpr std::string_view to_string(cpu_mode m) noexcept {
   return m.int8 ? "int8" : to_string(m.dtype);
 }

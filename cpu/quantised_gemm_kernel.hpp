@@ -50,8 +50,18 @@ struct q8_0_format {
   }
 };
 
+constexpr std::size_t groups_ahead = 4;
+
 template <class Format>
 constexpr std::size_t group_size = Format::bytes + 64 + (Format::has_minimum ? 64 : 0);
+
+/// Asks for the group some groups on, in the next block where this one ends: with the work of several rows
+/// between its reads a processor does not look far enough ahead by itself.
+template <class Format>
+LORICA_KERNEL void fetch_ahead(const std::uint8_t* group) {
+  for (std::size_t line = 0; line < group_size<Format>; line += 64)
+    __builtin_prefetch(group + groups_ahead * group_size<Format> + line);
+}
 
 template <class Format, int M, int V>
 void quantised_tile(const gemm_args& a, std::uint32_t first_row, std::uint32_t first_vector) {
@@ -65,6 +75,8 @@ void quantised_tile(const gemm_args& a, std::uint32_t first_row, std::uint32_t f
     for (int m = 0; m < M; ++m)
       totals[v][m] = zero();
   for (std::uint32_t g = 0; g < groups; ++g, ++x, w += group_size<Format>) {
+    for (int v = 0; v < V; v += 2)
+      fetch_ahead<Format>(w + (odd + std::uint32_t(v)) / 2 * block);
     for (int v = 0; v < V; ++v) {
       const std::size_t half = (odd + std::uint32_t(v)) % 2;
       const std::uint8_t* group = w + (odd + std::uint32_t(v)) / 2 * block;

@@ -20,6 +20,10 @@ result<std::shared_ptr<const mapped_file>> mapped_file::open(const std::string& 
   return std::shared_ptr<const mapped_file>(new mapped_file(static_cast<const std::byte*>(data), *size));
 }
 
+void mapped_file::release_pages() const noexcept {
+  if (data_) ::madvise(const_cast<std::byte*>(data_), size_, MADV_DONTNEED);
+}
+
 mapped_file::~mapped_file() {
   if (data_) ::munmap(const_cast<std::byte*>(data_), size_);
 }

@@ -26,6 +26,8 @@ class mapped_weights final : public model_weights {
   mapped_weights(model_config config, model_tensors tensors,
                  std::vector<std::shared_ptr<const mapped_file>> files, rewritten_tensors rewritten);
 
+  void release_pages() const noexcept override;
+
  private:
   std::vector<std::shared_ptr<const mapped_file>> files_;
   rewritten_tensors rewritten_;

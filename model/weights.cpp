@@ -61,6 +61,11 @@ mapped_weights::mapped_weights(model_config config, model_tensors tensors,
   layers_ = std::move(tensors.layers);
 }
 
+void mapped_weights::release_pages() const noexcept {
+  for (auto& file : files_)
+    file->release_pages();
+}
+
 result<std::shared_ptr<const model_weights>> open_model(const std::string& path) {
   std::error_code problem;
   auto status = std::filesystem::status(path, problem);

@@ -56,6 +56,9 @@ class model_weights {
   const tensor_view& final_norm() const noexcept { return final_norm_; }  ///< [1, hidden]
   const std::vector<layer_weights>& layers() const noexcept { return layers_; }
 
+  /// Most of it will not be read soon: gives memory back that only saves reading files again.
+  virtual void release_pages() const noexcept {}
+
  protected:
   model_config config_;
   tensor_view embedding_, head_, final_norm_;

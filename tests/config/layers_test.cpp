@@ -32,7 +32,13 @@ std::string word(const std::optional<T>& v) {
 
 std::string word(compute_dtype dtype) {
   if (dtype == compute_dtype::float32) return "float32";
+  if (dtype == compute_dtype::int8) return "int8";
   return dtype == compute_dtype::bfloat16 ? "bfloat16" : "auto";
+}
+
+std::string word(std::optional<instruction_set> instructions) {
+  constexpr const char* names[] = {"portable", "avx2", "avx_vnni", "avx512"};
+  return instructions ? names[static_cast<int>(*instructions)] : "auto";
 }
 
 std::string word(log_level level) {
@@ -64,6 +70,7 @@ std::map<std::string, std::string> outcome(const serve_settings& s) {
           {"hostname", s.hostname},
           {"port", std::to_string(s.port)},
           {"dtype", word(s.dtype)},
+          {"isa", word(s.instructions)},
           {"threads", word(s.threads)},
           {"kv-memory", word(s.kv_memory)},
           {"max-concurrent-requests", std::to_string(s.max_concurrent_requests)},
@@ -112,7 +119,8 @@ std::pair<std::string, std::string> two_values(const setting& row) {
       if (row.flag == "dynamic-adapters") return {"off", "root"};
       if (row.flag == "unknown-adapter") return {"refuse", "base"};
       if (row.flag == "adapter-eviction") return {"lru", "gdsf"};
-      return row.flag == "dtype" ? std::pair("float32", "bfloat16") : std::pair("debug", "error");
+      if (row.flag == "isa") return {"avx2", "portable"};
+      return row.flag == "dtype" ? std::pair("float32", "int8") : std::pair("debug", "error");
     case setting_kind::list: return {"a,b", "c"};
     default: return {"one", "two"};
   }

@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 
 #include <cstring>
+#include <fstream>
+#include <sstream>
 #include <string>
 
 #include "files/mapped_file.hpp"
@@ -72,4 +74,35 @@ TEST_CASE("an opened file is closed on exec") {
   auto file = open_file::open(scratch.write("f", "x"));
   REQUIRE(file);
   CHECK((::fcntl(file->descriptor(), F_GETFD) & FD_CLOEXEC) != 0);
+}
+
+TEST_CASE("pages that were given back are read again") {
+  scratch_directory scratch;
+  const std::string text(1 << 20, 'x');
+  auto mapped = mapped_file::open(scratch.write("f", text));
+  REQUIRE(mapped);
+  const auto bytes = (*mapped)->bytes();
+  auto resident = [&] {
+    std::ifstream file("/proc/self/smaps");
+    std::ostringstream place;
+    place << std::hex << reinterpret_cast<std::uintptr_t>(bytes.data()) << '-';
+    for (std::string line; std::getline(file, line);) {
+      if (!line.starts_with(place.str())) continue;
+      while (std::getline(file, line) && !line.starts_with("Rss:")) {
+      }
+      return std::stoul(line.substr(4));
+    }
+    return 0ul;
+  };
+  auto sum = [&] {
+    std::size_t out = 0;
+    for (auto b : bytes)
+      out += std::to_integer<std::size_t>(b);
+    return out;
+  };
+  const auto before = sum();
+  CHECK(resident() == 1024);
+  (*mapped)->release_pages();
+  CHECK(resident() == 0);
+  CHECK(sum() == before);
 }
