@@ -30,6 +30,8 @@ struct settings {
   std::uint32_t threads = 0;
   std::uint32_t rank = 16;
   std::uint32_t runs = 5;
+  std::string only;      ///< the one workload that is measured; empty: all
+  bool profile = false;  ///< tell where the time of steps goes
 };
 
 std::uint32_t number(const std::string& text) {
@@ -39,7 +41,7 @@ std::uint32_t number(const std::string& text) {
 constexpr const char* usage =
     "lorica-bench-decode [--model FILE] [--dtype int8|bfloat16|float32] [--isa "
     "avx512|avx_vnni|avx2|portable]\n"
-    "                    [--threads N] [--rank N] [--runs N]\n";
+    "                    [--threads N] [--rank N] [--runs N] [--only WORKLOAD] [--profile yes]\n";
 
 settings read_settings(int argc, char** argv) {
   settings out;
@@ -66,16 +68,31 @@ settings read_settings(int argc, char** argv) {
       out.rank = number(text);
     else if (name == "--runs")
       out.runs = std::max(1u, number(text));
+    else if (name == "--only")
+      out.only = text;
+    else if (name == "--profile")
+      out.profile = text == "yes";
     else
-      throw std::runtime_error(name + ": not one of --model --dtype --isa --threads --rank --runs");
+      throw std::runtime_error(name +
+                               ": not one of --model --dtype --isa --threads --rank --runs --only --profile");
   }
   return out;
 }
 
 std::vector<workload> workloads() {
-  return {{"decode 1", 1, 0, 64, 128},   {"decode 1, 1 adapter", 1, 1, 64, 128},
-          {"decode 8", 8, 0, 64, 128},   {"decode 8, 8 adapters", 8, 8, 64, 128},
-          {"prefill 512", 1, 0, 512, 0}, {"prefill 512, 1 adapter", 1, 1, 512, 0}};
+  return {{"decode 1", 1, 0, 64, 128},
+          {"decode 1, 1 adapter", 1, 1, 64, 128},
+          {"decode 4", 4, 0, 64, 128},
+          {"decode 8", 8, 0, 64, 128},
+          {"decode 8, 1 adapter", 8, 1, 64, 128},
+          {"decode 8, 8 adapters", 8, 8, 64, 128},
+          {"decode 16", 16, 0, 64, 128},
+          {"decode 16, 16 adapters", 16, 16, 64, 128},
+          {"decode 32", 32, 0, 64, 128},
+          {"decode 32, 8 adapters", 32, 8, 64, 128},
+          {"decode 32, 32 adapters", 32, 32, 64, 128},
+          {"prefill 512", 1, 0, 512, 0},
+          {"prefill 512, 1 adapter", 1, 1, 512, 0}};
 }
 
 template <class T>
@@ -117,6 +134,21 @@ void write_result(json_writer& json, const workload& w, const measured& m, doubl
   std::fprintf(stderr, "%*s%5.1f %%\n", w.decode != 0 ? 2 : 20, "", 100 * m.foreign);
 }
 
+/// Microseconds of a step by what they went to, of the last run.
+void tell(step_profile& profile, unsigned members, std::uint32_t steps) {
+  for (std::size_t p = 0; p < step_phases; ++p) {
+    const auto phase = static_cast<step_phase>(p);
+    std::fprintf(stderr, "%-18s", std::string(to_string(phase)).c_str());
+    for (unsigned m = 0; m < members; ++m) {
+      const auto& t = profile.of(m, phase);
+      std::fprintf(stderr, "  %8.1f us + %7.1f waiting", t.work / steps * 1e6, t.wait / steps * 1e6);
+    }
+    std::fprintf(stderr, "\n");
+  }
+}
+
+constexpr std::uint32_t most_streams = 32;
+
 void bench_all(const settings& s) {
   auto weights = must(open_model(s.model));
   auto& config = weights->config();
@@ -125,25 +157,29 @@ void bench_all(const settings& s) {
   o.int8 = s.mode.int8;
   o.threads = s.threads;
   o.instructions = s.instructions;
-  o.blocks = 8 * 12 + 32;
-  o.max_sequences = 8;
+  const auto threads = s.threads != 0 ? s.threads : std::max(1u, std::thread::hardware_concurrency());
+  step_profile profile(threads);
+  if (s.profile) o.profile = &profile;
+  o.blocks = most_streams * 12 + 32;
+  o.max_sequences = most_streams;
   o.max_rows = 512;
   o.max_positions = 512;
   auto start = std::chrono::steady_clock::now();
   auto engine = must(make_cpu_executor(weights, o));
   const double load = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   std::vector<std::shared_ptr<const packed_adapter>> adapters;
-  for (std::uint32_t i = 0; i < 8; ++i) {
+  for (std::uint32_t i = 0; i < most_streams; ++i) {
     adapters.push_back(must(engine->packer().pack(random_adapter(config, s.rank, i), {})));
     if (auto ok = engine->attach(adapters.back()); !ok) throw std::runtime_error(ok.error().text);
   }
-  const auto all = workloads();
+  auto all = workloads();
+  std::erase_if(all, [&](auto& w) { return !s.only.empty() && w.name != s.only; });
+  if (all.empty()) throw std::runtime_error("--only: there is no workload \"" + s.only + '"');
   std::vector<std::vector<run_time>> runs(all.size());
   for (std::uint32_t r = 0; r < s.runs; ++r)
     for (std::size_t i = 0; i < all.size(); ++i)
-      runs[i].push_back(run(*engine, config, all[i], adapters));
+      runs[i].push_back(run(*engine, config, all[i], adapters, o.profile));
 
-  const auto threads = s.threads != 0 ? s.threads : std::max(1u, std::thread::hardware_concurrency());
   const double bandwidth = memory_bandwidth(threads);
   std::fprintf(stderr, "%s, %s, adapters r%u on all projections; packed in %.2f s; memory reads %.1f GB/s\n",
                config.name.c_str(), engine->description().c_str(), s.rank, load, bandwidth / 1e9);
@@ -158,6 +194,7 @@ void bench_all(const settings& s) {
     write_result(json, all[i], summarise(all[i], runs[i]),
                  bytes_per_step(*engine, all[i], adapters) / bandwidth);
   json.end_array().end_object();
+  if (s.profile) tell(profile, threads, std::max(1u, all.back().decode));
   std::printf("%s\n", json.take().c_str());
 }
 

@@ -101,9 +101,10 @@ adapter_weights random_adapter(const model_config& m, std::uint32_t rank, std::u
 }
 
 run_time run(executor& engine, const model_config& m, const workload& w,
-             const std::vector<std::shared_ptr<const packed_adapter>>& adapters) {
+             const std::vector<std::shared_ptr<const packed_adapter>>& adapters, step_profile* profile) {
   auto& limits = engine.limits();
   machine_load load;
+  if (profile) profile->clear();
   auto start = clock::now();
   for (std::uint32_t stream = 0; stream < w.streams; ++stream)
     execute(engine,
@@ -117,6 +118,7 @@ run_time run(executor& engine, const model_config& m, const workload& w,
     return out;
   }
   load = {};
+  if (profile) profile->clear();
   out.best_step_seconds = 1e9;
   start = clock::now();
   for (std::uint32_t i = 0; i < w.decode; ++i) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cpu/step_profile.hpp"
 #include "engine/executor.hpp"
 #include "model/model_config.hpp"
 
@@ -34,7 +35,8 @@ adapter_weights random_adapter(const model_config& m, std::uint32_t rank, std::u
 /// Runs the workload from an empty cache: prompts one stream after the other, then all streams step by step.
 /// `adapters` are attached. Throws `std::runtime_error` when a step fails.
 run_time run(executor& engine, const model_config& m, const workload& w,
-             const std::vector<std::shared_ptr<const packed_adapter>>& adapters);
+             const std::vector<std::shared_ptr<const packed_adapter>>& adapters,
+             step_profile* profile = nullptr);
 
 /// Bytes that one decode step of the workload must read: base, adapters, and K and V in the middle of the
 /// run.

@@ -93,7 +93,7 @@ void cpu_executor::compute(step_output& out) {
       if (observer_ && member == 0) show_logits(first, count);
       sampler_.read(plan_, history_, forward_.memory(), first, share_of(count, member, team_->active()),
                     member, out);
-      team_->barrier(member);
+      forward_.pass(step_phase::sample, member);
     }
   });
   size_.step_done(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
@@ -168,7 +168,7 @@ result<std::unique_ptr<executor>> make_cpu_executor(std::shared_ptr<const model_
                      std::to_string(threads) + (threads == 1 ? " thread)" : " threads)");
   auto& kernels = kernels_for(*chosen, options.dtype);
   forward layers(model, *std::move(weights), kernels, mode, options.block_tokens, *std::move(cache),
-                 *std::move(memory), limits.max_positions, *team);
+                 *std::move(memory), limits.max_positions, *team, options.profile);
   return std::unique_ptr<executor>(std::make_unique<cpu_executor>(
       model, limits, std::move(description), std::move(team), std::move(layers), mode, options));
 }

@@ -10,6 +10,7 @@
 #include "cpu/isa.hpp"
 #include "cpu/kernels.hpp"
 #include "cpu/kv_cache.hpp"
+#include "cpu/step_profile.hpp"
 #include "engine/executor.hpp"
 #include "model/weights.hpp"
 
@@ -33,7 +34,8 @@ struct cpu_options {
   std::uint64_t logits_bytes = std::uint64_t{64} << 20;  ///< of logits held at once, at least one row of them
   std::optional<isa> instructions;                       ///< absent: the widest that runs here
   std::function<void(std::uint64_t done, std::uint64_t all)> progress;  ///< bytes of packed weights
-  logits_observer observer = {};  ///< for measuring how far modes are apart; absent in service
+  logits_observer observer = {};    ///< for measuring how far modes are apart; absent in service
+  step_profile* profile = nullptr;  ///< for measuring where time goes, for as many members; null in service
 };
 
 /// Packs the model on all threads and allocates everything a step needs; steps allocate nothing but what they

@@ -13,6 +13,16 @@ float* floats(std::byte* at) noexcept {
   return reinterpret_cast<float*>(at);
 }
 
+step_phase phase_of(lora_group group) noexcept {
+  switch (group) {
+    case lora_group::qkv: return step_phase::qkv;
+    case lora_group::o: return step_phase::o;
+    case lora_group::gate_up: return step_phase::gate_up;
+    case lora_group::down: return step_phase::down;
+    default: return step_phase::head;
+  }
+}
+
 input_group* groups_of(const linear_input& x, std::size_t row) noexcept {
   return reinterpret_cast<input_group*>(x.groups.row(row));
 }
@@ -27,7 +37,7 @@ share ranks_of(const packed_group& g, unsigned member, unsigned members) noexcep
 
 forward::forward(std::shared_ptr<const model_weights> model, std::unique_ptr<const packed_weights> weights,
                  const kernel_table& kernels, cpu_mode mode, std::uint32_t block_tokens, kv_cache cache,
-                 workspace memory, std::uint32_t max_positions, thread_team& team)
+                 workspace memory, std::uint32_t max_positions, thread_team& team, step_profile* profile)
     : model_(std::move(model)),
       weights_(std::move(weights)),
       kernels_(kernels),
@@ -37,12 +47,20 @@ forward::forward(std::shared_ptr<const model_weights> model, std::unique_ptr<con
       cache_(std::move(cache)),
       memory_(std::move(memory)),
       team_(team),
+      profile_(profile),
       embedding_(embedding_rule_for(model_->config(), mode.dtype, max_positions)) {}
 
+void forward::pass(step_phase phase, unsigned member) {
+  if (profile_) profile_->worked(member, phase);
+  team_.barrier(member);
+  if (profile_) profile_->waited(member, phase);
+}
+
 void forward::layers(const step_plan& plan, unsigned member) {
+  if (profile_) profile_->begin(member);
   embed(*model_, weights_->tied_embedding(), kernels_, plan, embedding_, memory_,
         share_of(plan.rows(), member, team_.active()));
-  team_.barrier(member);
+  pass(step_phase::embed, member);
   for (std::uint32_t layer = 0; layer < weights_->layers().size(); ++layer) {
     attention_layer(plan, layer, member);
     feed_forward(plan, layer, member);
@@ -65,7 +83,7 @@ void forward::norm_rows(const step_plan& plan, const float* weight, unsigned mem
   auto mine = share_of(plan.rows(), member, team_.active());
   for (auto row = mine.first; row < mine.last; ++row)
     norm_row(plan, weight, row, memory_.normed, row);
-  team_.barrier(member);
+  pass(step_phase::norm, member);
 }
 
 void forward::attention_layer(const step_plan& plan, std::uint32_t layer, unsigned member) {
@@ -106,7 +124,7 @@ void forward::rope_rows(const step_plan& plan, std::uint32_t layer, unsigned mem
     a.token = position % block_tokens_;
     kernels_.rope(a);
   }
-  team_.barrier(member);
+  pass(step_phase::rope, member);
 }
 
 void forward::attend(const step_plan& plan, std::uint32_t layer, unsigned member) {
@@ -137,12 +155,12 @@ void forward::attend(const step_plan& plan, std::uint32_t layer, unsigned member
     if (whole_groups) quantise_attended(at.row, at.head * m.head_dim, a.heads * m.head_dim);
     at = last == m.heads ? attention_item{at.row + 1, 0} : attention_item{at.row, last};
   }
-  team_.barrier(member);
+  pass(step_phase::attention, member);
   if (!mode_.int8 || whole_groups) return;
   auto mine = share_of(plan.rows(), member, team_.active());
   for (auto row = mine.first; row < mine.last; ++row)
     quantise_attended(row, 0, padded_depth(m.heads * m.head_dim));
-  team_.barrier(member);
+  pass(step_phase::attention, member);
 }
 
 /// Elements [first, first + width) of what attention gave a row, whole groups.
@@ -177,7 +195,7 @@ void forward::feed_forward(const step_plan& plan, std::uint32_t layer, unsigned 
                          out.values.stride, model_->config().activation,
                          mode_.int8 ? groups_of(out, 0) + block : nullptr, out.groups.stride});
   }
-  team_.barrier(member);
+  pass(step_phase::gate_up, member);
   add_branch(plan, layer, lora_group::down, w.down, memory_.activated, w.after_ffn, member);
 }
 
@@ -191,7 +209,7 @@ void forward::add_branch(const step_plan& plan, std::uint32_t layer, lora_group 
   for (auto row = mine.first; row < mine.last; ++row)
     kernels_.norm_add({floats(memory_.branch.row(row)), norm, m.hidden, padded_depth(m.hidden),
                        m.norm_epsilon, memory_.residual.row(row)});
-  team_.barrier(member);
+  pass(step_phase::norm, member);
 }
 
 void forward::linear(const step_plan& plan, std::uint32_t layer, lora_group group,
@@ -201,7 +219,7 @@ void forward::linear(const step_plan& plan, std::uint32_t layer, lora_group grou
   auto mine = share_of(matrix.blocks, member, team_.active());
   multiply(plan, layer, group, matrix, x, mine, into,
            floats(y.data) + std::size_t{mine.first} * block_outputs, y.stride, member);
-  team_.barrier(member);
+  pass(phase_of(group), member);
 }
 
 void forward::multiply(const step_plan& plan, std::uint32_t layer, lora_group group,
@@ -268,11 +286,11 @@ void forward::shrink(const step_plan& plan, std::uint32_t layer, lora_group grou
   if (plan.step().segments.empty()) return;
   for (auto& s : plan.step().segments)
     shrink_segment(plan, layer, group, s, x, member);
-  team_.barrier(member);
+  pass(step_phase::shrink, member);
   if (!plan.merges()) return;
   for (auto& s : plan.step().segments)
     merge_segment(plan, layer, group, s, member);
-  team_.barrier(member);
+  pass(step_phase::shrink, member);
 }
 
 void forward::shrink_segment(const step_plan& plan, std::uint32_t layer, lora_group group, const segment& s,
@@ -367,21 +385,21 @@ void forward::head(const step_plan& plan, std::uint32_t first, std::uint32_t cou
   for (auto i = rows.first; i < rows.last; ++i) {
     norm_row(plan, weights_->final_norm(), plan.readings()[first + i].row, memory_.head_input, i);
   }
-  team_.barrier(member);
+  pass(step_phase::head, member);
   if (plan.changes_head()) {
     for_head_runs(plan, first, count, [&](const segment& run, bool changed) {
       if (changed) shrink_segment(plan, 0, lora_group::head, run, memory_.head_input.values, member);
     });
-    team_.barrier(member);
+    pass(step_phase::head, member);
   }
   if (plan.changes_head() && plan.merges()) {
     for_head_runs(plan, first, count, [&](const segment& run, bool changed) {
       if (changed) merge_segment(plan, 0, lora_group::head, run, member);
     });
-    team_.barrier(member);
+    pass(step_phase::head, member);
   }
   logits(plan, first, count, share_of(weights_->head().blocks, member, team_.active()));
-  team_.barrier(member);
+  pass(step_phase::head, member);
 }
 
 /// Neighbouring readings with the same matrix in one product, then what each run of them adds.

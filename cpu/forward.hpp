@@ -8,6 +8,7 @@
 #include "cpu/kv_cache.hpp"
 #include "cpu/packed_weights.hpp"
 #include "cpu/step_plan.hpp"
+#include "cpu/step_profile.hpp"
 #include "cpu/thread_team.hpp"
 #include "cpu/workspace.hpp"
 
@@ -20,7 +21,7 @@ class forward {
  public:
   forward(std::shared_ptr<const model_weights> model, std::unique_ptr<const packed_weights> weights,
           const kernel_table& kernels, cpu_mode mode, std::uint32_t block_tokens, kv_cache cache,
-          workspace memory, std::uint32_t max_positions, thread_team& team);
+          workspace memory, std::uint32_t max_positions, thread_team& team, step_profile* profile);
 
   /// From tokens to the residual stream after the last layer. Ends with a barrier.
   void layers(const step_plan& plan, unsigned member);
@@ -31,6 +32,9 @@ class forward {
   workspace& memory() noexcept { return memory_; }
   const packed_weights& weights() const noexcept { return *weights_; }
   const kv_cache& cache() const noexcept { return cache_; }
+
+  /// The end of a part of the step: a barrier, told to the profile.
+  void pass(step_phase phase, unsigned member);
 
  private:
   void norm_rows(const step_plan& plan, const float* weight, unsigned member);
@@ -97,6 +101,7 @@ class forward {
   kv_cache cache_;
   workspace memory_;
   thread_team& team_;
+  step_profile* profile_;  // may be null
   embedding_rule embedding_;
 };
 
