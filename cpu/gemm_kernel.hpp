@@ -9,6 +9,10 @@
 namespace lorica {
 namespace {
 
+/// How far ahead weights are asked for: with the work of several rows between its reads a processor does not
+/// look far enough by itself, and short streams (adapters) end before it has begun to.
+constexpr std::size_t bytes_ahead = 2048;
+
 template <class Format, int M, int V>
 void gemm_tile(const gemm_args& a, std::uint32_t first_row, std::uint32_t first_vector) {
   using element = typename Format::element;
@@ -23,6 +27,9 @@ void gemm_tile(const gemm_args& a, std::uint32_t first_row, std::uint32_t first_
       sums[m][v] = zero();
   for (std::uint32_t k = 0; k < a.depth; k += Format::depth_step) {
     typename Format::weights ws[V];
+    for (int v = 0; v < V; ++v)
+      __builtin_prefetch(w + std::size_t(v / 2) * block_elements + std::size_t(v % 2) * lane_step +
+                         bytes_ahead / sizeof(element));
     for (int v = 0; v < V; ++v)
       ws[v] = Format::load_weights(w + std::size_t(v / 2) * block_elements + std::size_t(v % 2) * lane_step);
     for (int m = 0; m < M; ++m) {

@@ -21,6 +21,9 @@ void shrink_tile(const shrink_args& a, std::uint32_t row, std::uint32_t rank) {
   for (std::uint32_t k = 0; k < a.depth; k += Format::row_step) {
     typename Format::weights ws[J];
     for (int j = 0; j < J; ++j)
+      __builtin_prefetch(w + std::size_t{k} * J + std::size_t(j) * Format::row_step +
+                         bytes_ahead / sizeof(element));
+    for (int j = 0; j < J; ++j)
       ws[j] = Format::load_weights(w + std::size_t{k} * J + std::size_t(j) * Format::row_step);
     for (int m = 0; m < M; ++m) {
       const auto xs = Format::load_weights(x + std::size_t(m) * a.x_stride + k);

@@ -50,7 +50,7 @@ struct q8_0_format {
   }
 };
 
-constexpr std::size_t groups_ahead = 4;
+constexpr std::size_t groups_ahead = 8;
 
 template <class Format>
 constexpr std::size_t group_size = Format::bytes + 64 + (Format::has_minimum ? 64 : 0);
@@ -60,7 +60,7 @@ constexpr std::size_t group_size = Format::bytes + 64 + (Format::has_minimum ? 6
 template <class Format>
 LORICA_KERNEL void fetch_ahead(const std::uint8_t* group) {
   for (std::size_t line = 0; line < group_size<Format>; line += 64)
-    __builtin_prefetch(group + groups_ahead * group_size<Format> + line);
+    __builtin_prefetch(group + groups_ahead * group_size<Format> + line, 0, 2);
 }
 
 template <class Format, int M, int V>
