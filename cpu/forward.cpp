@@ -398,7 +398,13 @@ void forward::head(const step_plan& plan, std::uint32_t first, std::uint32_t cou
     });
     pass(step_phase::head, member);
   }
-  logits(plan, first, count, share_of(weights_->head().blocks, member, team_.active()));
+  // Whole pieces, so that their sums do not depend on the number of threads.
+  constexpr auto piece_blocks = summary_logits / block_outputs;
+  const auto blocks = weights_->head().blocks;
+  const auto pieces = share_of((blocks + piece_blocks - 1) / piece_blocks, member, team_.active());
+  logits(plan, first, count,
+         {std::min(pieces.first * piece_blocks, blocks), std::min(pieces.last * piece_blocks, blocks)});
+  summarise(count, pieces);
   pass(step_phase::head, member);
 }
 
@@ -429,6 +435,16 @@ void forward::logits(const step_plan& plan, std::uint32_t first, std::uint32_t c
   const auto cap = model_->config().logit_softcap;
   for (std::uint32_t i = 0; i < count && cap > 0; ++i)
     kernels_.softcap({at(i), std::size_t{blocks.last - blocks.first} * block_outputs, cap});
+}
+
+void forward::summarise(std::uint32_t count, share pieces) {
+  const auto vocab = model_->config().vocab;
+  for (std::uint32_t row = 0; row < count; ++row)
+    for (auto p = pieces.first; p < pieces.last; ++p) {
+      const auto first = p * summary_logits;
+      kernels_.summary({floats(memory_.logits.row(row)) + first, std::min(summary_logits, vocab - first),
+                        reinterpret_cast<logit_piece*>(memory_.pieces.row(row)) + p});
+    }
 }
 
 const packed_matrix& forward::head_matrix(const step_plan& plan, const segment& run, bool changed) const {

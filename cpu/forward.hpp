@@ -26,7 +26,8 @@ class forward {
   /// From tokens to the residual stream after the last layer. Ends with a barrier.
   void layers(const step_plan& plan, unsigned member);
 
-  /// Logits of readings [first, first + count), count <= head_rows, into the workspace. Ends with a barrier.
+  /// Logits of readings [first, first + count), count <= head_rows, and their pieces into the workspace. Ends
+  /// with a barrier.
   void head(const step_plan& plan, std::uint32_t first, std::uint32_t count, unsigned member);
 
   workspace& memory() noexcept { return memory_; }
@@ -62,6 +63,7 @@ class forward {
   void merge_segment(const step_plan& plan, std::uint32_t layer, lora_group group, const segment& s,
                      unsigned member);
   void logits(const step_plan& plan, std::uint32_t first, std::uint32_t count, share blocks);
+  void summarise(std::uint32_t count, share pieces);
   const packed_matrix& head_matrix(const step_plan& plan, const segment& run, bool changed) const;
   template <class Work>
   static void for_head_runs(const step_plan& plan, std::uint32_t first, std::uint32_t count,

@@ -10,6 +10,7 @@
 #include "cpu/quantise.hpp"
 #include "cpu/rope.hpp"
 #include "cpu/softcap.hpp"
+#include "cpu/summary.hpp"
 
 namespace lorica {
 
@@ -45,6 +46,7 @@ struct kernel_table {
   gemm_kernel gemm_q8_0 = nullptr;
   gemm_kernel gemm_q4_0 = nullptr;
   gemm_kernel gemm_q4_1 = nullptr;
+  summary_kernel summary = nullptr;
 
   /// The product with weights of this format; where they are plain, the table's.
   gemm_kernel gemm_for(weight_format f) const noexcept {

@@ -15,6 +15,7 @@
 #include "cpu/outputs_kernel.hpp"
 #include "cpu/quantised_gemm_kernel.hpp"
 #include "cpu/rope_kernel.hpp"
+#include "cpu/summary_kernel.hpp"
 
 namespace lorica {
 namespace {
@@ -32,7 +33,8 @@ constexpr kernel_table table = {gemm<Format>,
                                 quantise<Format>,
                                 quantised_gemm<q8_0_format>,
                                 quantised_gemm<q4_0_format>,
-                                quantised_gemm<q4_1_format>};
+                                quantised_gemm<q4_1_format>,
+                                summary};
 
 }  // namespace
 

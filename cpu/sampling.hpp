@@ -25,6 +25,8 @@ class step_sampler {
             share mine, unsigned member, step_output& out);
 
  private:
+  logits_summary summary_of(std::span<const float> logits, const logit_piece* pieces) const;
+
   std::vector<sampler> samplers_;
   std::uint32_t vocab_;
   std::uint32_t token_ids_;

@@ -74,6 +74,7 @@ result<workspace> workspace::allocate(const model_config& m, const executor_limi
       {&out.head_input.values, out.head_rows, stride_for(m.hidden), element},
       {&out.head_input.groups, mode.int8 ? out.head_rows : 0, groups_for(m.hidden), sizeof(input_group)},
       {&out.logits, out.head_rows, vocab, sizeof(float)},
+      {&out.pieces, out.head_rows, (m.vocab + summary_logits - 1) / summary_logits, sizeof(logit_piece)},
   };
   std::uint64_t bytes = 0;
   for (auto& w : all)

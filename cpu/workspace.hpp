@@ -47,6 +47,7 @@ class workspace {
   row_buffer sin;
   linear_input head_input;      ///< [head_rows, hidden]
   row_buffer logits;            ///< float32 [head_rows, vocab]
+  row_buffer pieces;            ///< `logit_piece` [head_rows, vocab / summary_logits]
   row_buffer strip;             ///< float32, one row per member: gate and up of the columns at hand
   row_buffer low_rank;          ///< [rows, ranks of the widest composition]
   std::uint32_t head_rows = 0;  ///< logits are computed for so many rows at once

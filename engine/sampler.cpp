@@ -93,12 +93,19 @@ bool before(const Candidate& a, const Candidate& b) {
 }  // namespace
 
 token_choice sampler::choose(std::span<const float> logits, const sampling_context& context) {
-  auto total = log_sum_exp(logits);
+  return choose(logits, {log_sum_exp(logits)}, context);
+}
+
+token_choice sampler::choose(std::span<const float> logits, const logits_summary& known,
+                             const sampling_context& context) {
+  const auto total = known.total;
   // Comparisons with NaN would break the order that sorting needs.
   if (!std::isfinite(total)) return {likeliest(logits), not_a_number};
   auto scaled = known_ids(adjusted(logits, context), context.token_ids);
   auto& p = context.params;
-  auto token = likeliest(scaled);
+  // Where nothing was changed, what is known of the logits still holds.
+  auto token =
+      scaled.data() == logits.data() && known.likeliest != no_token ? known.likeliest : likeliest(scaled);
   if (scaled[static_cast<std::size_t>(token)] == -infinity) return {no_token, not_a_number};
   if (p.sample) {
     auto u = uniform_draw(p.seed, context.choice, static_cast<std::uint32_t>(context.history.size()));
@@ -114,7 +121,11 @@ token_choice sampler::choose(std::span<const float> logits, const sampling_conte
 
 token_choice score(std::span<const float> logits, token_id token, std::uint32_t top,
                    std::uint32_t token_ids) {
-  auto total = log_sum_exp(logits);
+  return score(logits, log_sum_exp(logits), token, top, token_ids);
+}
+
+token_choice score(std::span<const float> logits, double total, token_id token, std::uint32_t top,
+                   std::uint32_t token_ids) {
   if (!std::isfinite(total)) return {token, not_a_number};
   return told(logits, token, total, top, token_ids);
 }

@@ -12,6 +12,12 @@
 
 namespace lorica {
 
+/// What is known of a row of logits before a token is chosen.
+struct logits_summary {
+  double total = 0;               ///< their log_sum_exp; not finite where they are not
+  token_id likeliest = no_token;  ///< the first of the largest; `no_token`: not looked for
+};
+
 /// What the choice of one token depends on besides its logits.
 struct sampling_context {
   std::span<const token_id> history;  ///< prompt and generated tokens, all in [0, vocab)
@@ -47,6 +53,10 @@ class sampler {
   /// logprob, which ends the sequence; so does `no_token`, when nothing is left.
   token_choice choose(std::span<const float> logits, const sampling_context& context);
 
+  /// The same where the row was summarised already.
+  token_choice choose(std::span<const float> logits, const logits_summary& known,
+                      const sampling_context& context);
+
  private:
   struct candidate {
     float logit;
@@ -77,5 +87,9 @@ class sampler {
 /// How likely `token` is by the raw logits, with its rank and `top` alternatives. Ids from `token_ids` on are
 /// no alternatives, and `token` is none of them; 0: all. A NaN as logprob as in `sampler::choose`.
 token_choice score(std::span<const float> logits, token_id token, std::uint32_t top, std::uint32_t token_ids);
+
+/// The same with the row's log_sum_exp.
+token_choice score(std::span<const float> logits, double total, token_id token, std::uint32_t top,
+                   std::uint32_t token_ids);
 
 }  // namespace lorica

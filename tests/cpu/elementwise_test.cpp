@@ -193,3 +193,29 @@ TEST_CASE("no kernel hides a number that is not one") {
   kernels_for(which, dtype).norm({x.data(), up.data(), 32, 32, 1e-5f, y.at(0)});
   CHECK(std::isnan(y.value(0)));
 }
+
+TEST_CASE("a piece of logits is summarised by its largest and the sum of exponentials") {
+  auto which = GENERATE(from_range(other_instructions()));
+  auto count = GENERATE(1u, 15u, 16u, 17u, 1000u, 1024u);
+  auto x = some_numbers(1024, 61);
+  for (auto& v : x)
+    v *= 30;
+  // Beyond the count lies something larger that must not be seen.
+  for (std::size_t i = count; i < x.size(); ++i)
+    x[i] = 1000.0f;
+  auto& kernels = kernels_for(which, cpu_dtype::float32);
+  logit_piece piece{};
+  kernels.summary({x.data(), count, &piece});
+  const auto highest = *std::max_element(x.begin(), x.begin() + count);
+  double sum = 0;
+  for (std::uint32_t i = 0; i < count; ++i)
+    sum += std::exp(static_cast<double>(x[i] - highest));
+  CHECK(piece.peak == highest);
+  CHECK(std::abs(static_cast<double>(piece.sum) / sum - 1) < 2e-6);
+  x[count / 2] = std::numeric_limits<float>::quiet_NaN();
+  kernels.summary({x.data(), count, &piece});
+  CHECK(std::isnan(piece.sum));
+  x[count / 2] = std::numeric_limits<float>::infinity();
+  kernels.summary({x.data(), count, &piece});
+  CHECK(!std::isfinite(piece.sum + piece.peak));
+}
