@@ -47,7 +47,7 @@ void planner::give_way(plan_outcome& out) {
   auto all = running_;
   for (auto r : all) {
     if (!r->drains() || (draining_ == drain_how::finish && !r->paused)) continue;
-    preempt(*r, out.preempted);
+    preempt(*r, out.preempted, head_start::given);
     scatter_leases(*r, out);
   }
 }

@@ -81,23 +81,6 @@ double step_cost::part(const step_load& share, const step_load& step) const noex
   return inner(price_, c);
 }
 
-std::uint32_t step_cost::rows_within(double limit, const step_load& load, std::uint32_t context,
-                                     std::uint32_t most, double adapter_bytes, bool adapted) const noexcept {
-  auto fits = [&](std::uint32_t rows) {
-    auto all = load;
-    all += step_load::of_rows(rows, context, adapted, 1);
-    all.adapter_bytes += adapter_bytes;
-    return predict(all) <= limit;
-  };
-  // Prices are not negative, so a step only gets longer with each row.
-  std::uint32_t good = 0;
-  for (auto bad = most + 1; bad - good > 1;) {
-    auto middle = good + (bad - good) / 2;
-    (fits(middle) ? good : bad) = middle;
-  }
-  return good;
-}
-
 void step_cost::learn(const step_load& load, double seconds) noexcept {
   if (!(seconds > 0) || seconds > longest) return;
   auto predicted = predict(load);

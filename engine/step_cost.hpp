@@ -55,11 +55,6 @@ class step_cost {
   /// of all sequences sum up to what `predict` says of the step.
   double part(const step_load& share, const step_load& step) const noexcept;
 
-  /// The most rows, up to `most`, of a sequence behind `context` tokens that can be added to `load` so that
-  /// the step takes at most `limit` seconds; `adapter_bytes` come with the first. 0: not even one.
-  std::uint32_t rows_within(double limit, const step_load& load, std::uint32_t context, std::uint32_t most,
-                            double adapter_bytes, bool adapted) const noexcept;
-
   /// A step with this load took `seconds`. What is not a time (not finite, not above 0, above an hour) is
   /// ignored; a step far off the line, which something foreign has stretched, moves prices little.
   void learn(const step_load& load, double seconds) noexcept;

@@ -193,23 +193,3 @@ TEST_CASE("the parts of a step sum up to it") {
     CHECK(sum == Approx(cost.predict(all)));
   }
 }
-
-TEST_CASE("rows are added as long as the step keeps its limit") {
-  step_cost cost(small_model);
-  step_load decode;
-  for (int i = 0; i < 8; ++i)
-    decode += step_load::of_rows(1, 200, false, 1);
-  auto limit = 3 * cost.predict(decode);
-  auto rows = cost.rows_within(limit, decode, 64, 500, 1e6, true);
-  REQUIRE((rows > 0 && rows < 500));
-  auto with = [&](std::uint32_t count) {
-    auto all = decode;
-    all += step_load::of_rows(count, 64, true, 1);
-    all.adapter_bytes += 1e6;
-    return cost.predict(all);
-  };
-  CHECK(with(rows) <= limit);
-  CHECK(with(rows + 1) > limit);
-  CHECK(cost.rows_within(1e9, decode, 64, 500, 0, false) == 500);
-  CHECK(cost.rows_within(1e-9, decode, 64, 500, 0, false) == 0);
-}

@@ -1,0 +1,106 @@
+// What a step costs, how many rows it can bear, and who pays.
+#include <algorithm>
+#include <limits>
+
+#include "engine/planner.hpp"
+#include "engine/planner_record.hpp"
+
+namespace lorica {
+namespace {
+
+constexpr std::uint32_t prefill_patience = 3;  // steps in a row without a prompt's row, while prompts wait
+
+}  // namespace
+
+/// The client pays for a whole prefill when it begins, or it could begin many before the first one costs.
+void planner::prepay(record& r) {
+  if (!queue_.fair()) return;
+  r.prepaid = cost_.added(r.load_of(r.remaining()));
+  queue_.charge(*r.client, r.prepaid);
+}
+
+/// Gives back what a prefill cost less than was paid ahead.
+void planner::settle(record& r) {
+  queue_.charge(*r.client, -r.prepaid);
+  r.prepaid = 0;
+}
+
+/// A sequence's part of the step that is over, at its price times `ratio`.
+void planner::charge(record& r, double ratio) {
+  if (!queue_.fair()) return;
+  auto cost = cost_.part(r.share, load_) * ratio;
+  auto covered = std::min(r.prepaid, cost);
+  r.prepaid -= covered;
+  queue_.charge(*r.client, cost - covered);
+}
+
+/// Bytes of adapters that this sequence brings into the step, or whatever is looked at.
+double planner::fresh_bytes(const record& r) const noexcept {
+  double out = 0;
+  for (auto& u : r.uses)
+    if (u.lease->look != looks_) out += static_cast<double>(u.lease->held->bytes());
+  return out;
+}
+
+/// Takes so many rows of a sequence into the step. The first sequence with an adapter brings its bytes.
+void planner::join(record& r, std::uint32_t rows) {
+  r.planned = rows;
+  r.share = r.load_of(rows);
+  r.share.adapter_bytes = fresh_bytes(r);
+  for (auto& u : r.uses)
+    u.lease->look = looks_;
+  load_ += r.share;
+}
+
+/// The most rows of a prompt that keep the step within `limit` seconds; 0 when that is not even `least`.
+std::uint32_t planner::chunk(const record& r, std::uint32_t most, double limit, std::uint32_t least) const {
+  auto bytes = fresh_bytes(r);
+  auto fits = [&](std::uint32_t rows) {
+    auto with = load_;
+    with += r.load_of(rows);
+    with.adapter_bytes += bytes;
+    return cost_.predict(with) <= limit;
+  };
+  if (fits(most)) return most;
+  // Prices are not negative, so a step only gets longer with each row.
+  std::uint32_t good = 0;
+  for (auto bad = most; bad - good > 1;) {
+    auto middle = good + (bad - good) / 2;
+    (fits(middle) ? good : bad) = middle;
+  }
+  return good < least ? 0 : good;
+}
+
+/// Prefill chunks, those of clients that had least first, then the oldest. Beside decode rows they get what
+/// the target leaves and less than a block of one does not pay; if that was nothing for some steps, a block,
+/// or as much as the decode rows cost. A prompt that gets nothing is not overtaken.
+void planner::add_prefill(std::vector<record*>& able, std::uint32_t budget) {
+  std::vector<record*> prompts;
+  std::ranges::copy_if(able, std::back_inserter(prompts), [](record* r) { return r->remaining() != 1; });
+  if (prompts.empty()) return;
+  if (queue_.fair())
+    std::ranges::stable_sort(prompts, {}, [](const record* r) { return r->client->counter; });
+  auto limit = std::numeric_limits<double>::infinity();
+  if (options_.inter_token_target > 0 && load_.rows > 0) limit = options_.inter_token_target;
+  auto patient = steps_without_prefill_ < prefill_patience;
+  auto forced = 2 * cost_.predict(load_);
+  auto got = false;
+  auto refused = false;
+  for (std::size_t i = 0; i < prompts.size() && budget > 0; ++i) {
+    auto& r = *prompts[i];
+    catch_up(r);
+    if (waits_for_block(r, std::span(prompts).first(i))) continue;
+    auto most = std::min(r.remaining(), budget);
+    auto least = std::min(most, options_.block_tokens);
+    auto rows = chunk(r, most, limit, least);
+    if (rows == 0 && !patient && !got) rows = std::max(chunk(r, most, forced, least), least);
+    refused = rows == 0;
+    if (refused) break;
+    join(r, rows);
+    budget -= rows;
+    got = true;
+  }
+  steps_without_prefill_ = refused && !got ? steps_without_prefill_ + 1 : 0;
+}
+
+}  // namespace lorica
