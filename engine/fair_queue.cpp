@@ -23,8 +23,9 @@ fair_queue::client& fair_queue::enter(const client_key& key) {
   }
   auto& c = *known;
   if (c.present++ != 0) return c;
-  idle_.erase({c.counter, c.serial, &c});
-  c.counter = std::max(c.counter, floor());
+  idle_.erase({c.given, c.serial, &c});
+  c.given = std::max(c.given, floor());
+  c.ahead = 0;
   c.number = present_.size();
   present_.push_back(&c);
   return c;
@@ -37,8 +38,8 @@ void fair_queue::leave(client& c) {
   present_[c.number] = present_.back();
   present_[c.number]->number = c.number;
   present_.pop_back();
-  if (present_.empty()) last_ = std::max(last_, c.counter);
-  idle_.insert({c.counter, c.serial, &c});
+  if (present_.empty()) last_ = std::max(last_, c.given);
+  idle_.insert({c.given, c.serial, &c});
   forget_idle();
 }
 
@@ -46,8 +47,8 @@ void fair_queue::leave(client& c) {
 void fair_queue::forget_idle() {
   auto least = floor();
   while (!idle_.empty()) {
-    auto [counter, serial, c] = *idle_.begin();
-    if (counter > least && idle_.size() <= most_idle) return;
+    auto [given, serial, c] = *idle_.begin();
+    if (given > least && idle_.size() <= most_idle) return;
     idle_.erase(idle_.begin());
     clients_.erase(client_key(c->key));  // a copy: the client owns its key
   }
@@ -55,37 +56,44 @@ void fair_queue::forget_idle() {
 
 double fair_queue::floor() const noexcept {
   if (present_.empty()) return last_;
-  auto least = std::ranges::min_element(present_, {}, [](const client* c) { return c->counter; });
-  return (*least)->counter;
+  return (*std::ranges::min_element(present_, {}, &client::given))->given;
 }
 
 void fair_queue::add(client& c, place p) {
   if (!c.waiting.empty()) order_.erase(c.at);
   c.waiting.insert(p);
-  put(c);
+  c.at = turn_now(c);
+  order_.emplace(c.at, &c);
   note_service(c);
 }
 
 void fair_queue::remove(client& c, place p) {
   order_.erase(c.at);
   c.waiting.erase(p);
-  if (!c.waiting.empty()) put(c);
+  if (!c.waiting.empty()) order_.emplace(c.at = turn_now(c), &c);
   note_service(c);
 }
 
-void fair_queue::put(client& c) {
+/// Where a client stands of whom somebody waits.
+fair_queue::turn fair_queue::turn_now(const client& c) const noexcept {
   auto [rank, ticket] = *c.waiting.begin();
-  c.at = {rank, rank == 0 ? 0 : c.counter, ticket};
-  order_.emplace(c.at, &c);
+  if (rank == 0) return {rank, 0, false, ticket};
+  return {rank, c.counter(), fair() && c.running != 0, ticket};
+}
+
+void fair_queue::put_again(client& c) {
+  auto node = order_.extract(c.at);
+  node.key() = c.at = turn_now(c);
+  order_.insert(std::move(node));
 }
 
 void fair_queue::started(client& c) {
-  ++c.running;
+  if (++c.running == 1 && !c.waiting.empty()) put_again(c);
   note_service(c);
 }
 
 void fair_queue::stopped(client& c) {
-  --c.running;
+  if (--c.running == 0 && !c.waiting.empty()) put_again(c);
   note_service(c);
 }
 
@@ -102,8 +110,18 @@ void fair_queue::note_service(client& c) {
 }
 
 void fair_queue::charge(client& c, double seconds) {
-  if (!fair() || seconds == 0) return;
-  c.counter += seconds;
+  if (!fair()) return;
+  c.given += seconds;
+  changed(c);
+}
+
+void fair_queue::expect(client& c, double seconds) {
+  if (!fair()) return;
+  c.ahead += seconds;
+  changed(c);
+}
+
+void fair_queue::changed(client& c) {
   if (c.waiting.empty() || std::exchange(c.dirty, true)) return;
   dirty_.push_back(&c);
 }
@@ -111,12 +129,7 @@ void fair_queue::charge(client& c, double seconds) {
 void fair_queue::settle() {
   for (auto c : dirty_) {
     c->dirty = false;
-    if (c->waiting.empty()) continue;
-    auto node = order_.extract(c->at);
-    auto [rank, ticket] = *c->waiting.begin();
-    c->at = {rank, rank == 0 ? 0 : c->counter, ticket};
-    node.key() = c->at;
-    order_.insert(std::move(node));
+    if (!c->waiting.empty()) put_again(*c);
   }
   dirty_.clear();
 }

@@ -41,10 +41,11 @@ class fair_queue {
   /// In its client, smaller is sooner: rank (0: before every client's turn), then ticket. Unique.
   using place = std::pair<std::uint32_t, std::uint64_t>;
 
-  /// Among clients: rank, counter, place.
+  /// Among clients: rank, counter, of equals those of whom nobody runs, then the oldest.
   struct turn {
     std::uint32_t rank = 0;
     double counter = 0;
+    bool served = false;
     std::uint64_t ticket = 0;
 
     auto operator<=>(const turn&) const = default;
@@ -54,10 +55,13 @@ class fair_queue {
   /// has some.
   struct client {
     client_key key;
-    double counter = 0;         ///< seconds
+    double given = 0;           ///< seconds of the machine
+    double ahead = 0;           ///< seconds that what runs of it will be given before long
     std::uint32_t present = 0;  ///< sequences: waiting, paused and running ones
     std::uint32_t running = 0;
     std::set<place> waiting;  ///< not the paused ones
+
+    double counter() const noexcept { return given + ahead; }
 
    private:
     friend class fair_queue;
@@ -86,8 +90,10 @@ class fair_queue {
   void started(client& c);
   void stopped(client& c);
 
-  /// The client was given so many seconds; below 0: was charged too much before.
+  /// The client was given so many seconds.
   void charge(client& c, double seconds);
+  /// It will be given so many before long; below 0: it was, or will not be.
+  void expect(client& c, double seconds);
 
   /// Puts those that were charged where they belong. To be called before a walk.
   void settle();
@@ -104,9 +110,11 @@ class fair_queue {
   /// Clients of whom somebody has waited for `limit` while nobody ran, the longest first, at most `most`.
   std::vector<client*> unserved(std::chrono::nanoseconds limit, std::size_t most) const;
 
-  /// The least counter of those that are here; of the last one that was when nobody is.
+  /// The least that any of those that are here was given; what the last one was given when nobody is here.
   double floor() const noexcept;
 
+  /// Clients that are here, in no order.
+  const std::vector<client*>& present() const noexcept { return present_; }
   std::size_t clients() const noexcept { return present_.size(); }
   /// Clients that are remembered though they have no sequence; bounded.
   std::size_t remembered() const noexcept { return idle_.size(); }
@@ -114,7 +122,9 @@ class fair_queue {
  private:
   static constexpr std::size_t most_idle = 4096;
 
-  void put(client& c);
+  turn turn_now(const client& c) const noexcept;
+  void put_again(client& c);
+  void changed(client& c);
   void note_service(client& c);
   void forget_idle();
 

@@ -118,6 +118,9 @@ result<void> planner::submit(sequence s) {
   auto made = std::make_unique<record>(std::move(s), next_ticket_++, blocks_);
   made->client = &queue_.enter(client_of(made->facts));
   enqueue(*made);
+  // The first of its client asks in time for the next step, if the answer is quick.
+  auto first = *made->client->waiting.begin() == place_of(*made);
+  if (first && askers_ < free_slots_.size() + options_.leases_ahead) gather_leases(*made, asking::allowed);
   records_.emplace(id, std::move(made));
   return {};
 }
@@ -209,7 +212,6 @@ plan_outcome planner::complete(const step_output& output) {
     r->computed += std::exchange(r->planned, 0u);
     r->told = r->computed;
     note_blocks(*r);
-    if (samples) settle(*r);
     take_results(*r, samples ? sampled++ : nullptr, scores, out);
   }
   give_way(out);

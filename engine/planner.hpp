@@ -112,13 +112,14 @@ struct planner_stats {
 /// admitted in the order of `fair_queue`: one that waits for a lease is overtaken, one that does not fit is
 /// not. When blocks run out, a running sequence goes back to the head of the queue and is recomputed later
 /// (preemption; Kwon et al. 2023, section 4.5), the youngest of the client that had most; what it sampled
-/// stays. Paused sequences give way first. A client of whom nobody runs never waits for a slot or blocks
-/// while another has two: that one's youngest yields. Steps are priced by `step_cost`. While somebody
-/// decodes, prompts get as many rows as the inter-token target leaves; where decode rows alone are past it, a
-/// block of a prompt now and then. Full blocks that were computed are shared by sequences of one composition
-/// that begin with the same tokens; of several that would compute the same block at once the first one does
-/// and the others wait for it. Of sequences that gather several leases only one does so at a time, so two
-/// never wait for each other. `drain` lets an adapter go that others would never leave room for.
+/// stays. Paused sequences give way first. A client of whom nobody runs does not
+/// wait for a slot or blocks while another has half of what runs: that one's youngest yields. Steps are
+/// priced by `step_cost`: while somebody decodes, prompts get as many rows as the inter-token target leaves,
+/// or some now and then where decode rows alone are past it. Full blocks that were computed are shared by
+/// sequences of one composition that begin with the same tokens; of several that would compute the same block
+/// at once the first one does and the others wait for it. Of sequences that gather several leases only one
+/// does so at a time, so two never wait for each other. `drain` lets an adapter go that others would never
+/// leave room for.
 class planner {
  public:
   explicit planner(planner_options options);
@@ -140,7 +141,8 @@ class planner {
   void resume(sequence_id id);
 
   /// Versions to ask the adapters' owner for; each is named once until answered by `lease_granted` or
-  /// `lease_refused`. To be read after `next_step`.
+  /// `lease_refused`. To be read after `submit`, whose sequence may ask while a step is in flight, and after
+  /// `next_step`.
   std::vector<adapter_version> lease_wanted() { return leases_.wanted(); }
 
   /// The lease on a version arrived (not null).
@@ -221,7 +223,7 @@ class planner {
   void charge(record& r, double ratio);
   std::vector<record*> select();
   void add_prefill(std::vector<record*>& able, std::uint32_t budget);
-  std::uint32_t chunk(const record& r, std::uint32_t most, double limit, std::uint32_t least) const;
+  std::uint32_t chunk(const record& r, std::uint32_t most, double limit) const;
   void join(record& r, std::uint32_t rows);
   double fresh_bytes(const record& r) const noexcept;
   std::vector<record*> within_adapter_limit(std::vector<record*> able) const;
@@ -250,6 +252,7 @@ class planner {
   drain_how draining_ = drain_how::finish;
   step_load load_;                           // of the step in flight, or as far as it is planned
   std::uint32_t steps_without_prefill_ = 0;  // in a row, though prompts waited for rows
+  std::uint32_t askers_ = 0;                 // sequences that wait and were the first to ask for a lease
   std::uint64_t looks_ = 0;  // at which adapters are in something; leases carry the latest one
   std::uint64_t admitted_tokens_ = 0;
   std::uint64_t next_ticket_ = 0;

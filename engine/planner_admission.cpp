@@ -1,6 +1,7 @@
 // Which waiting sequences the planner lets run, in which order.
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "engine/planner.hpp"
 #include "engine/planner_record.hpp"
@@ -45,12 +46,13 @@ void planner::admit_waiting(planned_step& step) {
       special = false;
       if (admit_starved(a) == verdict::stop) return;
       admit_warm(a);
-      turn = {};  // the order may have changed
-      turn.rank = 1;
-      turn.counter = -std::numeric_limits<double>::infinity();
+      turn = {1, -std::numeric_limits<double>::infinity()};  // the order may have changed
     } else {
+      auto gone = step.preempted.size();
       auto how = consider(head_of(*next), a, asking::refused);
       if (how == verdict::stop) return;
+      // Whoever gave way went back to the queue and its client has less ahead: the order is another.
+      if (step.preempted.size() != gone) turn = {};
       if (how == verdict::passed && free_slots_.empty()) ++hopeless;
     }
     next = queue_.behind(turn);
@@ -72,10 +74,11 @@ planner::verdict planner::admit_starved(admission& a) {
 void planner::admit_warm(admission& a) {
   auto next = queue_.first();
   if (options_.cluster_gap <= 0 || free_slots_.empty() || !next) return;
-  auto until = next->counter + options_.cluster_gap;
-  for (std::uint32_t looked = 0; next && looked < most_warm && next->counter <= until; ++looked) {
+  auto until = next->counter() + options_.cluster_gap;
+  for (std::uint32_t looked = 0; next && looked < most_warm && next->counter() <= until; ++looked) {
     auto turn = fair_queue::turn_of(*next);
     auto& r = head_of(*next);
+    if (!r.gathering) gather_leases(r, asking::refused);
     if (r.ready() && warm(r)) {
       if (!fits(r)) return;
       admit(r);
@@ -88,14 +91,13 @@ void planner::admit_warm(admission& a) {
 
 /// The first sequence of a client, whose turn it is.
 planner::verdict planner::consider(record& r, admission& a, asking may_ask) {
-  if (a.asked < free_slots_.size() || a.holding < options_.leases_ahead) may_ask = asking::allowed;
+  if (a.asked < free_slots_.size() || askers_ < options_.leases_ahead) may_ask = asking::allowed;
   if (!r.gathering) a.asked += gather_leases(r, may_ask);
-  a.holding += r.uses.empty() ? 0 : 1;
   // Those behind go on while this one's lease is on the way.
   if (!r.ready()) return verdict::passed;
-  if (a.warm_until && (r.client->counter > *a.warm_until || !warm(r))) return verdict::passed;
+  if (a.warm_until && (r.client->counter() > *a.warm_until || !warm(r))) return verdict::passed;
   if (!a.starved && !affordable(r, a)) {
-    a.warm_until = r.client->counter + options_.cluster_gap;
+    a.warm_until = r.client->counter() + options_.cluster_gap;
     return verdict::passed;
   }
   // Otherwise the order is strict: who does not fit yet is not overtaken, so its turn comes.
@@ -155,6 +157,8 @@ std::uint32_t planner::gather_leases(record& r, asking may_ask) {
   r.gathering = true;
   for (auto& share : r.facts.composition)
     r.uses.push_back({&leases_.take(share.version), share.weight});
+  r.asker = unasked != 0;
+  askers_ += r.asker ? 1 : 0;
   return unasked != 0 ? 1 : 0;
 }
 
@@ -169,6 +173,7 @@ bool planner::fits(const record& r) const {
 void planner::admit(record& r) {
   dequeue(r);
   r.running = true;
+  askers_ -= std::exchange(r.asker, false) ? 1 : 0;
   r.preempted = false;
   r.slot = free_slots_.back();
   free_slots_.pop_back();

@@ -91,6 +91,7 @@ struct planner::record {
   kv_table blocks;
   std::vector<use> uses;  ///< in the order of the composition; filled when gathering begins
   bool gathering = false;
+  bool asker = false;  ///< waits, and was the first to ask for one of its leases
   bool paused = false;
   bool running = false;
   bool preempted = false;               ///< waits with a head start
@@ -102,7 +103,7 @@ struct planner::record {
   std::uint32_t planned = 0;            ///< rows in the step in flight; 0: not in it
   std::uint32_t next_scored = 1;        ///< prompt token to be told next; a recomputation tells none again
   std::uint64_t last_step = 0;          ///< number of the last step it was in
-  double prepaid = 0;                   ///< seconds its client was charged ahead for its prefill
+  double prepaid = 0;                   ///< seconds that its client has ahead for it
   step_load share;                      ///< of the step in flight
   std::optional<error> doomed;          ///< ends with this when the step in flight is over
 };
@@ -110,9 +111,8 @@ struct planner::record {
 /// One walk along the queue.
 struct planner::admission {
   planned_step& step;
-  std::uint32_t asked = 0;    ///< sequences that began to ask for leases
-  std::uint32_t holding = 0;  ///< sequences met that wait with leases taken or asked for
-  step_load running = {};     ///< a decode row of each that runs
+  std::uint32_t asked = 0;  ///< sequences that began to ask for leases
+  step_load running = {};   ///< a decode row of each that runs
   /// Somebody's adapter would be one too many: up to this counter others go on whose adapters run already.
   std::optional<double> warm_until = {};
   bool starved = false;  ///< the one looked at goes before all others

@@ -28,7 +28,7 @@ planner::record& planner::victim() {
   if (paused != running_.rend()) return **paused;
   if (running_.size() == 1) return *running_.front();
   return **std::max_element(running_.begin() + 1, running_.end(), [](const record* a, const record* b) {
-    return std::pair(a->client->counter, a->ticket) < std::pair(b->client->counter, b->ticket);
+    return std::pair(a->client->given, a->ticket) < std::pair(b->client->given, b->ticket);
   });
 }
 
@@ -68,9 +68,9 @@ bool planner::make_room(const record& r, planned_step& step) {
   return fits(r);
 }
 
-/// Somebody of whose client nobody runs takes the place of the youngest of a client that has far more than
-/// its share of those that run, or of any that has two when the wait is too long; few are enough or none
-/// yields. What they computed is in the prefix cache as long as the pool has room.
+/// Somebody of whose client nobody runs takes the place of the youngest of a client that has half of what
+/// runs or more, or of any that has two when the wait was too long; a few yield, or none if they were not
+/// enough. What they computed is in the prefix cache as long as the pool has room.
 bool planner::take_place(const record& r, const admission& a) {
   if (!queue_.fair() || r.client->running != 0) return false;
   std::vector<record*> yielding;
@@ -102,11 +102,10 @@ planner::record* planner::next_to_yield(const record& r, const admission& a,
     auto gone = std::ranges::count_if(already, [other](auto y) { return y->client == other->client; });
     return other->client->running - static_cast<std::uint32_t>(gone);
   };
-  // Two shares, when all clients that are here are counted.
-  auto least = a.starved ? 2 : std::max<std::uint64_t>(2, (2 * running_.size() - 1) / queue_.clients() + 1);
+  auto least = a.starved ? 2 : std::max<std::uint64_t>(2, (running_.size() + 1) / 2);
   record* out = nullptr;
   for (auto other : running_) {
-    if (left(other) < least || other->client->counter < r.client->counter) continue;
+    if (left(other) < least || other->client->given < r.client->given) continue;
     if (std::ranges::find(already, other) != already.end()) continue;
     // Running ones are in the order of arrival, so the last of equals is the youngest.
     if (!out || left(other) >= left(out)) out = other;
