@@ -185,7 +185,6 @@ class planner {
   using place = fair_queue::place;
 
   enum class asking : std::uint8_t { allowed, refused };
-  enum class head_start : std::uint8_t { none, given };
   enum class verdict : std::uint8_t { admitted, passed, stop };
 
   place place_of(const record& r) const noexcept;
@@ -193,7 +192,7 @@ class planner {
   std::optional<error> composition_refusal(const sequence& s) const;
   void make_blocks(planned_step& step);
   record& victim();
-  void preempt(record& r, std::vector<sequence_id>& preempted, head_start how);
+  void preempt(record& r, std::vector<sequence_id>& preempted);
   void enqueue(record& r);
   void dequeue(record& r);
   record& head_of(const fair_queue::client& c);

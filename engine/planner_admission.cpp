@@ -73,7 +73,7 @@ planner::verdict planner::admit_starved(admission& a) {
 /// step reads an adapter once, however many use it (the cluster of S-LoRA's queue, with a bound).
 void planner::admit_warm(admission& a) {
   auto next = queue_.first();
-  if (options_.cluster_gap <= 0 || free_slots_.empty() || !next) return;
+  if (options_.cluster_gap <= 0 || free_slots_.empty() || a.only_unserved || !next) return;
   auto until = next->counter() + options_.cluster_gap;
   for (std::uint32_t looked = 0; next && looked < most_warm && next->counter() <= until; ++looked) {
     auto turn = fair_queue::turn_of(*next);
@@ -101,7 +101,12 @@ planner::verdict planner::consider(record& r, admission& a, asking may_ask) {
     return verdict::passed;
   }
   // Otherwise the order is strict: who does not fit yet is not overtaken, so its turn comes.
-  if (!fits(r) && !make_room(r, a.step) && !take_place(r, a)) return verdict::stop;
+  if (a.only_unserved && r.client->running != 0) return verdict::stop;
+  if (!fits(r) && !make_room(r, a.step) && !take_place(r, a)) {
+    if (!r.preempted || !r.yielded) return verdict::stop;
+    a.only_unserved = true;
+    return verdict::passed;
+  }
   a.running += step_load::of_rows(1, static_cast<std::uint32_t>(r.tokens.size()), !r.base(), 1);
   a.running.adapter_bytes += fresh_bytes(r);
   for (auto& u : r.uses)

@@ -48,7 +48,7 @@ void planner::give_way(plan_outcome& out) {
   auto all = running_;
   for (auto r : all) {
     if (!r->drains() || (draining_ == drain_how::finish && !r->paused)) continue;
-    preempt(*r, out.preempted, head_start::given);
+    preempt(*r, out.preempted);
     scatter_leases(*r, out);
   }
 }

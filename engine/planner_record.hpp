@@ -95,6 +95,7 @@ struct planner::record {
   bool paused = false;
   bool running = false;
   bool preempted = false;               ///< waits with a head start
+  bool yielded = false;                 ///< was put back for another client: not again
   std::uint32_t slot = 0;               ///< while running
   std::uint32_t computed = 0;           ///< tokens whose K and V are in the blocks
   std::uint32_t told = 0;               ///< of them, those that the executor knows the tokens of
@@ -115,6 +116,8 @@ struct planner::admission {
   step_load running = {};   ///< a decode row of each that runs
   /// Somebody's adapter would be one too many: up to this counter others go on whose adapters run already.
   std::optional<double> warm_until = {};
+  bool only_unserved =
+      false;             ///< one that yielded waits for its place: only clients of whom nobody runs pass it
   bool starved = false;  ///< the one looked at goes before all others
 };
 

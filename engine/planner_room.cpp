@@ -17,7 +17,7 @@ void planner::make_blocks(planned_step& step) {
   for (auto r : order) {
     if (r->paused) continue;
     while (r->running && !r->blocks.grow(r->tokens.size()))
-      preempt(victim(), step.preempted, head_start::given);
+      preempt(victim(), step.preempted);
   }
 }
 
@@ -32,14 +32,14 @@ planner::record& planner::victim() {
   });
 }
 
-void planner::preempt(record& r, std::vector<sequence_id>& preempted, head_start how) {
+void planner::preempt(record& r, std::vector<sequence_id>& preempted) {
   settle(r);
   std::erase(running_, &r);
   admitted_tokens_ -= r.most_tokens();
   free_slots_.push_back(r.slot);
   r.blocks.clear();
   r.running = false;
-  r.preempted = how == head_start::given;
+  r.preempted = true;
   r.computed = r.told = r.noted = 0;
   r.place = nullptr;
   queue_.stopped(*r.client);
@@ -64,7 +64,7 @@ bool planner::make_room(const record& r, planned_step& step) {
   if (options_.max_total_tokens != 0 && tokens + r.most_tokens() > options_.max_total_tokens) return false;
   // A block that others hold too is not free when one of them gives way.
   for (; !fits(r) && !paused.empty(); paused.pop_back())
-    preempt(*paused.back(), step.preempted, head_start::given);
+    preempt(*paused.back(), step.preempted);
   return fits(r);
 }
 
@@ -91,7 +91,7 @@ bool planner::take_place(const record& r, const admission& a) {
         std::ranges::count_if(next->blocks.ids(), [this](auto id) { return blocks_.holders(id) == 1; }));
   }
   for (auto y : yielding)
-    preempt(*y, a.step.preempted, head_start::none);
+    preempt(*y, a.step.preempted), y->yielded = true;
   counts_.yields += yielding.size();
   return fits(r);
 }
@@ -105,7 +105,7 @@ planner::record* planner::next_to_yield(const record& r, const admission& a,
   auto least = a.starved ? 2 : std::max<std::uint64_t>(2, (running_.size() + 1) / 2);
   record* out = nullptr;
   for (auto other : running_) {
-    if (left(other) < least || other->client->given < r.client->given) continue;
+    if (other->yielded || left(other) < least || other->client->given < r.client->given) continue;
     if (std::ranges::find(already, other) != already.end()) continue;
     // Running ones are in the order of arrival, so the last of equals is the youngest.
     if (!out || left(other) >= left(out)) out = other;
