@@ -111,8 +111,8 @@ TEST_CASE("steps that something foreign stretches do not move the prices") {
   for (int i = 0; i < 3000; ++i) {
     auto load = steps.load();
     auto seconds = on_a_line(load) * steps.noise();
-    // One in twenty is stretched, some a thousandfold.
-    if (steps.roll(20) == 0) seconds *= steps.roll(4) == 0 ? 1000 : 3;
+    // One in ten is stretched, most twofold, some a thousandfold.
+    if (steps.roll(10) == 0) seconds *= steps.roll(8) == 0 ? 1000 : 2;
     cost.learn(load, seconds);
   }
   auto [middle, most] = errors(cost, on_a_line);
