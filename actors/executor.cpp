@@ -3,6 +3,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
+#include <chrono>
 #include <utility>
 
 #include "actors/attempt.hpp"
@@ -16,30 +17,41 @@ class executor_state {
  public:
   static inline const char* name = "executor";
   explicit executor_state(executor_actor::pointer self) : self_(self) {}
-  executor_actor::behavior_type start(executor& engine, loader_actor loader);
+  executor_actor::behavior_type start(executor& engine, loader_actor loader, const clock_source& clock);
 
  private:
+  result<step_output> execute(const batch& step);
   caf::result<std::uint64_t> detach(packed_ptr& adapter);
 
   executor_actor::pointer self_;
   executor* engine_ = nullptr;
+  const clock_source* clock_ = nullptr;
   loader_actor loader_;
 };
 static_assert(!std::is_aggregate_v<executor_state>);
 
-executor_actor::behavior_type executor_state::start(executor& engine, loader_actor loader) {
+executor_actor::behavior_type executor_state::start(executor& engine, loader_actor loader,
+                                                    const clock_source& clock) {
   harden(self_);
   engine_ = &engine;
+  clock_ = &clock;
   loader_ = std::move(loader);
   return {
       [this](atom::execute, const batch_ptr& step) -> step_reply {
-        return std::make_shared<const result<step_output>>(
-            attempt(name, [&] { return engine_->execute(*step); }));
+        return std::make_shared<const result<step_output>>(attempt(name, [&] { return execute(*step); }));
       },
       [this](atom::attach, const packed_ptr& adapter) -> outcome_ptr {
         return std::make_shared<const result<void>>(attempt(name, [&] { return engine_->attach(adapter); }));
       },
       [this](atom::detach, packed_ptr& adapter) { return detach(adapter); }};
+}
+
+/// Without the ways of messages: what a step costs, not what it waits for.
+result<step_output> executor_state::execute(const batch& step) {
+  auto began = clock_->now();
+  auto done = engine_->execute(step);
+  if (done) done->seconds = std::chrono::duration<double>(clock_->now() - began).count();
+  return done;
 }
 
 caf::result<std::uint64_t> executor_state::detach(packed_ptr& adapter) {
@@ -49,16 +61,18 @@ caf::result<std::uint64_t> executor_state::detach(packed_ptr& adapter) {
 }
 
 executor_actor::behavior_type executor_worker(executor_actor::stateful_pointer<executor_state> self,
-                                              executor* engine, loader_actor loader) {
-  return self->state.start(*engine, std::move(loader));
+                                              executor* engine, loader_actor loader,
+                                              const clock_source* clock) {
+  return self->state.start(*engine, std::move(loader), *clock);
 }
 
 }  // namespace
 
 executor_actor spawn_executor(caf::actor_system& system, executor& engine, loader_actor loader,
-                              placement where) {
-  if (where == placement::shared_threads) return system.spawn(executor_worker, &engine, std::move(loader));
-  return system.spawn<caf::detached>(executor_worker, &engine, std::move(loader));
+                              const clock_source& clock, placement where) {
+  if (where == placement::shared_threads)
+    return system.spawn(executor_worker, &engine, std::move(loader), &clock);
+  return system.spawn<caf::detached>(executor_worker, &engine, std::move(loader), &clock);
 }
 
 }  // namespace lorica

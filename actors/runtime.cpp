@@ -91,7 +91,7 @@ void actor_runtime::spawn_actors() {
   for (int i = 0; i < 2; ++i)
     loaders_.push_back(spawn_loader(system_, {engine.packer(), parts_.clock, parts_.read, parts_.scan},
                                     placement::own_thread));
-  executor_ = spawn_executor(system_, engine, loaders_.front(), placement::own_thread);
+  executor_ = spawn_executor(system_, engine, loaders_.front(), parts_.clock, placement::own_thread);
   spawn_adapters_actor();
   scheduler_ = spawn_scheduler(system_, {plan(), adapters_, executor_, telemetry_, board_, parts_.clock},
                                placement::own_thread);
@@ -126,6 +126,12 @@ planner_options actor_runtime::plan() const {
   out.max_total_tokens = options_.max_batch_total_tokens;  // unset: blocks decide, and preemption corrects
   out.max_waiting = options_.max_waiting_sequences;
   out.prefix_caching = options_.prefix_caching;
+  out.policy = options_.policy;
+  out.inter_token_target = std::chrono::duration<double>(options_.inter_token_target).count();
+  out.starve_after = options_.queue_age_limit;
+  out.sizes.weight_bytes = engine.weight_bytes;
+  out.sizes.kv_bytes_per_token =
+      engine.kv_bytes / std::max<std::uint64_t>(1, std::uint64_t{engine.blocks} * engine.block_tokens);
   std::set<token_id> eos(parts_.model.eos.begin(), parts_.model.eos.end());
   eos.insert(parts_.vocabulary->eos().begin(), parts_.vocabulary->eos().end());
   out.eos.assign(eos.begin(), eos.end());

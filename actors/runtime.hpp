@@ -23,6 +23,7 @@
 #include "core/status_snapshot.hpp"
 #include "core/tokenize_service.hpp"
 #include "engine/executor.hpp"
+#include "engine/fair_queue.hpp"
 #include "model/model_config.hpp"
 #include "text/chat_prompt.hpp"
 #include "text/tokenizer.hpp"
@@ -69,9 +70,12 @@ struct runtime_options {
   std::chrono::milliseconds adapter_wait{60'000};  ///< a request waits so long for its adapter to be loaded
   std::chrono::milliseconds adapter_drain_after{3'000};  ///< then one in use makes room; 0: never
   std::vector<startup_adapter> adapters;
-  bool prefix_caching = true;                 ///< computed beginnings are kept for later requests
-  bool skip_bad_adapters = false;             ///< go on without start-up adapters that are refused
-  std::chrono::milliseconds max_duration{0};  ///< of one request, from its start; 0: none
+  schedule_policy policy = schedule_policy::fair;
+  std::chrono::milliseconds inter_token_target{50};  ///< of a step while somebody decodes; 0: none
+  std::chrono::milliseconds queue_age_limit{3'000};  ///< see `planner_options::starve_after`
+  bool prefix_caching = true;                        ///< computed beginnings are kept for later requests
+  bool skip_bad_adapters = false;                    ///< go on without start-up adapters that are refused
+  std::chrono::milliseconds max_duration{0};         ///< of one request, from its start; 0: none
   /// Called at most once, from any thread, when a part died that running requests need: requests have already
   /// got their error and health is false. The process should drain and exit non-zero.
   std::function<void(const std::string& why)> on_fatal;

@@ -29,6 +29,7 @@ class scheduler_state {
   void submit(const submission& request);
   void cancel(sequence_id id);
   void step();
+  void tell_time();
   void ask_for_leases();
   void execute(const planned_step& planned);
   void complete(const step_reply& reply);
@@ -72,6 +73,7 @@ scheduler_actor::behavior_type scheduler_state::start(scheduler_parts parts) {
 
 void scheduler_state::submit(const submission& request) {
   requests_.add(request);
+  tell_time();
   for (std::uint32_t i = 0; i < sequences_of(request); ++i) {
     auto taken = plan_->submit(running_requests::make_sequence(request, i));
     if (taken) continue;
@@ -81,8 +83,13 @@ void scheduler_state::submit(const submission& request) {
     for (; i < sequences_of(request); ++i)
       requests_.remove(request.first + i);
   }
+  ask_for_leases();  // while a step is in flight, adapters can come
   publish(std::nullopt);
   wake();
+}
+
+void scheduler_state::tell_time() {
+  plan_->advance_to(parts_->clock.now().time_since_epoch());
 }
 
 void scheduler_state::cancel(sequence_id id) {
@@ -99,6 +106,7 @@ void scheduler_state::wake() {
 
 void scheduler_state::step() {
   step_sent_ = false;
+  tell_time();
   auto planned = plan_->next_step();
   ask_for_leases();
   publish(std::nullopt);  // before the step can be seen to run
@@ -178,6 +186,9 @@ void scheduler_state::publish(std::optional<step_facts> step) {
   facts->preemptions = now.preemptions;
   facts->prefix_queries = now.prefix_queries;
   facts->prefix_hits = now.prefix_hits;
+  facts->yields = now.yields;
+  facts->clients = now.clients;
+  facts->price_error = now.price_error;
   facts->healthy = healthy_;
   parts_->board->update(facts);
   self_->send(parts_->telemetry, atom::publish::value, scheduler_facts_ptr(facts));

@@ -16,9 +16,13 @@ step_series::step_series(metrics& m)
       registered_(m.make_gauge("lorica_adapters_registered", "Adapters that have a name.")),
       tgi_queue_(m.make_gauge("tgi_queue_size", "As lorica_requests_waiting.")),
       tgi_batch_(m.make_gauge("tgi_batch_current_size", "As lorica_requests_running.")),
+      clients_(m.make_gauge("lorica_schedule_clients", "Clients with a sequence, each with its own turn.")),
+      price_error_(m.make_gauge("lorica_step_price_error",
+                                "Mean error of a step's predicted time, as a share of it.")),
       steps_(m.make_counter("lorica_steps_total", "Steps the executor computed.")),
       failures_(m.make_counter("lorica_step_failures_total", "Steps that failed.")),
-      preemptions_(m.make_counter("lorica_preemptions_total", "Sequences put back for want of KV blocks.")),
+      preemptions_(m.make_counter("lorica_preemptions_total",
+                                  "Sequences put back to the queue, mostly for want of KV blocks.")),
       evictions_(m.make_counter("lorica_adapter_evictions_total", "Adapters that left memory for others.")),
       loads_(
           m.make_counter("lorica_adapter_loads_total", "Adapter loads by outcome.", {{"outcome", "ready"}})),
@@ -29,6 +33,8 @@ step_series::step_series(metrics& m)
                          "Tokens of admitted sequences that were looked up in the prefix cache.")),
       prefix_hits_(
           m.make_counter("lorica_prefix_cache_hits_total", "Of them, those that had been computed already.")),
+      yields_(m.make_counter("lorica_yields_total",
+                             "Sequences put back for a client of whom none ran; among the preemptions.")),
       seconds_(m.make_histogram("lorica_step_seconds", "Duration of a step.", short_times())),
       rows_(m.make_histogram("lorica_step_rows", "Rows of a step.",
                              {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048})),
@@ -50,6 +56,9 @@ void step_series::count(const scheduler_facts& facts) {
   prefix_queries_.add(
       static_cast<double>(facts.prefix_queries - std::exchange(seen_queries_, facts.prefix_queries)));
   prefix_hits_.add(static_cast<double>(facts.prefix_hits - std::exchange(seen_hits_, facts.prefix_hits)));
+  yields_.add(static_cast<double>(facts.yields - std::exchange(seen_yields_, facts.yields)));
+  clients_.set(static_cast<double>(facts.clients));
+  price_error_.set(facts.price_error);
   if (!facts.step) return;
   if (!facts.healthy) failures_.add();
   seconds_.observe(std::chrono::duration<double>(facts.step->duration).count());

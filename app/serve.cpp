@@ -208,6 +208,9 @@ runtime_options actor_options(const serve_settings& s, const server_info& info,
   out.tokenizer_workers = s.validation_workers;
   out.adapters = std::move(adapters);
   out.prefix_caching = s.prefix_caching;
+  out.policy = s.first_come_first_served ? schedule_policy::fcfs : schedule_policy::fair;
+  out.inter_token_target = std::chrono::milliseconds(s.inter_token_target);
+  out.queue_age_limit = std::chrono::milliseconds(s.queue_age_limit);
   out.skip_bad_adapters = s.skip_bad_adapters;
   // The CPU is host and device: one copy, under both limits.
   out.adapter_bytes = s.adapter_host_memory;

@@ -313,6 +313,9 @@ result<serve_settings> merge_settings(const flag_values& flags, const environmen
   s.chat_template = v.text("chat-template");
   s.lora_adapters = v.text("lora-adapters");
   s.prefix_caching = v.number("prefix-caching") != 0;
+  s.first_come_first_served = v.text("schedule-policy") == "fcfs";
+  s.inter_token_target = *v.count("inter-token-target");
+  s.queue_age_limit = *v.count("queue-age-limit");
   auto gamma = to_decimal("watermark-gamma", v.text("watermark-gamma"), 1, /*below=*/true);
   if (!gamma) return std::move(gamma).error();
   s.watermark_gamma = *gamma;

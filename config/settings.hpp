@@ -31,6 +31,9 @@ struct serve_settings {
   double watermark_gamma = 0.5;
   float watermark_delta = 2.0f;
   bool prefix_caching = true;
+  bool first_come_first_served = false;  ///< `--schedule-policy fcfs`
+  std::uint32_t inter_token_target = 0;  ///< milliseconds; 0: none
+  std::uint32_t queue_age_limit = 0;     ///< milliseconds; 0: none
   bool skip_bad_adapters = false;
   std::vector<std::string> adapter_roots;
   std::string dynamic_adapters;                ///< `off`, `root`, `hub`

@@ -82,6 +82,7 @@ struct sampled_token {
 struct step_output {
   std::vector<sampled_token> tokens;       ///< one per sequence with `sample`, in order
   std::vector<sampled_token> scored = {};  ///< one per scored row, in order: the prompt token behind it
+  double seconds = 0;                      ///< that the step took; 0: nobody measured it
 };
 
 }  // namespace lorica

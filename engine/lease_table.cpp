@@ -16,8 +16,8 @@ lease_table::entry& lease_table::take(const adapter_version& version) {
 }
 
 lease_table::lease lease_table::drop(entry& e) {
-  // An unanswered entry stays: its answer is on the way and must find it.
-  if (--e.users != 0 || !e.held) return nullptr;
+  // An unanswered entry stays once it was asked for: its answer is on the way and must find it.
+  if (--e.users != 0 || (!e.held && e.asked)) return nullptr;
   auto out = std::move(e.held);
   auto version = e.version;  // the key must outlive the entry it erases
   entries_.erase(version);

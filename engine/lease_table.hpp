@@ -27,6 +27,8 @@ class lease_table {
 
     /// Takes no new users: its lease is to go back. Of a held one.
     bool draining = false;
+
+    std::uint64_t look = 0;  ///< the planner's latest look that met it
   };
 
   /// Adds a user; a version that is neither held nor asked for becomes wanted.

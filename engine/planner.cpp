@@ -11,6 +11,8 @@
 namespace lorica {
 namespace {
 
+constexpr double most_billed = 4;  // times what a step should have taken
+
 error too_long(std::uint64_t tokens, const std::string& limit) {
   return fail(errc::invalid,
               "prompt and max_new_tokens together are " + std::to_string(tokens) + " tokens; " + limit, {},
@@ -52,7 +54,11 @@ error nothing_left() {
 }  // namespace
 
 planner::planner(planner_options options)
-    : options_(std::move(options)), blocks_(options_.blocks, options_.block_tokens), cache_(blocks_) {
+    : options_(std::move(options)),
+      blocks_(options_.blocks, options_.block_tokens),
+      cache_(blocks_),
+      cost_(options_.sizes),
+      queue_(options_.policy) {
   if (options_.prefix_caching) blocks_.set_keeper(&cache_);
   // Each running sequence can then decode in every step, and a prefill is never left without a row.
   auto slots = std::min(options_.max_sequences, options_.max_rows);
@@ -110,7 +116,11 @@ result<void> planner::submit(sequence s) {
                                       " sequences wait); try again later");
   auto id = s.id;
   auto made = std::make_unique<record>(std::move(s), next_ticket_++, blocks_);
-  waiting_.emplace(place_of(*made), made.get());
+  made->client = &queue_.enter(client_of(made->facts));
+  enqueue(*made);
+  // The first of its client asks in time for the next step, if the answer is quick.
+  auto first = *made->client->waiting.begin() == place_of(*made);
+  if (first && askers_ < free_slots_.size() + options_.leases_ahead) gather_leases(*made, asking::allowed);
   records_.emplace(id, std::move(made));
   return {};
 }
@@ -124,11 +134,19 @@ plan_outcome planner::cancel(sequence_id id) {
 }
 
 void planner::pause(sequence_id id) {
-  if (auto found = records_.find(id); found != records_.end()) found->second->paused = true;
+  auto found = records_.find(id);
+  if (found == records_.end() || found->second->paused) return;
+  auto& r = *found->second;
+  if (!r.running) queue_.remove(*r.client, place_of(r));
+  r.paused = true;
 }
 
 void planner::resume(sequence_id id) {
-  if (auto found = records_.find(id); found != records_.end()) found->second->paused = false;
+  auto found = records_.find(id);
+  if (found == records_.end() || !found->second->paused) return;
+  auto& r = *found->second;
+  r.paused = false;
+  if (!r.running) queue_.add(*r.client, place_of(r));
 }
 
 plan_outcome planner::lease_granted(const adapter_version& version, lease_table::lease lease) {
@@ -145,11 +163,10 @@ plan_outcome planner::lease_granted(const adapter_version& version, lease_table:
 
 plan_outcome planner::lease_refused(const adapter_version& version, const error& why) {
   plan_outcome out;
-  auto refused = leases_.pending(version);
-  if (!refused) return out;
+  if (!leases_.pending(version)) return out;
   std::vector<record*> hit;
   for (auto& [place, r] : waiting_)
-    if (std::ranges::any_of(r->uses, [refused](auto& u) { return u.lease == refused; })) hit.push_back(r);
+    if (names(r->facts, version)) hit.push_back(r);
   for (auto r : hit)
     end(*r, why, out);
   leases_.forget(version);
@@ -180,12 +197,18 @@ plan_outcome planner::complete(const step_output& output) {
   if (!keeps_contract(output, in_flight_))
     return step_failed(fail(errc::internal, "the executor returned tokens that do not match the step"));
   plan_outcome out;
+  // A step that something foreign stretched is not wholly on its clients' bill.
+  auto bill = cost_.predict(load_);
+  if (output.seconds > 0) bill = std::min(output.seconds, most_billed * bill);
+  cost_.learn(load_, output.seconds);
+  auto billed = bill / cost_.predict(load_);
   auto sampled = output.tokens.data();
   std::span scored(output.scored);
   for (auto r : std::exchange(in_flight_, {})) {
     auto samples = r->samples();
     auto scores = scored.first(r->scores().count);
     scored = scored.subspan(scores.size());
+    charge(*r, billed);
     r->computed += std::exchange(r->planned, 0u);
     r->told = r->computed;
     note_blocks(*r);
@@ -244,13 +267,16 @@ void planner::doom(record& r, const error& why, plan_outcome& out) {
 }
 
 void planner::end(record& r, result<finish_reason> how, plan_outcome& out) {
+  settle(r);
   if (r.running) {
     std::erase(running_, &r);
     admitted_tokens_ -= r.most_tokens();
     free_slots_.push_back(r.slot);
+    queue_.stopped(*r.client);
   } else {
-    waiting_.erase(place_of(r));
+    dequeue(r);
   }
+  queue_.leave(*r.client);
   r.blocks.clear();
   scatter_leases(r, out);
   auto id = r.facts.id;
@@ -267,6 +293,8 @@ planner_stats planner::stats() const {
   out.blocks_used = blocks_.used();
   out.blocks_total = blocks_.total();
   out.leases = leases_.size();
+  out.clients = queue_.clients();
+  out.price_error = cost_.error();
   return out;
 }
 

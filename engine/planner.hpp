@@ -1,6 +1,6 @@
 #pragma once
 
-#include <compare>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -12,10 +12,12 @@
 
 #include "core/error.hpp"
 #include "engine/batch.hpp"
+#include "engine/fair_queue.hpp"
 #include "engine/kv_blocks.hpp"
 #include "engine/lease_table.hpp"
 #include "engine/prefix_cache.hpp"
 #include "engine/sequence.hpp"
+#include "engine/step_cost.hpp"
 
 namespace lorica {
 
@@ -34,6 +36,16 @@ struct planner_options {
   std::uint32_t leases_ahead = 2;  ///< waiting sequences that may ask for leases while no slot is free
   std::vector<token_id> eos = {};  ///< the model's end tokens
   bool prefix_caching = true;      ///< computed blocks are kept for sequences that begin the same
+  schedule_policy policy = schedule_policy::fair;
+  /// Seconds that a step may take while somebody decodes: bounds the prompt rows beside decode rows, and the
+  /// adapters that run at once. 0: no bound.
+  double inter_token_target = 0;
+  /// Seconds by which a client may be ahead of the one whose turn it is, if its adapter runs already. 0:
+  /// never.
+  double cluster_gap = 0.2;
+  /// A client that waited so long while nobody of it ran goes first, whatever it had. 0: no such bound.
+  std::chrono::nanoseconds starve_after = std::chrono::seconds(3);
+  executor_sizes sizes = {};  ///< for the first guess of prices
 };
 
 /// A token for one sequence, or what was told of one of its prompt.
@@ -74,7 +86,7 @@ enum class drain_how : std::uint8_t {
   preempt,  ///< they go back to the queue and are recomputed later
 };
 
-/// Counts for the status; the last six only grow.
+/// Counts for the status; those from `preemptions` to `yields` only grow.
 struct planner_stats {
   std::uint64_t running = 0;  ///< admitted, paused ones included
   std::uint64_t waiting = 0;
@@ -88,19 +100,26 @@ struct planner_stats {
   std::uint64_t tokens = 0;          ///< sampled and reported
   std::uint64_t prefix_queries = 0;  ///< tokens of admitted sequences that were looked up in the prefix cache
   std::uint64_t prefix_hits = 0;     ///< of them, those that were there
+  std::uint64_t yields = 0;          ///< preemptions that made place for a client of whom nobody ran
+  std::uint64_t clients = 0;         ///< with a sequence here
+  double price_error = 0;            ///< see `step_cost::error`
 };
 
 /// Continuous batching: decides which sequences share the next step. Pure policy, owned by the scheduler: no
 /// thread, clock, randomness or waiting of its own; equal calls give equal plans.
 ///
 /// A sequence waits, then runs (slot, blocks and leases held), then ends exactly once. Waiting sequences are
-/// admitted in order of arrival: one that waits for a lease is overtaken, one that does not fit is not. When
-/// blocks run out, the youngest running sequence goes back to the head of the queue and is recomputed later
-/// (preemption; Kwon et al. 2023, section 4.5); what it sampled stays. Paused sequences give way first.
-/// Full blocks that were computed are shared by sequences of one composition that begin with the same tokens;
-/// of several that would compute the same block at once the first one does and the others wait for it.
-/// Of sequences that gather several leases only one does so at a time, so two never wait for each other.
-/// `drain` lets an adapter go that others would never leave room for.
+/// admitted in the order of `fair_queue`: one that waits for a lease is overtaken, one that does not fit is
+/// not. When blocks run out, a running sequence goes back to the head of the queue and is recomputed later
+/// (preemption; Kwon et al. 2023, section 4.5), the youngest of the client that had most; what it sampled
+/// stays. Paused sequences give way first. A client of whom nobody runs does not
+/// wait for a slot or blocks while another has half of what runs: that one's youngest yields. Steps are
+/// priced by `step_cost`: while somebody decodes, prompts get as many rows as the inter-token target leaves,
+/// or some now and then where decode rows alone are past it. Full blocks that were computed are shared by
+/// sequences of one composition that begin with the same tokens; of several that would compute the same block
+/// at once the first one does and the others wait for it. Of sequences that gather several leases only one
+/// does so at a time, so two never wait for each other. `drain` lets an adapter go that others would never
+/// leave room for.
 class planner {
  public:
   explicit planner(planner_options options);
@@ -122,7 +141,8 @@ class planner {
   void resume(sequence_id id);
 
   /// Versions to ask the adapters' owner for; each is named once until answered by `lease_granted` or
-  /// `lease_refused`. To be read after `next_step`.
+  /// `lease_refused`. To be read after `submit`, whose sequence may ask while a step is in flight, and after
+  /// `next_step`.
   std::vector<adapter_version> lease_wanted() { return leases_.wanted(); }
 
   /// The lease on a version arrived (not null).
@@ -137,11 +157,14 @@ class planner {
   /// hold up a drain: they are preempted. Without candidates nothing drains any more.
   plan_outcome drain(const std::vector<adapter_version>& candidates, drain_how how);
 
+  /// The time, from whoever has a clock, since any fixed moment; never goes back. Nobody starves without it.
+  void advance_to(std::chrono::nanoseconds now) noexcept { queue_.advance_to(now); }
+
   /// Plans a step. Nothing when a step is in flight or nothing can run; any other call may change that.
   std::optional<planned_step> next_step();
 
-  /// The step in flight is done. An output that breaks its contract fails the step with `errc::internal`.
-  /// Throws `std::logic_error` when no step is in flight.
+  /// The step in flight is done, in `output.seconds` where they are known. An output that breaks its contract
+  /// fails the step with `errc::internal`. Throws `std::logic_error` when no step is in flight.
   plan_outcome complete(const step_output& output);
 
   /// The step in flight failed: all its sequences end with `why`. Throws like `complete`.
@@ -153,13 +176,16 @@ class planner {
   bool step_in_flight() const noexcept { return !in_flight_.empty(); }
   planner_stats stats() const;
   const planner_options& options() const noexcept { return options_; }
+  const step_cost& cost() const noexcept { return cost_; }
+  const fair_queue& queue() const noexcept { return queue_; }
 
  private:
   struct record;
-  // Place in the queue, smaller is sooner: preempted ones first, then by arrival. Fairness adds a key here.
-  using place = std::pair<std::uint32_t, std::uint64_t>;
+  struct admission;
+  using place = fair_queue::place;
 
   enum class asking : std::uint8_t { allowed, refused };
+  enum class verdict : std::uint8_t { admitted, passed, stop };
 
   place place_of(const record& r) const noexcept;
   result<void> check(const sequence& s) const;
@@ -167,7 +193,16 @@ class planner {
   void make_blocks(planned_step& step);
   record& victim();
   void preempt(record& r, std::vector<sequence_id>& preempted);
+  void enqueue(record& r);
+  void dequeue(record& r);
+  record& head_of(const fair_queue::client& c);
   void admit_waiting(planned_step& step);
+  verdict admit_starved(admission& a);
+  void admit_warm(admission& a);
+  verdict consider(record& r, admission& a, asking may_ask);
+  bool affordable(const record& r, const admission& a) const;
+  void note_running(admission& a);
+  bool warm(const record& r) const noexcept;
   std::uint32_t gather_leases(record& r, asking may_ask);
   void scatter_leases(record& r, plan_outcome& out);
   std::uint64_t work_left(const lease_table::entry& e) const;
@@ -179,8 +214,17 @@ class planner {
   void note_blocks(record& r);
   bool waits_for_block(const record& r, std::span<record* const> others) const;
   bool make_room(const record& r, planned_step& step);
+  bool take_place(const record& r, const admission& a);
+  record* next_to_yield(const record& r, const admission& a, std::span<record* const> already) const;
   void admit(record& r);
+  void prepay(record& r);
+  void settle(record& r);
+  void charge(record& r, double ratio);
   std::vector<record*> select();
+  void add_prefill(std::vector<record*>& able, std::uint32_t budget);
+  std::uint32_t chunk(const record& r, std::uint32_t most, double limit) const;
+  void join(record& r, std::uint32_t rows);
+  double fresh_bytes(const record& r) const noexcept;
   std::vector<record*> within_adapter_limit(std::vector<record*> able) const;
   std::shared_ptr<const batch> build() const;
   static void add_scores(sequence_rows& rows, const record& r);
@@ -196,6 +240,8 @@ class planner {
   kv_blocks blocks_;
   prefix_cache cache_;
   lease_table leases_;
+  step_cost cost_;
+  fair_queue queue_;
   std::unordered_map<sequence_id, std::unique_ptr<record>> records_;
   std::map<place, record*> waiting_;
   std::vector<record*> running_;    // by arrival
@@ -203,6 +249,10 @@ class planner {
   std::vector<std::uint32_t> free_slots_;
   record* gathering_several_ = nullptr;
   drain_how draining_ = drain_how::finish;
+  step_load load_;                           // of the step in flight, or as far as it is planned
+  std::uint32_t steps_without_prefill_ = 0;  // in a row, though prompts waited for rows
+  std::uint32_t askers_ = 0;                 // sequences that wait and were the first to ask for a lease
+  std::uint64_t looks_ = 0;  // at which adapters are in something; leases carry the latest one
   std::uint64_t admitted_tokens_ = 0;
   std::uint64_t next_ticket_ = 0;
   planner_stats counts_;

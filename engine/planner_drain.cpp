@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "engine/planner.hpp"
 #include "engine/planner_record.hpp"
@@ -54,6 +55,7 @@ void planner::give_way(plan_outcome& out) {
 
 /// The sequence, which waits or ends, holds and asks for nothing any more.
 void planner::scatter_leases(record& r, plan_outcome& out) {
+  askers_ -= std::exchange(r.asker, false) ? 1 : 0;
   for (auto& u : r.uses)
     if (auto lease = leases_.drop(*u.lease)) out.leases.push_back(std::move(lease));
   r.uses.clear();

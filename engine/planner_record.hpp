@@ -64,6 +64,13 @@ struct planner::record {
   /// The step in flight reaches the last token and samples the next.
   bool samples() const noexcept { return planned == remaining(); }
 
+  /// `rows` rows as a share of a step, without the bytes of adapters.
+  step_load load_of(std::uint32_t rows) const noexcept {
+    auto head = rows == remaining() ? 1u : 0u;
+    if (facts.prompt_logprobs) head = rows;
+    return step_load::of_rows(rows, computed, !base(), head);
+  }
+
   /// Rows of the step in flight that tell how likely the prompt token behind them is.
   struct scored_rows {
     std::uint32_t first = 0;  ///< of its rows
@@ -80,12 +87,15 @@ struct planner::record {
   sequence facts;                ///< its prompt moved into `tokens`
   prefix_domain domain;          ///< whose cached blocks it may take
   std::uint64_t ticket;          ///< order of arrival: the smaller, the older
+  fair_queue::client* client = nullptr;
   kv_table blocks;
   std::vector<use> uses;  ///< in the order of the composition; filled when gathering begins
   bool gathering = false;
+  bool asker = false;  ///< waits, and was the first to ask for one of its leases
   bool paused = false;
   bool running = false;
   bool preempted = false;               ///< waits with a head start
+  bool yielded = false;                 ///< was put back for another client: not again
   std::uint32_t slot = 0;               ///< while running
   std::uint32_t computed = 0;           ///< tokens whose K and V are in the blocks
   std::uint32_t told = 0;               ///< of them, those that the executor knows the tokens of
@@ -94,7 +104,21 @@ struct planner::record {
   std::uint32_t planned = 0;            ///< rows in the step in flight; 0: not in it
   std::uint32_t next_scored = 1;        ///< prompt token to be told next; a recomputation tells none again
   std::uint64_t last_step = 0;          ///< number of the last step it was in
+  double prepaid = 0;                   ///< seconds that its client has ahead for it
+  step_load share;                      ///< of the step in flight
   std::optional<error> doomed;          ///< ends with this when the step in flight is over
+};
+
+/// One walk along the queue.
+struct planner::admission {
+  planned_step& step;
+  std::uint32_t asked = 0;  ///< sequences that began to ask for leases
+  step_load running = {};   ///< a decode row of each that runs
+  /// Somebody's adapter would be one too many: up to this counter others go on whose adapters run already.
+  std::optional<double> warm_until = {};
+  bool only_unserved =
+      false;             ///< one that yielded waits for its place: only clients of whom nobody runs pass it
+  bool starved = false;  ///< the one looked at goes before all others
 };
 
 }  // namespace lorica

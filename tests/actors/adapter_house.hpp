@@ -160,7 +160,8 @@ struct house {
                                         return root_index(std::move(names));
                                       }},
                                      placement::shared_threads);
-  executor_actor executor = spawn_executor(world.system(), engine, loader, placement::shared_threads);
+  executor_actor executor =
+      spawn_executor(world.system(), engine, loader, world.clock, placement::shared_threads);
   store_actor store = world.system().spawn(
       [](store_actor::stateful_pointer<int>, house* h) {
         return store_actor::behavior_type{[h](atom::store, const catalogue_changes_ptr& all) -> outcome_ptr {

@@ -48,7 +48,8 @@ struct shelf {
                                       },
                                       {}},
                                      placement::shared_threads);
-  executor_actor executor = spawn_executor(world.system(), engine, loader, placement::shared_threads);
+  executor_actor executor =
+      spawn_executor(world.system(), engine, loader, world.clock, placement::shared_threads);
   adapters_actor adapters = spawn_adapters(world.system(), parts());
 
   adapters_parts parts() {

@@ -52,7 +52,8 @@ struct desk {
   telemetry_actor telemetry = spawn_telemetry(world.system(), counters);
   loader_actor loader = spawn_loader(world.system(), {engine.packer(), world.clock, read_origin, {}},
                                      placement::shared_threads);
-  executor_actor executor = spawn_executor(world.system(), engine, loader, placement::shared_threads);
+  executor_actor executor =
+      spawn_executor(world.system(), engine, loader, world.clock, placement::shared_threads);
   session_actor session = world.system().spawn(
       [](session_actor::pointer, desk* f) {
         return session_actor::behavior_type{

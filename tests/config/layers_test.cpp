@@ -56,6 +56,9 @@ std::map<std::string, std::string> outcome(const serve_settings& s) {
           {"watermark-gamma", decimal(s.watermark_gamma)},
           {"watermark-delta", decimal(static_cast<double>(s.watermark_delta))},
           {"prefix-caching", s.prefix_caching ? "true" : "false"},
+          {"schedule-policy", s.first_come_first_served ? "fcfs" : "fair"},
+          {"inter-token-target", std::to_string(s.inter_token_target)},
+          {"queue-age-limit", std::to_string(s.queue_age_limit)},
           {"lora-adapters", s.lora_adapters},
           {"adapter-root", joined(s.adapter_roots)},
           {"dynamic-adapters", s.dynamic_adapters},
@@ -120,6 +123,7 @@ std::pair<std::string, std::string> two_values(const setting& row) {
       if (row.flag == "unknown-adapter") return {"refuse", "base"};
       if (row.flag == "adapter-eviction") return {"lru", "gdsf"};
       if (row.flag == "isa") return {"avx2", "portable"};
+      if (row.flag == "schedule-policy") return {"fcfs", "fair"};
       return row.flag == "dtype" ? std::pair("float32", "int8") : std::pair("debug", "error");
     case setting_kind::list: return {"a,b", "c"};
     default: return {"one", "two"};
