@@ -40,7 +40,7 @@ serve_options options_for(const scripted_server& server) {
 }
 
 stream_client client_of(const serve_options& o) {
-  auto made = stream_client::open({.url = o.base_url});
+  auto made = stream_client::open({.url = o.base_url, .silence = std::chrono::seconds(5)});
   REQUIRE(made);
   return *std::move(made);
 }
