@@ -23,7 +23,7 @@ WORKS = [Work("decode 1"), Work("decode 1, 1 adapter", 1, 1), Work("decode 8", 8
          Work("decode 8, 8 adapters", 8, 8), Work("decode 16", 16), Work("decode 32", 32), Work("prefill 512", 1, 0, 512, 0),
          Work("prefill 512, 1 adapter", 1, 1, 512, 0)]
 PEERS = ["llama.cpp:Q4_0", "llama.cpp:Q4_0+contexts", "llama.cpp:Q8_0", "llama.cpp:BF16", "openvino:Q4_0", "vllm:bfloat16",
-         "transformers:float32"]
+         "transformers:float32", "mistral.rs:Q4_0"]
 
 
 class Ours:
@@ -75,7 +75,9 @@ def repeated(options, figures, engine, run):
             return
 
 
-def peer_round(options, figures, peer, refusals):
+def peer_round(options, figures, peer, peers, refusals):
+    for other in peers:
+        other.stop()  # once more: something else may have let it go on
     for work in options.works:
         if (peer.name, work.name) in refusals or time.monotonic() > options.deadline:
             continue
@@ -116,7 +118,7 @@ def read_options():
     parser.add_argument("--steal", type=float, default=0.01)
     parser.add_argument("--limit-minutes", type=float, default=60)
     parser.add_argument("--peer-seconds", type=float, default=300, help="the longest wait for a peer's answer")
-    parser.add_argument("--peers", default=",".join(PEERS), help="KIND:FORMAT, separated by commas")
+    parser.add_argument("--peers", default=",".join(PEERS), help="KIND:FORMAT[@THREADS], separated by commas")
     parser.add_argument("--works", default=",".join(w.name.replace(", ", "+") for w in WORKS), help="names, with + for ', '")
     parser.add_argument("--output", default="bench/results/peers.json")
     options = parser.parse_args()
@@ -126,7 +128,7 @@ def read_options():
         parser.error(f"--works: {unknown[0]} is not known; there are {'; '.join(known)}")
     for name in filter(None, options.peers.split(",")):
         if name.partition(":")[0] not in peer_process.MODULES:
-            parser.error(f"--peers: {name} is not KIND:FORMAT with a kind of {', '.join(peer_process.MODULES)}")
+            parser.error(f"--peers: {name} is not KIND:FORMAT[@THREADS] with a kind of {', '.join(peer_process.MODULES)}")
     if min(options.rounds, options.tries, options.threads) < 1:
         parser.error("--rounds, --tries and --threads are at least 1")
     options.works = [known[n] for n in names]
@@ -147,7 +149,7 @@ def main():
                 repeated(options, figures, lambda: one.name, one.rates)
             for peer in list(peers):
                 try:
-                    peer_round(options, figures, peer, refusals)
+                    peer_round(options, figures, peer, peers, refusals)
                 except peer_process.Lost as why:
                     missing[peer.name] = str(why)
                     peers.remove(peer)

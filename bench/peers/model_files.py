@@ -30,6 +30,9 @@ def make_hf(model, out):
     made.load_state_dict(read.state_dict())
     made.save_pretrained(out)
     transformers.AutoTokenizer.from_pretrained(folder, gguf_file=file).save_pretrained(out)
+    written = json.loads((out / "config.json").read_text())
+    written.setdefault("rope_theta", written.get("rope_parameters", {}).get("rope_theta", 10000.0))  # where older readers look
+    (out / "config.json").write_text(json.dumps(written, indent=1))
 
 
 def sizes(config):

@@ -22,27 +22,29 @@ class Lost(Exception):
 class PeerProcess:
     def __init__(self, kind, format_name, options):
         place = ROOT / "build/peers" / kind
+        format_name, _, threads = format_name.partition("@")
+        threads = threads or str(options.threads)
         python = place / "bin/python"
         if not python.exists():
             raise Lost(f"not set up; `bench/peers/setup {kind}` does it")
-        environment = os.environ | {"OMP_NUM_THREADS": str(options.threads)}
+        environment = os.environ | {"OMP_NUM_THREADS": threads}
         if kind == "llama.cpp":
             source = next(place.glob("llama_cpp_python-*/llama_cpp"), None)
             if not source:
                 raise Lost("not set up; `bench/peers/setup llama.cpp` does it")
             environment |= {"PYTHONPATH": str(source.parent), "OMP_WAIT_POLICY": "ACTIVE", "GOMP_SPINCOUNT": "infinity"}
         self.command = [str(python.relative_to(ROOT)), f"bench/peers/{MODULES[kind]}", "--models", str(options.models), "--format",
-                        format_name, "--threads", str(options.threads), "--adapters", str(options.adapters)]
+                        format_name, "--threads", threads, "--adapters", str(options.adapters)]
         self.limit = options.peer_seconds
-        log = ROOT / "build/peers" / f"{kind}.log"
+        log = ROOT / "build/peers" / f"{kind}-{format_name}-{threads}.log"
         self.process = subprocess.Popen(self.command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=open(log, "w"), text=True, start_new_session=True)
         said = self._answer()
         if "cannot" in said:
             self.end()
             raise Lost(said["cannot"])
-        self.name = said["name"]
-        self._signal(signal.SIGSTOP)
+        self.name = said["name"] + ("" if threads == str(options.threads) else f", {threads} threads")
+        self.stop()
 
     def measure(self, work):
         """{"seconds", "tokens"} or {"cannot"}."""
@@ -54,7 +56,10 @@ class PeerProcess:
         except BrokenPipeError:
             raise Lost("it ended by itself; its log lies in build/peers") from None
         finally:
-            self._signal(signal.SIGSTOP)
+            self.stop()
+
+    def stop(self):
+        self._signal(signal.SIGSTOP)
 
     def _answer(self):
         ready, _, _ = select.select([self.process.stdout], [], [], self.limit)
