@@ -23,8 +23,7 @@ class LlamaCpp:
         self.format, *kind = options.format.split("+")
         self.contexts = "contexts" in kind
         self.threads = options.threads
-        self.name = f"llama.cpp of llama-cpp-python {llama_cpp.__version__}, {self.format}" + (
-            ", a context for each adapter" if self.contexts else "")
+        self.name = f"llama.cpp ({llama_cpp.__version__}), {self.format}" + (", a context per adapter" if self.contexts else "")
         llama_cpp.llama_backend_init()
         path = os.path.join(options.models, f"base.{self.format}.gguf")
         self.model = llama_cpp.llama_model_load_from_file(path.encode(), llama_cpp.llama_model_default_params())

@@ -15,7 +15,7 @@ import peer
 
 class OpenVino:
     def __init__(self, options):
-        self.name = f"OpenVINO GenAI {openvino_genai.__version__}, {options.format} GGUF"
+        self.name = f"OpenVINO GenAI {openvino_genai.__version__.split('-')[0]}, {options.format} GGUF"
         schedule = openvino_genai.SchedulerConfig()
         schedule.cache_size = 1
         schedule.max_num_seqs = 64

@@ -43,7 +43,7 @@ class PeerProcess:
         if "cannot" in said:
             self.end()
             raise Lost(said["cannot"])
-        self.name = said["name"] + ("" if threads == str(options.threads) else f", {threads} threads")
+        self.name = said["name"] + ("" if threads == str(options.threads) else f", {threads} thread" + ("" if threads == "1" else "s"))
         self.stop()
 
     def measure(self, work):

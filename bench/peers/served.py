@@ -27,9 +27,12 @@ CASES = {  # adapters, at once
 
 
 def lorica(options, adapters, at_once):
-    names = ",".join(f"a{i}={options.models}/adapters/{i}" for i in range(adapters))
+    """Up to 128 adapters are loaded before; more are loaded when a request names them, into the usual memory for adapters."""
     command = [options.binary, "serve", "--model-id", options.model, "--served-model-name", "base", "--hostname", HOST, "--port",
                str(options.port), "--threads", str(options.threads), *options.ours.split()]
+    if adapters > 128:
+        return command + ["--adapter-root", f"{options.models}/adapters"], [str(i) for i in range(adapters)], {}
+    names = ",".join(f"a{i}={options.models}/adapters/{i}" for i in range(adapters))
     return command + (["--lora-adapters", names] if adapters else []), [f"a{i}" for i in range(adapters)], {}
 
 
@@ -168,21 +171,28 @@ def read_options():
     return options
 
 
+def one_round(options, turn, runs, commands, missing):
+    for case in options.cases.split(","):
+        for kind in options.servers.split(","):
+            if (kind, case) in missing or time.monotonic() > options.deadline:
+                continue
+            try:
+                commands[f"{kind} {case}"], more = measure(options, kind, case, turn)
+                runs.setdefault(kind, {}).setdefault(case, []).extend(more)
+            except (RuntimeError, OSError, subprocess.SubprocessError) as why:
+                missing[kind, case] = str(why)[:300]
+                print(f"{kind} {case}: {why}", file=sys.stderr)
+    print(f"round {turn + 1} of {options.rounds}", file=sys.stderr)
+
+
 def main():
     options = read_options()
     runs, commands, missing = {}, {}, {}
-    for turn in range(options.rounds):
-        for case in options.cases.split(","):
-            for kind in options.servers.split(","):
-                if (kind, case) in missing or time.monotonic() > options.deadline:
-                    continue
-                try:
-                    commands[f"{kind} {case}"], more = measure(options, kind, case, turn)
-                    runs.setdefault(kind, {}).setdefault(case, []).extend(more)
-                except (RuntimeError, OSError, subprocess.SubprocessError) as why:
-                    missing[kind, case] = str(why)[:300]
-                    print(f"{kind} {case}: {why}", file=sys.stderr)
-        print(f"round {turn + 1} of {options.rounds}", file=sys.stderr)
+    try:
+        for turn in range(options.rounds):
+            one_round(options, turn, runs, commands, missing)
+    except KeyboardInterrupt:
+        print("interrupted; what was measured is written", file=sys.stderr)
     report = {
         "kind": "served", "date": datetime.date.today().isoformat(), "machine": machine.about(),
         "command": "python bench/peers/served.py " + " ".join(sys.argv[1:]), "threads": options.threads,
