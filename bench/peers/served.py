@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Lorica and other servers under the same load over HTTP, in turns, each alone on the machine; writes one JSON file.
 
-The load is `lorica-bench serve`: distinct random prompts of 64 to 128 tokens, 64 new ones, greedy, as many requests at once as the case
+The load is `lorica-bench serve`: distinct random prompts of 96 tokens, 64 new ones, greedy, as many requests at once as the case
 says, adapters dealt round-robin. A run during which others used more than --foreign of the machine is rejected and repeated.
 """
 
