@@ -13,6 +13,7 @@ namespace {
 struct machine_times {
   double busy = 0;
   double total = 0;
+  double steal = 0;
 };
 
 machine_times read_machine() {
@@ -27,6 +28,7 @@ machine_times read_machine() {
   for (auto j : jiffies)
     out.total += j / ticks;
   out.busy = out.total - (jiffies[3] + jiffies[4]) / ticks;  // idle, iowait
+  out.steal = jiffies[7] / ticks;
   return out;
 }
 
@@ -45,17 +47,24 @@ machine_load::machine_load() : own_(read_own()) {
   auto now = read_machine();
   busy_ = now.busy;
   total_ = now.total;
+  steal_ = now.steal;
 }
 
 double machine_load::own() const {
   return read_own() - own_;
 }
 
-double machine_load::foreign() const {
+double machine_load::foreign(double belongs) const {
   auto now = read_machine();
   const double total = now.total - total_;
   if (total <= 0) return 0;
-  return std::clamp((now.busy - busy_ - own()) / total, 0.0, 1.0);
+  return std::clamp((now.busy - busy_ - own() - belongs) / total, 0.0, 1.0);
+}
+
+double machine_load::steal() const {
+  auto now = read_machine();
+  const double total = now.total - total_;
+  return total <= 0 ? 0 : std::clamp((now.steal - steal_) / total, 0.0, 1.0);
 }
 
 }  // namespace lorica::bench

@@ -8,8 +8,12 @@ class machine_load {
  public:
   machine_load();
 
-  /// Share of all cores, since construction, that ran neither this process nor idle.
-  double foreign() const;
+  /// Share of all cores, since construction, that ran neither this process nor idle. `belongs`: processor
+  /// seconds of other processes that are part of what is measured.
+  double foreign(double belongs = 0) const;
+
+  /// Share of all cores, since construction, that the host gave to others.
+  double steal() const;
 
   /// Processor seconds of this process since construction.
   double own() const;
@@ -18,6 +22,7 @@ class machine_load {
   double busy_;   // seconds, all cores
   double total_;  // seconds, all cores, idle included
   double own_;    // seconds
+  double steal_;  // seconds, all cores
 };
 
 }  // namespace lorica::bench

@@ -1,13 +1,24 @@
 #include "bench/numpy_random.hpp"
 
+#include <bit>
 #include <cmath>
 
 namespace lorica::bench {
 
 double numpy_random::uniform() {
-  auto high = static_cast<double>(bits_() >> 5);
-  auto low = static_cast<double>(bits_() >> 6);
+  const auto high = static_cast<double>(words_() >> 5);
+  const auto low = static_cast<double>(words_() >> 6);
   return (high * 67108864.0 + low) / 9007199254740992.0;
+}
+
+std::uint32_t numpy_random::whole(std::uint32_t low, std::uint32_t high) {
+  const std::uint32_t span = high - low;
+  if (span == 0) return low;
+  const std::uint32_t mask = ~std::uint32_t{0} >> std::countl_zero(span);
+  for (;;) {
+    auto drawn = static_cast<std::uint32_t>(words_()) & mask;
+    if (drawn <= span) return low + drawn;
+  }
 }
 
 double numpy_random::exponential() {
@@ -15,75 +26,60 @@ double numpy_random::exponential() {
 }
 
 double numpy_random::power(double a) {
-  return std::pow(1 - std::exp(-exponential()), 1.0 / a);
+  return std::pow(1.0 - std::exp(-exponential()), 1.0 / a);
 }
 
-std::int64_t numpy_random::integer(std::int64_t low, std::int64_t high) {
-  auto range = static_cast<std::uint64_t>(high - low - 1);
-  if (range == 0) return low;
-  auto mask = range;
-  for (auto shift : {1, 2, 4, 8, 16, 32})
-    mask |= mask >> shift;
-  for (;;) {
-    std::uint64_t drawn = bits_();
-    if (range > 0xffffffffu) drawn = drawn << 32 | bits_();
-    drawn &= mask;
-    if (drawn <= range) return low + static_cast<std::int64_t>(drawn);
-  }
-}
-
-/// The polar method; of each pair the second is kept for the next call.
 double numpy_random::normal() {
-  if (has_spare_) {
-    has_spare_ = false;
-    return spare_;
+  if (has_normal_) {
+    has_normal_ = false;
+    return normal_;
   }
-  double x, y, r;
+  double x = 0, y = 0, square = 0;
   do {
     x = 2.0 * uniform() - 1.0;
     y = 2.0 * uniform() - 1.0;
-    r = x * x + y * y;
-  } while (r >= 1.0 || r == 0.0);
-  auto f = std::sqrt(-2.0 * std::log(r) / r);
-  spare_ = f * x;
-  has_spare_ = true;
-  return f * y;
+    square = x * x + y * y;
+  } while (square >= 1.0 || square == 0.0);
+  const double factor = std::sqrt(-2.0 * std::log(square) / square);
+  normal_ = factor * x;
+  has_normal_ = true;
+  return factor * y;
 }
 
-/// Above 1 by Marsaglia and Tsang (2000), below by Ahrens and Dieter (1974), in the order of numpy's draws.
-double numpy_random::standard_gamma(double shape) {
-  if (shape == 1.0) return exponential();
-  if (shape < 1.0) {
-    for (;;) {
-      auto u = uniform();
-      auto v = exponential();
-      if (u <= 1.0 - shape) {
-        auto x = std::pow(u, 1. / shape);
-        if (x <= v) return x;
-      } else {
-        auto y = -std::log((1 - u) / shape);
-        auto x = std::pow(1.0 - shape + shape * y, 1. / shape);
-        if (x <= v + y) return x;
-      }
+double numpy_random::gamma(double shape, double scale) {
+  if (shape == 1.0) return scale * exponential();
+  return scale * (shape < 1.0 ? gamma_below_one(shape) : gamma_above_one(shape));
+}
+
+double numpy_random::gamma_below_one(double shape) {
+  for (;;) {
+    const double u = uniform();
+    const double v = exponential();
+    if (u <= 1.0 - shape) {
+      const double x = std::pow(u, 1.0 / shape);
+      if (x <= v) return x;
+    } else {
+      const double y = -std::log((1.0 - u) / shape);
+      const double x = std::pow(1.0 - shape + shape * y, 1.0 / shape);
+      if (x <= v + y) return x;
     }
   }
-  auto b = shape - 1. / 3.;
-  auto c = 1. / std::sqrt(9 * b);
+}
+
+double numpy_random::gamma_above_one(double shape) {
+  const double b = shape - 1.0 / 3.0;
+  const double c = 1.0 / std::sqrt(9.0 * b);
   for (;;) {
-    double x, v;
+    double x = 0, v = 0;
     do {
       x = normal();
       v = 1.0 + c * x;
     } while (v <= 0.0);
     v = v * v * v;
-    auto u = uniform();
+    const double u = uniform();
     if (u < 1.0 - 0.0331 * (x * x) * (x * x)) return b * v;
-    if (std::log(u) < 0.5 * x * x + b * (1. - v + std::log(v))) return b * v;
+    if (std::log(u) < 0.5 * x * x + b * (1.0 - v + std::log(v))) return b * v;
   }
-}
-
-double numpy_random::gamma(double shape, double scale) {
-  return scale * standard_gamma(shape);
 }
 
 }  // namespace lorica::bench

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "bench/traffic.hpp"
 #include "bench/virtual_server.hpp"
 
 namespace {
@@ -69,13 +70,14 @@ void report(const char* name, schedule_policy policy, const std::vector<request_
       static_cast<double>(server.decisions()) / real / 1e6);
 }
 
-void both(const std::string& name, const result<std::vector<request_arrival>>& traffic) {
-  if (!traffic) {
-    std::fprintf(stderr, "%s\n", traffic.error().text.c_str());
+void both(const std::string& name, const result<std::vector<planned_request>>& planned) {
+  if (!planned) {
+    std::fprintf(stderr, "%s\n", planned.error().text.c_str());
     return;
   }
-  report(name.c_str(), schedule_policy::fcfs, *traffic);
-  report(name.c_str(), schedule_policy::fair, *traffic);
+  const auto traffic = arrivals_of(*planned);
+  report(name.c_str(), schedule_policy::fcfs, traffic);
+  report(name.c_str(), schedule_policy::fair, traffic);
 }
 
 void slora(const bench_options& o) {
@@ -84,14 +86,14 @@ void slora(const bench_options& o) {
       for (double cv : {1.0, 4.0}) {
         char name[64];
         std::snprintf(name, sizeof name, "S-LoRA R=%g a=%g cv=%g", rate, alpha, cv);
-        both(name, slora_traffic({.adapters = o.adapters,
-                                  .alpha = alpha,
-                                  .rate = rate,
-                                  .cv = cv,
-                                  .seconds = static_cast<double>(o.seconds),
-                                  .input_high = 256,
-                                  .output_high = 128,
-                                  .seed = o.seed}));
+        both(name, plan(s_lora_traffic{.adapters = o.adapters,
+                                       .alpha = alpha,
+                                       .rate = rate,
+                                       .cv = cv,
+                                       .duration = static_cast<double>(o.seconds),
+                                       .input = {8, 256},
+                                       .output = {8, 128},
+                                       .seed = o.seed}));
       }
 }
 
@@ -100,7 +102,7 @@ void punica(const bench_options& o) {
   for (auto pattern :
        {punica_pattern::distinct, punica_pattern::uniform, punica_pattern::skewed, punica_pattern::identical})
     both(names[static_cast<int>(pattern)],
-         punica_traffic({.pattern = pattern, .longest = 512, .seed = o.seed}));
+         plan(punica_traffic{.pattern = pattern, .most = 512, .seed = o.seed}));
 }
 
 /// The flags; nothing when one is wrong.

@@ -1,117 +1,155 @@
 #include "bench/traffic.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <numbers>
+#include <numeric>
 
 #include "bench/numpy_random.hpp"
 
 namespace lorica::bench {
 namespace {
 
-constexpr double most_requests = 10e6;
+using requests = std::vector<planned_request>;
 
-/// Numbers by their place: splitmix64 over a counter.
-class counted_random {
- public:
-  explicit counted_random(std::uint64_t seed) : seed_(seed) {}
-
-  std::uint64_t bits() {
-    auto x = seed_ + ++count_ * 0x9e3779b97f4a7c15u;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-  }
-
-  /// In [0, 1).
-  double uniform() { return static_cast<double>(bits() >> 11) * 0x1p-53; }
-
-  /// By Box and Muller; the second of the pair is left.
-  double normal() {
-    auto radius = std::sqrt(-2 * std::log(1 - uniform()));
-    return radius * std::cos(2 * std::numbers::pi * uniform());
-  }
-
- private:
-  std::uint64_t seed_;
-  std::uint64_t count_ = 0;
-};
-
-error nonsense(const char* option, const char* wanted) {
-  return fail(errc::invalid, std::string(option) + " must be " + wanted, {}, option);
+error refuse(std::string text) {
+  return fail(errc::bad_config, std::move(text));
 }
 
-/// How many requests each adapter has, the first one most.
-std::vector<std::uint32_t> punica_counts(const punica_options& o) {
-  if (o.pattern == punica_pattern::identical) return {o.requests};
-  if (o.pattern == punica_pattern::distinct) return std::vector<std::uint32_t>(o.requests, 1);
-  if (o.pattern == punica_pattern::uniform) {
-    auto kinds = static_cast<std::uint32_t>(std::ceil(std::sqrt(o.requests)));
-    std::vector<std::uint32_t> out(kinds, o.requests / kinds);
-    for (std::uint32_t i = 0; i < o.requests % kinds; ++i)
+std::optional<error> check_count(std::string_view name, double value, double most) {
+  if (value >= 1 && value <= most) return std::nullopt;
+  return refuse(fmt::format("{} is {}; it is 1 to {}", name, value, most));
+}
+
+/// Cumulative gaps of mean 1/rate, scaled so that the last request arrives at count/rate, which makes
+/// runs of different seeds equally long (as vLLM's tool does).
+void set_arrivals(requests& all, const random_traffic& t, numpy_random& random) {
+  if (std::isinf(t.rate)) return;
+  double now = 0;
+  for (auto& r : all) {
+    now += std::isinf(t.burstiness) ? 1 / t.rate : random.gamma(t.burstiness, 1 / (t.rate * t.burstiness));
+    r.arrival = now;
+  }
+  const double factor = static_cast<double>(all.size()) / t.rate / now;
+  for (auto& r : all)
+    r.arrival *= factor;
+}
+
+std::uint32_t drawn_length(std::uint32_t middle, double ratio, std::mt19937_64& random) {
+  const auto low = std::max(1.0, std::floor(middle * (1 - ratio)));
+  const auto high = std::ceil(middle * (1 + ratio));
+  return std::uniform_int_distribution<std::uint32_t>(static_cast<std::uint32_t>(low),
+                                                      static_cast<std::uint32_t>(high))(random);
+}
+
+/// Sizes of the groups of requests that share an adapter.
+std::vector<std::uint32_t> groups(punica_pattern pattern, std::uint32_t n) {
+  if (pattern == punica_pattern::identical) return {n};
+  if (pattern == punica_pattern::distinct) return std::vector<std::uint32_t>(n, 1);
+  if (pattern == punica_pattern::uniform) {
+    const auto count = static_cast<std::uint32_t>(std::ceil(std::sqrt(static_cast<double>(n))));
+    std::vector<std::uint32_t> out(count, n / count);
+    for (std::uint32_t i = 0; i < n % count; ++i)
       ++out[i];
     return out;
   }
-  // Shares 1, 1/1.5, 1/1.5^2, ... of a third of all, until all are dealt.
   std::vector<std::uint32_t> out;
-  auto left = o.requests;
-  for (double share = o.requests / 3.0; left > 0; share /= 1.5) {
-    auto count = std::min(left, std::max(1u, static_cast<std::uint32_t>(std::lround(share))));
-    out.push_back(count);
-    left -= count;
+  std::uint64_t sum = 0;
+  for (double size = 1; sum < n; size *= 1.5) {
+    out.push_back(
+        static_cast<std::uint32_t>(std::min<double>(std::floor(size), static_cast<double>(n - sum))));
+    sum += out.back();
   }
+  std::ranges::sort(out, std::greater{});
   return out;
 }
 
 }  // namespace
 
-result<std::vector<request_arrival>> slora_traffic(const slora_options& o) {
-  auto above = [](double value) { return value > 0 && std::isfinite(value); };
-  if (o.adapters == 0) return nonsense("adapters", "at least 1");
-  if (!above(o.alpha)) return nonsense("alpha", "above 0");
-  if (!above(o.rate)) return nonsense("rate", "above 0");
-  if (!above(o.cv)) return nonsense("cv", "above 0");
-  if (!above(o.seconds)) return nonsense("seconds", "above 0");
-  if (o.input_low == 0 || o.input_low >= o.input_high)
-    return nonsense("input_low", "above 0 and below input_high");
-  if (o.output_low == 0 || o.output_low >= o.output_high)
-    return nonsense("output_low", "above 0 and below output_high");
-  if (o.rate * o.seconds > most_requests)
-    return nonsense("rate", "such that there are at most ten million requests");
-  numpy_random random(o.seed);
-  std::vector<request_arrival> out(static_cast<std::size_t>(o.rate * o.seconds));
-  for (auto& r : out)
-    r.adapter = std::min(static_cast<std::uint32_t>(random.power(o.alpha) * o.adapters), o.adapters - 1) + 1;
-  for (auto& r : out)
-    r.prompt = static_cast<std::uint32_t>(random.integer(o.input_low, o.input_high));
-  for (auto& r : out)
-    r.output = static_cast<std::uint32_t>(random.integer(o.output_low, o.output_high));
-  double at = 0;
-  for (auto& r : out)
-    r.at = at += random.gamma(1 / (o.cv * o.cv), o.cv * o.cv / o.rate);
+std::uint32_t adapters_of(punica_pattern pattern, std::uint32_t count) {
+  return static_cast<std::uint32_t>(groups(pattern, count).size());
+}
+
+result<requests> plan(const random_traffic& t) {
+  if (auto bad = check_count("--num-prompts", t.requests, most_requests)) return *bad;
+  if (auto bad = check_count("--random-input-len", t.input, most_tokens)) return *bad;
+  if (auto bad = check_count("--random-output-len", t.output, most_tokens)) return *bad;
+  if (!(t.rate > 0)) return refuse(fmt::format("--request-rate is {}; it is above 0, or inf", t.rate));
+  if (!(t.burstiness > 0)) return refuse(fmt::format("--burstiness is {}; it is above 0", t.burstiness));
+  if (!(t.range_ratio >= 0 && t.range_ratio < 1))
+    return refuse(fmt::format("--random-range-ratio is {}; it is at least 0 and below 1", t.range_ratio));
+  requests out(t.requests);
+  std::mt19937_64 random(t.seed);
+  for (std::uint32_t i = 0; i < t.requests; ++i) {
+    auto& r = out[i];
+    r.prompt = drawn_length(t.input, t.range_ratio, random);
+    r.output = drawn_length(t.output, t.range_ratio, random);
+    if (t.adapters == 0) continue;
+    r.adapter = t.order == adapter_order::round_robin
+                    ? i % t.adapters
+                    : std::uniform_int_distribution<std::uint32_t>(0, t.adapters - 1)(random);
+  }
+  numpy_random gaps(t.seed);
+  set_arrivals(out, t, gaps);
   return out;
 }
 
-result<std::vector<request_arrival>> punica_traffic(const punica_options& o) {
-  if (o.requests == 0 || o.requests > most_requests) return nonsense("requests", "from 1 to ten million");
-  if (o.longest < 4) return nonsense("longest", "at least 4");
-  counted_random random(o.seed);
-  std::vector<request_arrival> out;
-  out.reserve(o.requests);
-  std::uint32_t adapter = 0;
-  for (auto count : punica_counts(o)) {
-    ++adapter;
-    for (std::uint32_t i = 0; i < count; ++i) {
-      // scipy's lognorm(s=0.8, loc=-1, scale=18)
-      auto drawn = std::clamp(-1 + 18 * std::exp(0.8 * random.normal()), 1.0, o.longest - 2.0);
-      auto prompt = static_cast<std::uint32_t>(drawn);
-      auto total = static_cast<std::uint32_t>(random.uniform() * o.longest);
-      out.push_back({0, adapter, prompt, std::max(total, prompt + 2) - prompt});
-    }
+result<requests> plan(const s_lora_traffic& t) {
+  auto bad_range = [](auto range) {
+    return range.first < 1 || range.second <= range.first || range.second > most_tokens;
+  };
+  if (t.adapters == 0) return refuse("--lora-modules is missing; s-lora draws from at least one adapter");
+  if (!(t.alpha > 0 && t.alpha <= 1'000))
+    return refuse(fmt::format("--s-lora-alpha is {}; it is above 0 and at most 1000", t.alpha));
+  if (!(t.cv > 0 && t.cv <= 1'000))
+    return refuse(fmt::format("--s-lora-cv is {}; it is above 0 and at most 1000", t.cv));
+  if (!(t.rate > 0 && std::isfinite(t.rate)))
+    return refuse(fmt::format("--request-rate is {}; s-lora wants requests per second, as 2", t.rate));
+  const double count = std::floor(t.rate * t.duration);
+  if (!(count >= 1 && count <= most_requests))
+    return refuse(fmt::format("--request-rate times --s-lora-duration is {}; it is 1 to {} requests",
+                              t.rate * t.duration, most_requests));
+  if (bad_range(t.input) || bad_range(t.output))
+    return refuse(
+        fmt::format("--s-lora-input-range and --s-lora-output-range are LOW HIGH with 1 <= LOW < HIGH <= {}",
+                    most_tokens));
+  requests out(static_cast<std::size_t>(count));
+  numpy_random random(t.seed);
+  for (auto& r : out)
+    r.adapter = std::min(static_cast<std::uint32_t>(random.power(t.alpha) * t.adapters), t.adapters - 1);
+  for (auto& r : out)
+    r.prompt = random.whole(t.input.first, t.input.second - 1);
+  for (auto& r : out)
+    r.output = random.whole(t.output.first, t.output.second - 1);
+  const double shape = 1 / (t.cv * t.cv);
+  double now = 0;
+  for (auto& r : out)
+    r.arrival = now += random.gamma(shape, t.cv * t.cv / t.rate);
+  return out;
+}
+
+result<requests> plan(const punica_traffic& t) {
+  if (auto bad = check_count("--num-prompts", t.requests, most_requests)) return *bad;
+  if (t.most < 3 || t.most > most_tokens)
+    return refuse(fmt::format("--punica-max-len is {}; it is 3 to {}", t.most, most_tokens));
+  const auto sizes = groups(t.pattern, t.requests);
+  if (t.adapters != 0 && t.adapters < sizes.size())
+    return refuse(fmt::format("--lora-modules has {} adapters; this pattern over {} requests needs {}",
+                              t.adapters, t.requests, sizes.size()));
+  requests out;
+  out.reserve(t.requests);
+  for (std::uint32_t a = 0; a < sizes.size(); ++a)
+    for (std::uint32_t i = 0; i < sizes[a]; ++i)
+      out.push_back({.adapter = t.adapters == 0 ? planned_request::none : a});
+  std::mt19937_64 random(t.seed);
+  std::ranges::shuffle(out, random);
+  std::lognormal_distribution<double> length(0, 0.8);
+  for (auto& r : out) {
+    r.prompt = static_cast<std::uint32_t>(std::clamp(18 * length(random) - 1, 1.0, t.most - 2.0));
+    const auto whole = std::uniform_int_distribution<std::uint32_t>(0, t.most - 1)(random);
+    r.output = std::max(whole, r.prompt + 2) - r.prompt;
   }
-  for (auto i = out.size(); i > 1; --i)
-    std::swap(out[i - 1], out[random.bits() % i]);
   return out;
 }
 

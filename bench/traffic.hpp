@@ -1,56 +1,75 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/error.hpp"
 
 namespace lorica::bench {
 
-/// One request of a trace.
-struct request_arrival {
-  double at = 0;              ///< seconds from the beginning
-  std::uint32_t adapter = 0;  ///< 0: the base
-  std::uint32_t prompt = 1;   ///< tokens
-  std::uint32_t output = 1;   ///< tokens
+/// A request that will be sent.
+struct planned_request {
+  double arrival = 0;            ///< seconds since the start
+  std::uint32_t prompt = 1;      ///< tokens
+  std::uint32_t output = 1;      ///< tokens
+  std::uint32_t adapter = none;  ///< index into the adapters
+
+  static constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();  ///< the base
 };
 
-/// Inputs of S-LoRA's synthetic trace, with the names of its paper (Sheng et al. 2024, section 7.1).
-struct slora_options {
-  std::uint32_t adapters = 200;
-  double alpha = 1;                               ///< of the power law: 1 is uniform, smaller is more skewed
-  double rate = 2;                                ///< requests per second
-  double cv = 1;                                  ///< coefficient of variation of the gaps; 1 is Poisson
-  double seconds = 300;                           ///< rate * seconds requests are made
-  std::uint32_t input_low = 8, input_high = 512;  ///< prompt tokens, the upper end excluded
-  std::uint32_t output_low = 8, output_high = 512;
+enum class adapter_order : std::uint8_t { random, round_robin };
+
+/// `vllm bench serve --dataset-name random`.
+struct random_traffic {
+  std::uint32_t requests = 1000;
+  double rate = std::numeric_limits<double>::infinity();  ///< per second
+  double burstiness = 1;                                  ///< shape of the gaps' Gamma; 1: Poisson
+  std::uint32_t input = 1024;                             ///< tokens, middle of the range
+  std::uint32_t output = 128;
+  double range_ratio = 0;  ///< lengths lie in [n(1 - r), n(1 + r)]
+  std::uint32_t adapters = 0;
+  adapter_order order = adapter_order::random;
+  std::uint32_t seed = 0;
+};
+
+/// S-LoRA's synthetic trace, drawn as its code draws it: adapters by a power law, uniform lengths, one
+/// Gamma process of arrivals for all.
+struct s_lora_traffic {
+  std::uint32_t adapters = 1;
+  double alpha = 1;       ///< P(index < k) = (k/n)^alpha; 1 is uniform, smaller is more skewed
+  double rate = 2;        ///< requests per second
+  double cv = 1;          ///< coefficient of variation of the gaps; 1: Poisson
+  double duration = 300;  ///< seconds
+  std::pair<std::uint32_t, std::uint32_t> input = {8, 512};  ///< tokens, [first, second)
+  std::pair<std::uint32_t, std::uint32_t> output = {8, 512};
   std::uint32_t seed = 42;
 };
 
-/// The trace that S-LoRA's generator makes, draw for draw (numpy's legacy generator); adapters are numbered
-/// from
-/// 1. `errc::invalid` names the option that makes no sense.
-result<std::vector<request_arrival>> slora_traffic(const slora_options& o);
+enum class punica_pattern : std::uint8_t { distinct, uniform, skewed, identical };
 
-/// How requests are spread over adapters in Punica's benchmark (Chen et al. 2024, section 7).
-enum class punica_pattern : std::uint8_t {
-  distinct,   ///< each request its own
-  uniform,    ///< ceil(sqrt(n)) adapters, alike
-  skewed,     ///< the i-th has 1.5 times the requests of the next
-  identical,  ///< all the same
-};
-
-struct punica_options {
-  punica_pattern pattern = punica_pattern::uniform;
+/// Punica's closed loop: everything is there at once, lengths as of chats, adapters in one of four patterns
+/// over the requests.
+struct punica_traffic {
   std::uint32_t requests = 1000;
-  std::uint32_t longest = 2048;  ///< prompt and output; at least 4
+  punica_pattern pattern = punica_pattern::distinct;
+  std::uint32_t most = 2048;  ///< tokens of prompt and output together
+  std::uint32_t adapters = 1000;
   std::uint64_t seed = 0xABCDABCD987;
 };
 
-/// Punica's lengths and adapters, all at time 0: a closed loop by the slots of whoever serves them. The
-/// distributions are Punica's, the numbers are not: it draws from PCG64, this from a counter-based generator
-/// of our own.
-result<std::vector<request_arrival>> punica_traffic(const punica_options& o);
+/// Adapters that the pattern needs for so many requests.
+std::uint32_t adapters_of(punica_pattern pattern, std::uint32_t requests);
+
+/// In order of arrival. `errc::bad_config` when a number lies outside what the text names; at most
+/// `most_requests` are planned.
+result<std::vector<planned_request>> plan(const random_traffic& t);
+result<std::vector<planned_request>> plan(const s_lora_traffic& t);
+result<std::vector<planned_request>> plan(const punica_traffic& t);
+
+constexpr std::uint32_t most_requests = 1'000'000;
+constexpr std::uint32_t most_tokens = 1'000'000;
 
 }  // namespace lorica::bench

@@ -65,6 +65,14 @@ double quantile(std::vector<double> values, double share) {
   return values[static_cast<std::size_t>(std::clamp(place, 0.0, static_cast<double>(values.size() - 1)))];
 }
 
+std::vector<request_arrival> arrivals_of(const std::vector<planned_request>& traffic) {
+  std::vector<request_arrival> out;
+  out.reserve(traffic.size());
+  for (auto& r : traffic)
+    out.push_back({r.arrival, r.adapter == planned_request::none ? 0 : r.adapter + 1, r.prompt, r.output});
+  return out;
+}
+
 virtual_server::virtual_server(planner_options options, virtual_machine machine)
     : plan_(std::move(options)), machine_(std::move(machine)) {}
 

@@ -19,6 +19,17 @@ struct virtual_machine {
   double adapter_seconds = 0;               ///< from the wish for a lease to the lease
 };
 
+/// One request that arrives.
+struct request_arrival {
+  double at = 0;              ///< seconds from the beginning
+  std::uint32_t adapter = 0;  ///< 0: the base
+  std::uint32_t prompt = 1;   ///< tokens
+  std::uint32_t output = 1;   ///< tokens
+};
+
+/// Generated traffic as it arrives.
+std::vector<request_arrival> arrivals_of(const std::vector<planned_request>& traffic);
+
 /// A request as it went.
 struct served_request {
   request_arrival asked;

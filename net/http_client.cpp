@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "core/shown.hpp"
+#include "net/client_address.hpp"
 
 namespace lorica {
 namespace {
@@ -15,19 +16,10 @@ namespace {
 using clock = std::chrono::steady_clock;
 using easy_handle = std::unique_ptr<CURL, decltype(&curl_easy_cleanup)>;
 using multi_handle = std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)>;
-using url_handle = std::unique_ptr<CURLU, decltype(&curl_url_cleanup)>;
 using field_list = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
 
 constexpr std::size_t most_field_bytes = 64 * 1024;
 constexpr std::string_view blanks = " \t\r\n";
-
-std::optional<std::string> part_of(const url_handle& url, CURLUPart part, unsigned flags = 0) {
-  char* text = nullptr;
-  if (curl_url_get(url.get(), part, &text, flags) != CURLUE_OK) return std::nullopt;
-  std::string out(text);
-  curl_free(text);
-  return out;
-}
 
 std::string trimmed(std::string_view text) {
   auto first = text.find_first_not_of(blanks);
@@ -140,11 +132,6 @@ bool is_loopback(std::string_view host) {
   return host == "localhost" || host == "[::1]" || host.starts_with("127.");
 }
 
-error bad_address(std::string text) {
-  return fail(errc::bad_config, std::move(text) + "; it is http://HOST:PORT or https://HOST[:PORT]", {},
-              "url");
-}
-
 }  // namespace
 
 std::string_view client_reply::field(std::string_view name) const noexcept {
@@ -171,22 +158,9 @@ struct http_client::implementation {
 result<http_client> http_client::open(http_client_options options) {
   static const auto ready = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (ready != CURLE_OK) return fail(errc::internal, "The HTTP client cannot be set up");
-  url_handle url(curl_url(), &curl_url_cleanup);
-  if (!url || curl_url_set(url.get(), CURLUPART_URL, options.url.c_str(), 0) != CURLUE_OK)
-    return bad_address("The server's address cannot be read");
-  // What is in it may be secret, so such an address is not shown either.
-  if (part_of(url, CURLUPART_USER) || part_of(url, CURLUPART_PASSWORD))
-    return bad_address("The server's address holds a user or password");
-  auto scheme = part_of(url, CURLUPART_SCHEME).value_or("");
-  auto host = part_of(url, CURLUPART_HOST).value_or("");
-  if (scheme != "http" && scheme != "https")
-    return bad_address("The server's address begins with '" + scheme + "://'");
-  if (host.empty()) return bad_address("The server's address has no host");
-  if (part_of(url, CURLUPART_QUERY) || part_of(url, CURLUPART_FRAGMENT))
-    return bad_address("The server's address has a '?' or '#'");
-  auto bad = [](unsigned char c) { return c <= ' ' || c == 127; };
-  if (std::any_of(options.key.begin(), options.key.end(), bad))
-    return fail(errc::bad_config, "The API key holds blanks or control characters", {}, "api-key");
+  auto address = read_address(options.url);
+  if (!address) return address.error();
+  if (auto bad = check_key(options.key)) return *std::move(bad);
   if (!options.ca_file.empty() && !std::ifstream(options.ca_file))
     return fail(errc::bad_config,
                 "The file '" + shown(std::filesystem::path(options.ca_file).filename().string()) +
@@ -194,12 +168,9 @@ result<http_client> http_client::open(http_client_options options) {
                 {}, "cacert");
 
   auto made = std::make_unique<implementation>();
-  made->base = part_of(url, CURLUPART_URL).value_or(options.url);
-  while (made->base.ends_with('/'))
-    made->base.pop_back();
-  auto port = part_of(url, CURLUPART_PORT);
-  made->place = port ? host + ":" + *port : host;
-  made->direct = is_loopback(host);
+  made->base = address->url;
+  made->place = address->place();
+  made->direct = is_loopback(address->host);
   made->options = std::move(options);
   made->easy.reset(curl_easy_init());
   made->multi.reset(curl_multi_init());

@@ -6,4 +6,5 @@ tools/setup.sh
 mapfile -t sources < <(git ls-files '*.cpp' '*.hpp' '*.cu' '*.cuh')
 clang-format-14 --dry-run -Werror "${sources[@]}"
 python3 tools/check_house.py
+python3 bench/report/report.py --check
 echo "check: ${#sources[@]} files formatted, house rules hold"

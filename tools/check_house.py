@@ -39,7 +39,7 @@ FOREIGN = {
     "sqlite3": {"adapters"},
     "curl/": {"adapters", "net"},
     "ncurses": {"app"},
-    "CLI/": {"config"},
+    "CLI/": {"config", "bench"},
     "toml++/": {"config"},
 }
 # Tests may use what the room they test uses.

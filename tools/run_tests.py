@@ -17,8 +17,8 @@ import xml.etree.ElementTree as xml
 import client_tests
 
 LIMIT_S = 1800
-# Tests that are no binaries but start the built program; their last line begins "NAME: 1 passed, 2 failed, 3 skipped".
-SCRIPTS = {"schema": "tests/schema/run.py"}
+# Tests that are no binaries but start the built program or test scripts; their last line begins "NAME: 1 passed, 2 failed, 3 skipped".
+SCRIPTS = {"schema": "tests/schema/run.py", "bench_scripts": "tests/bench/scripts_test.py"}
 FILTER = os.environ.get("LORICA_TEST_FILTER")
 
 

@@ -1,176 +1,182 @@
+#!/usr/bin/env python3
 """Runs Lorica and its peers on the same work, in turns, and writes one JSON file.
 
-Work: the default model, greedy, prompts of 64 random tokens, 128 new ones; adapters of rank 16 on all seven projections with
-non-zero A and B. Peers that are not installed are left out and named in the file. See bench/README.md.
+Work: the default model, greedy, prompts of distinct random tokens, adapters of rank 16 on all seven projections with non-zero A and B.
+A run during which others used more than --foreign of the machine (or the host took more than --steal) is rejected and repeated, at
+most --tries times. Peers that cannot be used are named in the file with the reason. See bench/README.md.
 """
 
 import argparse
 import datetime
 import json
-import os
-import platform
+import pathlib
 import statistics
 import subprocess
 import sys
 import time
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # a peer that waits must not run while the other is measured
+import machine
+import peer_process
+from peer import Work
 
-PROMPT, NEW = 64, 128
-
-
-def prompts(count, vocab):
-    import random
-
-    return [[random.Random(seed).randrange(3, vocab) for _ in range(PROMPT)] for seed in range(count)]
-
-
-class Transformers:
-    """transformers and PEFT in float32; mixed batches by `adapter_names`, as PEFT documents."""
-
-    def __init__(self, model, threads, adapters):
-        import peft
-        import torch
-        import transformers
-
-        self.torch = torch
-        self.name = f"transformers {transformers.__version__} + peft {peft.__version__}, float32"
-        torch.set_num_threads(threads)
-        base = transformers.AutoModelForCausalLM.from_pretrained(
-            os.path.dirname(model) or ".", gguf_file=os.path.basename(model), dtype=torch.float32)
-        self.vocab = base.config.vocab_size
-        base.generation_config.eos_token_id = None
-        config = peft.LoraConfig(r=16, lora_alpha=32, init_lora_weights=False, target_modules=[
-            "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"])
-        self.model = peft.get_peft_model(base, config, adapter_name="a0")
-        for i in range(1, adapters):
-            torch.manual_seed(i)
-            self.model.add_adapter(f"a{i}", config)
-        self.model.eval()
-
-    def decode(self, streams, adapters):
-        ids = self.torch.tensor(prompts(streams, self.vocab))
-        names = [f"a{i % adapters}" if adapters else "__base__" for i in range(streams)]
-        self._generate(ids, names, 1)
-        start = time.perf_counter()
-        self._generate(ids, names, 1)
-        first = time.perf_counter() - start
-        start = time.perf_counter()
-        self._generate(ids, names, NEW + 1)
-        return streams * NEW / (time.perf_counter() - start - first)
-
-    def _generate(self, ids, names, new):
-        with self.torch.no_grad():
-            self.model.generate(input_ids=ids, attention_mask=self.torch.ones_like(ids), adapter_names=names,
-                                do_sample=False, min_new_tokens=new, max_new_tokens=new, pad_token_id=0)
+WORKS = [Work("decode 1"), Work("decode 1, 1 adapter", 1, 1), Work("decode 8", 8), Work("decode 8, 1 adapter", 8, 1),
+         Work("decode 8, 8 adapters", 8, 8), Work("decode 16", 16), Work("decode 32", 32), Work("prefill 512", 1, 0, 512, 0),
+         Work("prefill 512, 1 adapter", 1, 1, 512, 0)]
+PEERS = ["llama.cpp:Q4_0", "llama.cpp:Q4_0+contexts", "llama.cpp:Q8_0", "llama.cpp:BF16", "openvino:Q4_0", "vllm:bfloat16",
+         "transformers:float32", "mistral.rs:Q4_0"]
 
 
-class LlamaCpp:
-    """llama.cpp through llama-cpp-python, base only: its adapters are per context, so that a mixed batch has no call.
+class Ours:
+    """lorica-bench-decode, one run of everything that it knows."""
 
-    Each measurement is a process of its own, whose threads spin between operations: with the compiler's default they sleep at every
-    barrier, and two threads are slower than one.
-    """
+    def __init__(self, options, arguments):
+        self.command = [options.binary, "--model", options.model, "--threads", str(options.threads), "--runs", "1", *arguments]
+        self.name = "lorica"
 
-    def __init__(self, model, threads, adapters):
-        import llama_cpp
-
-        self.name = f"llama-cpp-python {llama_cpp.__version__}, Q4_1"
-        self.command = [sys.executable, __file__, "--model", model, "--threads", str(threads), "--llama-cpp-once"]
-
-    def decode(self, streams, adapters):
-        if streams != 1 or adapters != 0:
-            return None
-        environment = os.environ | {"OMP_WAIT_POLICY": "ACTIVE", "GOMP_SPINCOUNT": "infinity"}
-        return float(subprocess.run(self.command, check=True, capture_output=True, text=True, env=environment).stdout)
+    def rates(self):
+        out = json.loads(subprocess.run(self.command, check=True, capture_output=True, text=True).stdout)
+        self.name = f"lorica, {out['executor']}"
+        return {r["name"]: r["tokens_per_second_best"] for r in out["results"]}
 
 
-def llama_cpp_once(options):
-    """Tokens per second of one stream: llama_decode and the highest logit, nothing of the Python package's own sampling."""
-    import llama_cpp
-    import numpy
+class Figures:
+    """Rates by engine and work: those of quiet runs, and beside them the noisy ones."""
 
-    n = options.threads
-    llama = llama_cpp.Llama(options.model, n_ctx=512, n_threads=n, n_threads_batch=n, verbose=False)
-    context, vocab = llama.ctx, llama.n_vocab()
-    llama.eval(prompts(1, vocab)[0])
+    def __init__(self, options):
+        self.options, self.runs = options, {}
 
-    def best():
-        logits = numpy.ctypeslib.as_array(llama_cpp.llama_get_logits_ith(context, -1), (vocab,))
-        return int(logits.argmax())
+    def quiet(self, told):
+        return told[0] <= self.options.foreign and told[1] <= self.options.steal
 
-    token = (llama_cpp.llama_token * 1)(best())
-    rates = []
-    for _ in range(2):
-        start = time.perf_counter()
-        for _ in range(NEW):
-            assert llama_cpp.llama_decode(context, llama_cpp.llama_batch_get_one(token, 1)) == 0
-            token[0] = best()
-        rates.append(NEW / (time.perf_counter() - start))
-    print(max(rates))
+    def note(self, engine, work, rate, told):
+        self.runs.setdefault(engine, {}).setdefault(work, []).append((rate, *told))
 
+    def report(self):
+        return {engine: {work: self.one(runs) for work, runs in works.items()} for engine, works in self.runs.items()}
 
-WORK = [("decode 1", 1, 0), ("decode 1, 1 adapter", 1, 1), ("decode 8", 8, 0), ("decode 8, 8 adapters", 8, 8)]
+    def one(self, runs):
+        good = [r[0] for r in runs if self.quiet(r[1:])]
+        out = {"accepted": len(good), "rejected": len(runs) - len(good)}
+        if not good:  # told as what it is, never among the accepted
+            least = min(runs, key=lambda r: r[1])
+            return out | {"noisy": round(least[0], 1), "foreign": round(least[1], 3), "steal": round(least[2], 3)}
+        return out | {"best": round(max(good), 1), "median": round(statistics.median(good), 1)}
 
 
-def ours(options):
-    command = [options.binary, "--model", options.model, "--threads", str(options.threads), "--runs", "1"]
-    out = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    return out["executor"], {r["name"]: r["tokens_per_second_best"] for r in out["results"]}
+def repeated(options, figures, engine, run):
+    """Runs until a quiet one or --tries; `run` gives rates by work or None when there are none."""
+    for _ in range(options.tries):
+        watch = machine.Watch()
+        rates = run()
+        told = watch.told()
+        for work, rate in (rates or {}).items():
+            figures.note(engine(), work, rate, told)
+        if rates is None or figures.quiet(told) or time.monotonic() > options.deadline:
+            return
+
+
+def peer_round(options, figures, peer, peers, refusals):
+    for other in peers:
+        other.stop()  # once more: something else may have let it go on
+    for work in options.works:
+        if (peer.name, work.name) in refusals or time.monotonic() > options.deadline:
+            continue
+
+        def run():
+            said = peer.measure(work)
+            if "cannot" in said:
+                refusals[peer.name, work.name] = said["cannot"]
+                return None
+            return {work.name: said["tokens"] / said["seconds"]}
+
+        repeated(options, figures, lambda: peer.name, run)
+
+
+def start(options, missing):
+    out = []
+    for name in options.peers.split(",") if options.peers else []:
+        kind, _, format_name = name.partition(":")
+        try:
+            out.append(peer_process.PeerProcess(kind, format_name, options))
+        except peer_process.Lost as why:
+            missing[name] = str(why)
+            print(f"{name}: {why}", file=sys.stderr)
+    return out
+
+
+def read_options():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="models/SmolLM2-135M-Instruct.Q4_1.gguf")
+    parser.add_argument("--models", type=pathlib.Path, default=pathlib.Path("build/peers/models"), help="of model_files.py")
+    parser.add_argument("--binary", default="build/release/bin/lorica-bench-decode")
+    parser.add_argument("--ours", action="append", help="further arguments of one of our rows, as '--dtype bfloat16'; repeatable")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--adapters", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--tries", type=int, default=3)
+    parser.add_argument("--foreign", type=float, default=0.02)
+    parser.add_argument("--steal", type=float, default=0.01)
+    parser.add_argument("--limit-minutes", type=float, default=60)
+    parser.add_argument("--peer-seconds", type=float, default=300, help="the longest wait for a peer's answer")
+    parser.add_argument("--peers", default=",".join(PEERS), help="KIND:FORMAT[@THREADS], separated by commas")
+    parser.add_argument("--works", default=",".join(w.name.replace(", ", "+") for w in WORKS), help="names, with + for ', '")
+    parser.add_argument("--output", default="bench/results/peers.json")
+    options = parser.parse_args()
+    known = {w.name: w for w in WORKS}
+    names = [n.replace("+", ", ") for n in options.works.split(",")]
+    if unknown := [n for n in names if n not in known]:
+        parser.error(f"--works: {unknown[0]} is not known; there are {'; '.join(known)}")
+    for name in filter(None, options.peers.split(",")):
+        if name.partition(":")[0] not in peer_process.MODULES:
+            parser.error(f"--peers: {name} is not KIND:FORMAT[@THREADS] with a kind of {', '.join(peer_process.MODULES)}")
+    if min(options.rounds, options.tries, options.threads) < 1:
+        parser.error("--rounds, --tries and --threads are at least 1")
+    options.works = [known[n] for n in names]
+    options.deadline = time.monotonic() + 60 * options.limit_minutes
+    return options
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="models/SmolLM2-135M-Instruct.Q4_1.gguf")
-    parser.add_argument("--binary", default="build/release/bin/lorica-bench-decode")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--output", default="bench/results/peers.json")
-    parser.add_argument("--peers", default="transformers,llama.cpp", help="which of the two, separated by commas")
-    parser.add_argument("--llama-cpp-once", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.llama_cpp_once:
-        return llama_cpp_once(options)
-
-    kinds = {"transformers": Transformers, "llama.cpp": LlamaCpp}
-    unknown = set(options.peers.split(",")) - set(kinds)
-    if unknown:
-        parser.error(f"--peers: {', '.join(sorted(unknown))} is not known; there are {', '.join(kinds)}")
-    peers, missing = [], []
-    for kind in (kinds[name] for name in options.peers.split(",")):
-        try:
-            peers.append(kind(options.model, options.threads, 8))
-        except ImportError as e:
-            missing.append(f"{kind.__name__}: {e.name} is not installed")
-    seen = {}
-    for turn in range(options.rounds):
-        name, rates = ours(options)
-        for work, rate in rates.items():
-            seen.setdefault(f"lorica {name}", {}).setdefault(work, []).append(rate)
+    options = read_options()
+    missing, refusals = {}, {}
+    figures = Figures(options)
+    ours = [Ours(options, arguments.split()) for arguments in options.ours or [""]]
+    peers = start(options, missing)
+    rounds = 0
+    try:
+        while rounds < options.rounds and time.monotonic() < options.deadline:
+            for one in ours:
+                repeated(options, figures, lambda: one.name, one.rates)
+            for peer in list(peers):
+                try:
+                    peer_round(options, figures, peer, peers, refusals)
+                except peer_process.Lost as why:
+                    missing[peer.name] = str(why)
+                    peers.remove(peer)
+            rounds += 1
+            print(f"round {rounds} of {options.rounds}", file=sys.stderr)
+    finally:
         for peer in peers:
-            for work, streams, adapters in WORK:
-                rate = peer.decode(streams, adapters)
-                if rate:
-                    seen.setdefault(peer.name, {}).setdefault(work, []).append(rate)
-        print(f"round {turn + 1} of {options.rounds}", file=sys.stderr)
-    processor = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "")
+            peer.end()
     report = {
+        "kind": "peers",
         "date": datetime.date.today().isoformat(),
-        "machine": f"{processor}, {os.cpu_count()} processors, {platform.system()}",
-        "command": "bench/peers/compare.py " + " ".join(sys.argv[1:]),
+        "machine": machine.about(),
+        "command": "python bench/peers/compare.py " + " ".join(sys.argv[1:]),
         "threads": options.threads,
+        "rounds": rounds,
+        "noise_rule": {"foreign": options.foreign, "steal": options.steal, "tries": options.tries},
+        "commands": {p.name: " ".join(p.command) for p in peers} | {o.name: " ".join(o.command) for o in ours},
         "missing": missing,
-        "tokens_per_second": {
-            name: {work: {"best": round(max(v), 1), "median": round(statistics.median(v), 1), "runs": len(v)}
-                   for work, v in works.items()} for name, works in seen.items()},
+        "cannot": [{"engine": e, "work": w, "why": why} for (e, w), why in refusals.items()],
+        "tokens_per_second": figures.report(),
     }
-    with open(options.output, "w") as file:
-        json.dump(report, file, indent=1)
-        file.write("\n")
+    pathlib.Path(options.output).write_text(json.dumps(report, indent=1) + "\n")
     for name, works in report["tokens_per_second"].items():
         print(name)
-        for work, rate in works.items():
-            print(f"  {work:24} best {rate['best']:8.1f}  median {rate['median']:8.1f} tok/s")
+        for work, r in works.items():
+            print(f"  {work:24} " + (f"best {r['best']:8.1f}  median {r['median']:8.1f} tok/s" if "best" in r else
+                                     f"noisy {r['noisy']:8.1f} tok/s, others {100 * r['foreign']:.0f} %"))
 
 
 if __name__ == "__main__":

@@ -34,14 +34,14 @@ inline planner_options cpu_options() {
 
 /// Serves mixed traffic until the planner knows the prices.
 inline void teach(bench::virtual_server& server) {
-  bench::slora_options o;
+  bench::s_lora_traffic o;
   o.adapters = 8;
   o.rate = 10;
-  o.seconds = 30;
-  o.input_high = 256;
-  o.output_high = 64;
-  auto traffic = *bench::slora_traffic(o);
-  server.serve(traffic, std::numeric_limits<double>::infinity());
+  o.duration = 30;
+  o.input = {8, 256};
+  o.output = {8, 64};
+  auto planned = bench::plan(o);
+  server.serve(bench::arrivals_of(*planned), std::numeric_limits<double>::infinity());
 }
 
 /// `count` requests at once, a second after what the server has done.
