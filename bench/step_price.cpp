@@ -15,6 +15,7 @@
 #include "bench/virtual_server.hpp"
 #include "bench/workload.hpp"
 #include "cpu/executor.hpp"
+#include "cpu/mode.hpp"
 #include "engine/planner.hpp"
 #include "model/weights.hpp"
 
@@ -69,6 +70,9 @@ void print(const char* name, std::vector<double> off) {
 void run(const std::string& model, unsigned threads) {
   auto weights = must(open_model(model));
   cpu_options how;
+  const auto mode = mode_like(*weights);
+  how.dtype = mode.dtype;
+  how.int8 = mode.int8;
   how.threads = threads;
   how.blocks = 1024;
   how.max_rows = 256;
@@ -81,30 +85,31 @@ void run(const std::string& model, unsigned threads) {
     adapters.push_back(must(engine->packer().pack(random_adapter(config, 16, i + 1), {})));
     if (auto ok = engine->attach(adapters.back()); !ok) throw std::runtime_error(ok.error().text);
   }
-  auto traffic = must(slora_traffic({.adapters = adapter_count,
-                                     .alpha = 0.6,
-                                     .rate = prompts,
-                                     .seconds = 1,
-                                     .input_high = 300,
-                                     .output_high = 60}));
-  planner plan(options_of(engine->limits()));
+  const auto traffic = arrivals_of(must(plan(s_lora_traffic{.adapters = adapter_count,
+                                                            .alpha = 0.6,
+                                                            .rate = prompts,
+                                                            .duration = 1,
+                                                            .input = {8, 300},
+                                                            .output = {8, 60}})));
+  planner policy(options_of(engine->limits()));
   machine_load load;
   std::vector<double> early, decode, mixed, prefill;
   std::vector<double> seconds;
   std::size_t submitted = 0, ended = 0, steps = 0;
   while (ended < traffic.size()) {
     while (submitted < traffic.size() && submitted - ended < at_once) {
-      if (auto ok = plan.submit(sequence_of(submitted + 1, traffic[submitted], config.vocab, adapters)); !ok)
+      if (auto ok = policy.submit(sequence_of(submitted + 1, traffic[submitted], config.vocab, adapters));
+          !ok)
         throw std::runtime_error(ok.error().text);
       ++submitted;
     }
-    auto planned = plan.next_step();
-    for (auto& version : plan.lease_wanted())
+    auto planned = policy.next_step();
+    for (auto& version : policy.lease_wanted())
       for (auto& a : adapters)
-        if (a->version() == version) static_cast<void>(plan.lease_granted(version, a));
+        if (a->version() == version) static_cast<void>(policy.lease_granted(version, a));
     if (!planned) continue;
     auto work = load_of(*planned->work);
-    auto predicted = plan.cost().predict(work);
+    auto predicted = policy.cost().predict(work);
     auto began = steady::now();
     auto out = must(engine->execute(*planned->work));
     out.seconds = std::chrono::duration<double>(steady::now() - began).count();
@@ -112,7 +117,7 @@ void run(const std::string& model, unsigned threads) {
     auto& kind = work.rows == work.sequences ? decode : work.head_rows < work.sequences ? mixed : prefill;
     (++steps <= 50 ? early : kind).push_back(off);
     if (work.rows > work.sequences) seconds.push_back(out.seconds);
-    ended += plan.complete(out).ended.size();
+    ended += policy.complete(out).ended.size();
   }
   print("first 50 steps", early);
   print("decode rows only", decode);
@@ -120,7 +125,7 @@ void run(const std::string& model, unsigned threads) {
   print("with the end of a prompt", prefill);
   std::printf("steps with prompt rows: p50 %.1f ms, p99 %.1f ms (target 50 ms)\n",
               1e3 * quantile(seconds, 0.5), 1e3 * quantile(seconds, 0.99));
-  auto& p = plan.cost().price();
+  auto& p = policy.cost().price();
   std::printf(
       "prices: step %.3f ms, row %.1f us, beyond 16 %.1f us more, attended token %.3f us, adapter bytes "
       "%.1f GB/s, adapter row %.1f us, head row %.1f us; foreign load %.0f %%\n",
