@@ -36,6 +36,7 @@ struct attention_args {
   float scale = 0;    ///< `model_config::attention_scale`
   float softcap = 0;  ///< 0: none
   void* y = nullptr;
+  bool cold = false;  ///< K and V were not read just now: they are asked for ahead of their use
 };
 
 using attention_kernel = void (*)(const attention_args&);

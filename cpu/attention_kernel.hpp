@@ -49,13 +49,17 @@ LORICA_KERNEL void weigh(attention_state<Q>& s, const vec (&scores)[groups_at_on
     const float highest = peak(larger(splat(s.peaks[h]), larger(low, high)));
     const vec low_weight = seen[0].of(exponential(low - splat(highest)), 0.0f);
     const vec high_weight = seen[1].of(exponential(high - splat(highest)), 0.0f);
+    store(s.weights[h], low_weight);
+    store(s.weights[h] + token_group, high_weight);
+    if (highest == s.peaks[h]) {  // what would be multiplied is multiplied by one
+      s.totals[h] += sum(low_weight + high_weight);
+      continue;
+    }
     const vec keep = exponential(splat(s.peaks[h] - highest));
     float keep_lanes[16];
     store(keep_lanes, keep);
     s.totals[h] = s.totals[h] * keep_lanes[0] + sum(low_weight + high_weight);
     s.peaks[h] = highest;
-    store(s.weights[h], low_weight);
-    store(s.weights[h] + token_group, high_weight);
     for (std::uint32_t d = 0; d < a.padded_dim; d += 16)
       store(&s.sums[h][d], load(&s.sums[h][d]) * keep);
   }
@@ -107,6 +111,22 @@ struct group_place {
   }
 };
 
+/// Asks for the keys and values of two groups of tokens from position `at` on.
+template <class Format>
+LORICA_KERNEL void fetch_groups(const attention_args& a, std::uint32_t at) {
+  const std::size_t bytes = std::size_t{token_group} * a.padded_dim * sizeof(typename Format::element);
+  for (std::uint32_t next = at; next < at + groups_at_once * token_group && next < a.tokens;
+       next += token_group) {
+    const group_place<Format> place(a, next);
+    const auto* keys = reinterpret_cast<const std::byte*>(place.keys);
+    const auto* values = reinterpret_cast<const std::byte*>(place.values);
+    for (std::size_t line = 0; line < bytes; line += 64) {
+      __builtin_prefetch(keys + line);
+      __builtin_prefetch(values + line);
+    }
+  }
+}
+
 template <class Format, int Q>
 void attend(const attention_args& a, std::uint32_t first_head) {
   using element = typename Format::element;
@@ -122,6 +142,7 @@ void attend(const attention_args& a, std::uint32_t first_head) {
   constexpr std::uint32_t at_once = groups_at_once * token_group;
   for (std::uint32_t done = a.first / at_once * at_once; done < a.tokens; done += at_once) {
     const std::uint32_t tokens = a.tokens - done < at_once ? a.tokens - done : at_once;
+    if (a.cold) fetch_groups<Format>(a, done + at_once);
     const group_place<Format> low(a, done);
     // Where there is no second group its scores are those of the first, and all masked.
     const group_place<Format> high(a, tokens > token_group ? done + token_group : done);

@@ -150,6 +150,7 @@ void forward::attend(const step_plan& plan, std::uint32_t layer, unsigned member
     a.blocks = plan.blocks(at.row);
     a.tokens = plan.position(at.row) + 1;
     a.first = window != 0 && a.tokens > window ? a.tokens - window : 0;
+    a.cold = at.row == 0 || plan.blocks(at.row) != plan.blocks(at.row - 1);
     a.y = memory_.attended.values.row(at.row) + std::size_t{at.head} * m.head_dim * element;
     kernels_.attention(a);
     if (whole_groups) quantise_attended(at.row, at.head * m.head_dim, a.heads * m.head_dim);

@@ -110,6 +110,7 @@ outcome run_all(const std::shared_ptr<const model_weights>& weights, const std::
   auto engine = make(weights, how, how.blocks ? how.blocks : enough);
   auto options = plan_of(engine->limits(), weights->config(), how.chunk);
   options.prefix_caching = how.prefix_caching;
+  options.policy = how.policy;
   planner plan(std::move(options));
   std::map<std::string, adapter_version> versions;
   std::map<adapter_version, std::shared_ptr<const packed_adapter>> packed;

@@ -72,6 +72,7 @@ struct drive {
   std::uint64_t logits_bytes = cpu_options{}.logits_bytes;
   std::optional<isa> instructions = {};
   bool prefix_caching = true;
+  schedule_policy policy = schedule_policy::fair;
 };
 
 /// Runs all cases through planner and executor together and gives their answers in order; `preemptions` tells

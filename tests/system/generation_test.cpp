@@ -76,7 +76,7 @@ TEST_CASE("a pool of few blocks preempts and still gives the same text", "[model
   }
   auto body = [](int n) {
     return R"({"inputs":"Story number )" + std::to_string(n) +
-           R"(: once upon a time","parameters":{"max_new_tokens":120,"repetition_penalty":1.1}})";
+           R"(: once upon a time","parameters":{"max_new_tokens":120,"repetition_penalty":1.1,"ignore_eos_token":true}})";
   };
   auto texts = [&](const std::vector<std::string>& extra) {
     std::vector<std::string> arguments{"--model-id", *model};
