@@ -23,8 +23,8 @@ class mapped_file {
 
   std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
 
-  /// Gives the pages that were read back to the system, which keeps the file in its cache as it likes; reading
-  /// takes them again.
+  /// Gives the pages that were read back to the system, which keeps the file in its cache as it likes;
+  /// reading takes them again.
   void release_pages() const noexcept;
 
  private:

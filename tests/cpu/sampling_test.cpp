@@ -56,8 +56,8 @@ TEST_CASE("each sample is chosen from its own logits, history, parameters and ch
     std::memcpy(at, logits.data(), logits.size() * sizeof(float));
     REQUIRE(model.vocab <= summary_logits);
     kernels_for(isa::portable, cpu_dtype::float32)
-        .summary({reinterpret_cast<float*>(at), model.vocab,
-                  reinterpret_cast<logit_piece*>(w->pieces.row(row))});
+        .summary(
+            {reinterpret_cast<float*>(at), model.vocab, reinterpret_cast<logit_piece*>(w->pieces.row(row))});
   };
   fill(0, 0);
   many.read(s.plan, s.history, *w, 0, {0, 1}, 0, all);
