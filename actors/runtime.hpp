@@ -71,7 +71,7 @@ struct runtime_options {
   std::chrono::milliseconds adapter_drain_after{3'000};  ///< then one in use makes room; 0: never
   std::vector<startup_adapter> adapters;
   schedule_policy policy = schedule_policy::fair;
-  std::chrono::milliseconds inter_token_target{50};  ///< of a step while somebody decodes; 0: none
+  std::chrono::milliseconds inter_token_target{100};  ///< of a step while somebody decodes; 0: none
   std::chrono::milliseconds queue_age_limit{3'000};  ///< see `planner_options::starve_after`
   bool prefix_caching = true;                        ///< computed beginnings are kept for later requests
   bool skip_bad_adapters = false;                    ///< go on without start-up adapters that are refused

@@ -132,7 +132,7 @@ constexpr setting table[] = {
     {.flag = "inter-token-target",
      .environment = "LORICA_INTER_TOKEN_TARGET",
      .kind = integer,
-     .fallback = "50",
+     .fallback = "100",
      .text =
          "Milliseconds that a step may take while replies are generated: bounds how much of a prompt is "
          "computed beside them, and with fair how many adapters run at once. Without running replies prompts "
