@@ -72,10 +72,10 @@ struct runtime_options {
   std::vector<startup_adapter> adapters;
   schedule_policy policy = schedule_policy::fair;
   std::chrono::milliseconds inter_token_target{100};  ///< of a step while somebody decodes; 0: none
-  std::chrono::milliseconds queue_age_limit{3'000};  ///< see `planner_options::starve_after`
-  bool prefix_caching = true;                        ///< computed beginnings are kept for later requests
-  bool skip_bad_adapters = false;                    ///< go on without start-up adapters that are refused
-  std::chrono::milliseconds max_duration{0};         ///< of one request, from its start; 0: none
+  std::chrono::milliseconds queue_age_limit{3'000};   ///< see `planner_options::starve_after`
+  bool prefix_caching = true;                         ///< computed beginnings are kept for later requests
+  bool skip_bad_adapters = false;                     ///< go on without start-up adapters that are refused
+  std::chrono::milliseconds max_duration{0};          ///< of one request, from its start; 0: none
   /// Called at most once, from any thread, when a part died that running requests need: requests have already
   /// got their error and health is false. The process should drain and exit non-zero.
   std::function<void(const std::string& why)> on_fatal;
