@@ -55,9 +55,16 @@ struct answer {
   bool operator==(const answer&) const = default;
 };
 
-/// Everything an executor may compute in.
+/// Everything an executor may compute in. Under the sanitizers, which are slow, what touches most code: int8
+/// has the kernels of bfloat16 for adapters and attention.
 inline std::vector<cpu_mode> modes() {
+#if defined(__SANITIZE_THREAD__)
+  return {{cpu_dtype::bfloat16, true}};
+#elif defined(__SANITIZE_ADDRESS__)
+  return {cpu_dtype::float32, {cpu_dtype::bfloat16, true}};
+#else
   return {cpu_dtype::float32, cpu_dtype::bfloat16, {cpu_dtype::bfloat16, true}};
+#endif
 }
 
 /// How a run of many generations is driven.
