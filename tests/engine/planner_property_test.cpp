@@ -47,6 +47,8 @@ std::vector<run> runs() {
   alone.blocks = 30;
   auto uncached = roomy();
   uncached.prefix_caching = false;
+  // One after the other, only the order of arrival leaves those that begin alike together.
+  alone.policy = schedule_policy::fcfs;
   auto arrivals = tight;
   arrivals.policy = schedule_policy::fcfs;
   auto targeted = roomy();
@@ -102,7 +104,7 @@ TEST_CASE("whatever is called in whatever order, the plan keeps its promises") {
               << ", rows " << s.rows << ", preemptions " << s.preemptions << ", of them yields " << s.yields
               << ", prompt tokens told " << world.told << ", after a preemption " << world.recomputed
               << ", tokens found " << s.prefix_hits << "\n";
-    CHECK((s.prefix_hits > 500) == r.options.prefix_caching);
+    CHECK((s.prefix_hits > 1000) == r.options.prefix_caching);
     CHECK(world.finished > 1000);
     CHECK(world.told > 1000);
     recomputed += world.recomputed;
