@@ -1,0 +1,47 @@
+#pragma once
+
+// All kernels for one set of instructions, and their table; included once by each kernels_*.cpp, after its
+// simd_*.hpp. Internal linkage: see there.
+
+// Needs the vectors only.
+#include "cpu/format_kernel.hpp"
+// Needs the formats; what follows needs it.
+#include "cpu/quantise_kernel.hpp"
+// The same.
+#include "cpu/norm_kernel.hpp"
+#include "cpu/softcap_kernel.hpp"
+// In any order.
+#include "cpu/activation_kernel.hpp"
+#include "cpu/attention_kernel.hpp"
+#include "cpu/gemm_kernel.hpp"
+#include "cpu/lora_kernel.hpp"
+#include "cpu/outputs_kernel.hpp"
+#include "cpu/quantised_gemm_kernel.hpp"
+#include "cpu/rope_kernel.hpp"
+#include "cpu/summary_kernel.hpp"
+
+namespace lorica {
+namespace {
+
+template <class Format>
+constexpr kernel_table table = {gemm<Format>,
+                                shrink<Format>,
+                                norm<Format>,
+                                norm_add,
+                                rope<Format>,
+                                attention<Format>,
+                                activation<Format>,
+                                softcap,
+                                outputs,
+                                quantise<Format>,
+                                quantised_gemm<q8_0_format>,
+                                quantised_gemm<q4_0_format>,
+                                quantised_gemm<q4_1_format>,
+                                summary};
+
+const kernel_table& table_of(cpu_dtype dtype) noexcept {
+  return dtype == cpu_dtype::float32 ? table<float32_format> : table<bfloat16_format>;
+}
+
+}  // namespace
+}  // namespace lorica
