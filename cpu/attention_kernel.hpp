@@ -3,8 +3,9 @@
 // Body of attention.hpp for one set of instructions; included after format_kernel.hpp.
 //
 // Scores: the lanes are sixteen tokens, so a score is one chain over the head's dimensions. Values: the lanes
-// are dimensions, so an output is one chain over the tokens. Q query heads share every load of K and V. Two
-// groups of tokens go together: chains enough to hide the latency of a multiply-add, and half the rescaling.
+// are dimensions, so an output is one chain over the tokens. Q queries (heads of some rows) share every load
+// of K and V. Two groups of tokens go together: chains enough to hide the latency of a multiply-add, and half
+// the rescaling.
 
 namespace lorica {
 namespace {
@@ -14,23 +15,55 @@ constexpr float lowest_score = -1e30f;
 
 /// Groups of tokens that are weighed together.
 constexpr int groups_at_once = 2;
+constexpr std::uint32_t tokens_at_once = groups_at_once * token_group;
 
-template <int Q>
+template <class Format, int Q>
 struct attention_state {
   alignas(64) float sums[Q][max_head_dim];
-  alignas(64) float weights[Q][groups_at_once * token_group];
+  alignas(64) float totals[Q][token_group];
+  alignas(64) typename Format::element weights[Q][tokens_at_once];
   float peaks[Q];
-  float totals[Q];
 };
 
-/// Lanes [from, until) of a group of tokens that the row sees.
+/// Q neighbouring queries, those of a row together: which they are, and what each sees.
+template <class Format, int Q>
+struct queries {
+  using element = typename Format::element;
+  const element* q[Q];
+  element* y[Q];
+  std::uint32_t first[Q];
+  std::uint32_t tokens[Q];
+
+  LORICA_KERNEL queries(const attention_args& a, std::uint32_t number) {
+    std::uint32_t row = number / a.heads;
+    std::uint32_t head = number % a.heads;
+    for (int i = 0; i < Q; ++i) {
+      q[i] = static_cast<const element*>(a.q) + row * a.q_stride + std::size_t{head} * a.padded_dim;
+      y[i] = static_cast<element*>(a.y) + row * a.y_stride + std::size_t{head} * a.head_dim;
+      tokens[i] = a.seen.tokens - (a.rows - 1 - row);
+      first[i] = a.window != 0 && tokens[i] > a.window ? tokens[i] - a.window : 0;
+      if (++head == a.heads) head = 0, ++row;
+    }
+  }
+};
+
+/// Lanes [from, until) of a group of tokens that a query sees.
 struct seen_lanes {
   std::uint32_t from = 0;
   std::uint32_t until = 0;
 
+  /// Of the group at position `at`.
+  LORICA_KERNEL seen_lanes(std::uint32_t at, std::uint32_t first, std::uint32_t tokens)
+      : from(within(at, first)), until(within(at, tokens)) {}
+
   LORICA_KERNEL vec of(vec a, float other) const {
     const vec upper = first_lanes(a, until, other);
     return from == 0 ? upper : upper + first_lanes(splat(other) - upper, from, 0.0f);
+  }
+
+ private:
+  static LORICA_KERNEL std::uint32_t within(std::uint32_t at, std::uint32_t position) {
+    return position <= at ? 0 : position - at < token_group ? position - at : token_group;
   }
 };
 
@@ -40,154 +73,240 @@ LORICA_KERNEL vec score_of(vec product, const attention_args& a) {
 }
 
 /// Turns the scores of two groups into weights and rescales what was summed under a lower maximum.
-template <int Q>
-LORICA_KERNEL void weigh(attention_state<Q>& s, const vec (&scores)[groups_at_once][Q],
-                         const attention_args& a, const seen_lanes (&seen)[groups_at_once]) {
+template <class Format, int Q>
+LORICA_KERNEL void weigh(attention_state<Format, Q>& s, const vec (&scores)[groups_at_once][Q],
+                         const attention_args& a, const queries<Format, Q>& of, std::uint32_t at) {
   for (int h = 0; h < Q; ++h) {
-    const vec low = seen[0].of(score_of(scores[0][h], a), lowest_score);
-    const vec high = seen[1].of(score_of(scores[1][h], a), lowest_score);
+    const seen_lanes in_low(at, of.first[h], of.tokens[h]);
+    const seen_lanes in_high(at + token_group, of.first[h], of.tokens[h]);
+    const vec low = in_low.of(score_of(scores[0][h], a), lowest_score);
+    const vec high = in_high.of(score_of(scores[1][h], a), lowest_score);
     const float highest = peak(larger(splat(s.peaks[h]), larger(low, high)));
-    const vec low_weight = seen[0].of(exponential(low - splat(highest)), 0.0f);
-    const vec high_weight = seen[1].of(exponential(high - splat(highest)), 0.0f);
-    store(s.weights[h], low_weight);
-    store(s.weights[h] + token_group, high_weight);
+    const vec low_weight = in_low.of(exponential(low - splat(highest)), 0.0f);
+    const vec high_weight = in_high.of(exponential(high - splat(highest)), 0.0f);
+    Format::store_values(s.weights[h], low_weight);
+    Format::store_values(s.weights[h] + token_group, high_weight);
     if (highest == s.peaks[h]) {  // what would be multiplied is multiplied by one
-      s.totals[h] += sum(low_weight + high_weight);
+      store(s.totals[h], load(s.totals[h]) + (low_weight + high_weight));
       continue;
     }
     const vec keep = exponential(splat(s.peaks[h] - highest));
-    float keep_lanes[16];
-    store(keep_lanes, keep);
-    s.totals[h] = s.totals[h] * keep_lanes[0] + sum(low_weight + high_weight);
+    store(s.totals[h], fma(load(s.totals[h]), keep, low_weight + high_weight));
     s.peaks[h] = highest;
     for (std::uint32_t d = 0; d < a.padded_dim; d += 16)
       store(&s.sums[h][d], load(&s.sums[h][d]) * keep);
   }
 }
 
-/// Adds the weighted values of up to sixteen tokens to V vectors of dimensions.
+/// Walks over what a row sees, two groups of tokens at a time.
+class pair_walk {
+ public:
+  LORICA_KERNEL pair_walk(const attention_args& a, const seen_tokens& seen)
+      : seen_(&seen), at_(seen.first / tokens_at_once * tokens_at_once), block_tokens_(a.block_tokens) {
+    block_ = at_ / block_tokens_;
+    within_ = at_ % block_tokens_;
+  }
+
+  LORICA_KERNEL bool done() const { return at_ >= seen_->tokens; }
+  LORICA_KERNEL std::uint32_t at() const { return at_; }
+
+  /// Block 0 of this head and layer, shifted to the group at hand: its keys, its values.
+  LORICA_KERNEL const std::byte* block(const attention_args& a) const {
+    return seen_->cache + seen_->blocks[block_] * a.block_stride;
+  }
+  LORICA_KERNEL std::uint32_t within() const { return within_; }
+
+  LORICA_KERNEL void next_group() {
+    at_ += token_group;
+    within_ += token_group;
+    if (within_ == block_tokens_) within_ = 0, ++block_;
+  }
+
+ private:
+  const seen_tokens* seen_;
+  std::uint32_t at_, block_, within_, block_tokens_;
+};
+
+/// Two groups of tokens: where they lie, and how many of each there are.
+template <class Format>
+struct token_pair {
+  using element = typename Format::element;
+  const element* keys[groups_at_once] = {};
+  const element* values[groups_at_once] = {};
+  std::uint32_t at;
+  std::uint32_t tokens[groups_at_once];
+
+  /// Those at `walk`, which is moved on.
+  LORICA_KERNEL token_pair(const attention_args& a, const seen_tokens& seen, pair_walk& walk)
+      : at(walk.at()) {
+    std::uint32_t left = seen.tokens - walk.at();
+    for (int g = 0; g < groups_at_once; ++g) {
+      tokens[g] = left < token_group ? left : token_group;
+      left -= tokens[g];
+      if (tokens[g] == 0) {  // its scores are those of the first, and all masked
+        keys[g] = keys[0];
+        values[g] = values[0];
+        continue;
+      }
+      const auto* block = reinterpret_cast<const element*>(walk.block(a));
+      keys[g] = block + std::size_t{walk.within()} * a.padded_dim;
+      values[g] = block + (std::size_t{a.block_tokens} + walk.within()) * a.padded_dim;
+      walk.next_group();
+    }
+  }
+};
+
+/// What is asked for while a pair is worked on: the one that comes `tokens_ahead` later, of this row or of
+/// the work behind it, line by line beside the reads, so that none has to wait for many.
+template <class Format>
+class pairs_ahead {
+ public:
+  LORICA_KERNEL explicit pairs_ahead(const attention_args& a)
+      : seen_(&a.seen), walk_(a, a.seen), last_(!a.next.cache) {
+    for (std::uint32_t skipped = 0; skipped < tokens_ahead && !walk_.done(); skipped += token_group)
+      walk_.next_group();
+  }
+
+  /// The next of them; where there is none, what is at hand is asked for again.
+  LORICA_KERNEL token_pair<Format> next(const attention_args& a, const token_pair<Format>& at_hand) {
+    if (walk_.done() && !last_) {
+      last_ = true;
+      seen_ = &a.next;
+      walk_ = pair_walk(a, a.next);
+    }
+    if (walk_.done()) return at_hand;
+    const token_pair<Format> out(a, *seen_, walk_);
+    return seen_ == &a.next || a.cold ? out : at_hand;
+  }
+
+ private:
+  const seen_tokens* seen_;
+  pair_walk walk_;
+  bool last_;
+};
+
+template <class Format, int Q>
+LORICA_KERNEL void multiply_keys(const attention_args& a, const queries<Format, Q>& of,
+                                 const token_pair<Format>& pair, const token_pair<Format>& ahead,
+                                 vec (&scores)[groups_at_once][Q]) {
+  for (int h = 0; h < Q; ++h)
+    scores[0][h] = scores[1][h] = zero();
+  for (std::uint32_t d = 0; d < a.padded_dim; d += Format::depth_step) {
+    const std::size_t at = std::size_t{d} * token_group;
+    const auto low = Format::load_weights(pair.keys[0] + at);
+    const auto high = Format::load_weights(pair.keys[1] + at);
+    __builtin_prefetch(ahead.keys[0] + at);
+    __builtin_prefetch(ahead.keys[1] + at);
+    for (int h = 0; h < Q; ++h) {
+      const auto x = Format::splat_input(of.q[h] + d);
+      scores[0][h] = Format::step(low, x, scores[0][h]);
+      scores[1][h] = Format::step(high, x, scores[1][h]);
+    }
+  }
+}
+
+/// Adds the weighted values of two groups of tokens to V vectors of dimensions.
 template <class Format, int Q, int V>
-LORICA_KERNEL void add_values(attention_state<Q>& s, const typename Format::element* values, std::uint32_t d,
-                              const attention_args& a, std::uint32_t group, std::uint32_t tokens) {
+LORICA_KERNEL void add_values(attention_state<Format, Q>& s, const token_pair<Format>& pair, std::uint32_t d,
+                              const token_pair<Format>& ahead, const attention_args& a) {
+  constexpr std::uint32_t step = Format::depth_step;
   vec sums[Q][V];
   for (int h = 0; h < Q; ++h)
     for (int v = 0; v < V; ++v)
       sums[h][v] = load(&s.sums[h][d + 16 * std::uint32_t(v)]);
-  for (std::uint32_t t = 0; t < tokens; ++t)
-    for (int v = 0; v < V; ++v) {
-      const vec value =
-          Format::load_values(values + std::size_t{t} * a.padded_dim + d + 16 * std::uint32_t(v));
-      for (int h = 0; h < Q; ++h)
-        sums[h][v] = fma(splat(s.weights[h][group * token_group + t]), value, sums[h][v]);
+  auto add = [&](std::uint32_t group, std::uint32_t t, auto taken) __attribute__((always_inline)) {
+    const std::size_t at = std::size_t{t} * a.padded_dim + std::size_t{d} * step;
+    for (std::size_t line = 0; line < 16 * V * step; line += 64 / sizeof(typename Format::element))
+      __builtin_prefetch(ahead.values[group] + at + line);
+    typename Format::weights values[V];
+    for (int v = 0; v < V; ++v)
+      values[v] = taken(Format::load_weights(pair.values[group] + at + 16 * step * std::uint32_t(v)));
+    for (int h = 0; h < Q; ++h) {
+      const auto weight = Format::splat_input(s.weights[h] + group * token_group + t);
+      for (int v = 0; v < V; ++v)
+        sums[h][v] = Format::step(values[v], weight, sums[h][v]);
     }
+  };
+  for (std::uint32_t group = 0; group < groups_at_once; ++group) {
+    std::uint32_t t = 0;
+    for (; t + step <= pair.tokens[group]; t += step)
+      add(group, t, [](auto value) { return value; });
+    if (t < pair.tokens[group]) add(group, t, [](auto value) { return Format::first_of_step(value); });
+  }
   for (int h = 0; h < Q; ++h)
     for (int v = 0; v < V; ++v)
       store(&s.sums[h][d + 16 * std::uint32_t(v)], sums[h][v]);
 }
 
 template <class Format, int Q>
-LORICA_KERNEL void add_group(attention_state<Q>& s, const typename Format::element* values,
-                             const attention_args& a, std::uint32_t group, std::uint32_t tokens) {
-  constexpr int wide = accumulators >= 4 * Q ? 4 : 1;
+LORICA_KERNEL void add_pair(attention_state<Format, Q>& s, const token_pair<Format>& pair,
+                            const token_pair<Format>& ahead, const attention_args& a) {
+  constexpr int wide = accumulators >= 4 * Q ? 4 : accumulators >= 2 * Q ? 2 : 1;
   std::uint32_t d = 0;
   for (; d + 16 * wide <= a.padded_dim; d += 16 * wide)
-    add_values<Format, Q, wide>(s, values, d, a, group, tokens);
+    add_values<Format, Q, wide>(s, pair, d, ahead, a);
   for (; d < a.padded_dim; d += 16)
-    add_values<Format, Q, 1>(s, values, d, a, group, tokens);
+    add_values<Format, Q, 1>(s, pair, d, ahead, a);
 }
 
-/// Where the keys and values of the group of tokens at position `at` lie.
-template <class Format>
-struct group_place {
-  const typename Format::element* keys;
-  const typename Format::element* values;
-
-  LORICA_KERNEL group_place(const attention_args& a, std::uint32_t at) {
-    const std::uint32_t within = at % a.block_tokens;
-    keys = reinterpret_cast<const typename Format::element*>(a.cache +
-                                                             a.blocks[at / a.block_tokens] * a.block_stride);
-    values = keys + (std::size_t{a.block_tokens} + within) * a.padded_dim;
-    keys += std::size_t{within} * a.padded_dim;
-  }
-};
-
-/// Asks for the keys and values of two groups of tokens from position `at` on.
-template <class Format>
-LORICA_KERNEL void fetch_groups(const attention_args& a, std::uint32_t at) {
-  const std::size_t bytes = std::size_t{token_group} * a.padded_dim * sizeof(typename Format::element);
-  for (std::uint32_t next = at; next < at + groups_at_once * token_group && next < a.tokens;
-       next += token_group) {
-    const group_place<Format> place(a, next);
-    const auto* keys = reinterpret_cast<const std::byte*>(place.keys);
-    const auto* values = reinterpret_cast<const std::byte*>(place.values);
-    for (std::size_t line = 0; line < bytes; line += 64) {
-      __builtin_prefetch(keys + line);
-      __builtin_prefetch(values + line);
-    }
-  }
-}
-
+/// The scores of the next pair are begun before this one's are weighed: exponentials and the search for the
+/// highest are long chains, beside which they cost nothing.
 template <class Format, int Q>
-void attend(const attention_args& a, std::uint32_t first_head) {
-  using element = typename Format::element;
-  constexpr std::uint32_t step = Format::depth_step;
-  const auto* q = static_cast<const element*>(a.q) + std::size_t{first_head} * a.padded_dim;
-  attention_state<Q> s;
+void attend(const attention_args& a, std::uint32_t number) {
+  const queries<Format, Q> of(a, number);
+  attention_state<Format, Q> s;
   for (int h = 0; h < Q; ++h) {
     s.peaks[h] = lowest_score;
-    s.totals[h] = 0;
+    store(s.totals[h], zero());
     for (std::uint32_t d = 0; d < a.padded_dim; d += 16)
       store(&s.sums[h][d], zero());
   }
-  constexpr std::uint32_t at_once = groups_at_once * token_group;
-  for (std::uint32_t done = a.first / at_once * at_once; done < a.tokens; done += at_once) {
-    const std::uint32_t tokens = a.tokens - done < at_once ? a.tokens - done : at_once;
-    if (a.cold) fetch_groups<Format>(a, done + at_once);
-    const group_place<Format> low(a, done);
-    // Where there is no second group its scores are those of the first, and all masked.
-    const group_place<Format> high(a, tokens > token_group ? done + token_group : done);
-    vec scores[groups_at_once][Q];
-    for (int h = 0; h < Q; ++h)
-      scores[0][h] = scores[1][h] = zero();
-    for (std::uint32_t d = 0; d < a.padded_dim; d += step) {
-      const auto low_keys = Format::load_weights(low.keys + std::size_t{d} * token_group);
-      const auto high_keys = Format::load_weights(high.keys + std::size_t{d} * token_group);
-      for (int h = 0; h < Q; ++h) {
-        const auto x = Format::splat_input(q + std::size_t(h) * a.padded_dim + d);
-        scores[0][h] = Format::step(low_keys, x, scores[0][h]);
-        scores[1][h] = Format::step(high_keys, x, scores[1][h]);
-      }
+  pair_walk walk(a, a.seen);
+  pairs_ahead<Format> later(a);
+  token_pair<Format> pair(a, a.seen, walk);
+  token_pair<Format> ahead = later.next(a, pair);
+  vec scores[groups_at_once][Q];
+  multiply_keys<Format, Q>(a, of, pair, ahead, scores);
+  for (bool last = false; !last;) {
+    last = walk.done();
+    const token_pair<Format> behind = last ? pair : token_pair<Format>(a, a.seen, walk);
+    const token_pair<Format> ahead_of_it = last ? ahead : later.next(a, behind);
+    vec next[groups_at_once][Q];
+    if (!last) multiply_keys<Format, Q>(a, of, behind, ahead_of_it, next);
+    weigh<Format, Q>(s, scores, a, of, pair.at);
+    add_pair<Format, Q>(s, pair, ahead, a);
+    pair = behind;
+    ahead = ahead_of_it;
+    for (int h = 0; h < Q && !last; ++h) {
+      scores[0][h] = next[0][h];
+      scores[1][h] = next[1][h];
     }
-    const std::uint32_t in_low = tokens < token_group ? tokens : token_group;
-    const std::uint32_t unseen = a.first > done ? a.first - done : 0;
-    const std::uint32_t unseen_low = unseen < token_group ? unseen : token_group;
-    weigh<Q>(s, scores, a, {{unseen_low, in_low}, {unseen - unseen_low, tokens - in_low}});
-    add_group<Format, Q>(s, low.values, a, 0, in_low);
-    if (tokens > token_group) add_group<Format, Q>(s, high.values, a, 1, tokens - token_group);
   }
   for (int h = 0; h < Q; ++h) {
-    auto* y = static_cast<element*>(a.y) + (std::size_t{first_head} + std::size_t(h)) * a.head_dim;
-    const vec factor = splat(1.0f / s.totals[h]);
+    const vec factor = splat(1.0f / sum(load(s.totals[h])));
     for (std::uint32_t d = 0; d < a.head_dim; d += 16) {
-      element narrow[16];
+      typename Format::element narrow[16];
       Format::store_values(narrow, load(&s.sums[h][d]) * factor);
       const std::uint32_t n = a.head_dim - d < 16 ? a.head_dim - d : 16;
-      __builtin_memcpy(y + d, narrow, n * sizeof(element));
+      __builtin_memcpy(of.y[h] + d, narrow, n * sizeof narrow[0]);
     }
   }
+}
+
+/// As many at once as there are accumulators for two groups of tokens.
+template <class Format, int Q = accumulators / groups_at_once>
+LORICA_KERNEL void attend_from(const attention_args& a, std::uint32_t number, std::uint32_t all) {
+  for (; number + Q <= all; number += Q)
+    attend<Format, Q>(a, number);
+  if constexpr (Q > 4)
+    attend_from<Format, Q / 2>(a, number, all);
+  else if constexpr (Q > 1)
+    attend_from<Format, Q - 1>(a, number, all);
 }
 
 template <class Format>
 void attention(const attention_args& a) {
-  std::uint32_t h = 0;
-  for (; h + 4 <= a.heads; h += 4)
-    attend<Format, 4>(a, h);
-  switch (a.heads - h) {
-    case 3: return attend<Format, 3>(a, h);
-    case 2: return attend<Format, 2>(a, h);
-    case 1: return attend<Format, 1>(a, h);
-    default: return;
-  }
+  attend_from<Format>(a, 0, a.rows * a.heads);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ struct float32_format {
   static LORICA_KERNEL vec load_weights(const float* from) { return load(from); }
   static LORICA_KERNEL vec splat_input(const float* from) { return splat(*from); }
   static LORICA_KERNEL vec step(vec w, vec x, vec sum) { return fma(w, x, sum); }
+  static LORICA_KERNEL vec first_of_step(vec w) { return w; }
   static LORICA_KERNEL vec load_values(const float* from) { return load(from); }
   static LORICA_KERNEL void store_values(float* to, vec a) { store(to, a); }
 };
@@ -28,6 +29,7 @@ struct bfloat16_format {
   static LORICA_KERNEL pairs load_weights(const std::uint16_t* from) { return load_pairs(from); }
   static LORICA_KERNEL pairs splat_input(const std::uint16_t* from) { return splat_pair(from); }
   static LORICA_KERNEL vec step(pairs w, pairs x, vec sum) { return dot(w, x, sum); }
+  static LORICA_KERNEL pairs first_of_step(pairs w) { return even_of(w); }  // zero for what is not there yet
   static LORICA_KERNEL vec load_values(const std::uint16_t* from) { return load_bfloats(from); }
   static LORICA_KERNEL void store_values(std::uint16_t* to, vec a) { store_bfloats(to, a); }
 };

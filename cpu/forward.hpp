@@ -49,7 +49,14 @@ class forward {
   void add_branch(const step_plan& plan, std::uint32_t layer, lora_group group, const packed_matrix& matrix,
                   const linear_input& x, const float* norm, unsigned member);
   void rope_rows(const step_plan& plan, std::uint32_t layer, unsigned member);
+  /// What a head of a row sees in a layer.
+  seen_tokens seen_by(const step_plan& plan, std::uint32_t layer, attention_item item) const;
   void attend(const step_plan& plan, std::uint32_t layer, unsigned member);
+  /// Heads [from.head, to.head), which share a key-value head, of rows [from.row, to.row) of one sequence;
+  /// `next` is read after it.
+  void attend(const step_plan& plan, std::uint32_t layer, attention_item from, attention_item to,
+              const seen_tokens& next);
+  bool quantises_heads() const noexcept;
   void quantise_attended(std::uint32_t row, std::uint32_t first, std::uint32_t width);
   void feed_forward(const step_plan& plan, std::uint32_t layer, unsigned member);
 

@@ -1,5 +1,6 @@
 #include "cpu/kv_cache.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/checked.hpp"
@@ -17,7 +18,15 @@ result<kv_cache> kv_cache::allocate(const model_config& m, cpu_dtype dtype, std:
   out.head_stride_ = std::size_t{2} * block_tokens * padded_head_dim(m.head_dim) * element_bytes(dtype);
   out.layer_stride_ = out.head_stride_ * m.kv_heads;
   out.block_stride_ = out.layer_stride_ * m.layers;
+  out.block_tokens_ = block_tokens;
   return out;
+}
+
+void kv_cache::fetch(const seen_tokens& seen) const noexcept {
+  const auto last = std::min(seen.first + tokens_ahead, seen.tokens);
+  for (auto block = seen.first / block_tokens_; block * block_tokens_ < last; ++block)
+    for (std::size_t line = 0; line < head_stride_; line += 64)
+      __builtin_prefetch(seen.cache + seen.blocks[block] * block_stride_ + line);
 }
 
 }  // namespace lorica

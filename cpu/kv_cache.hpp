@@ -34,6 +34,9 @@ class kv_cache {
   std::byte* at(std::uint32_t layer, std::uint32_t head) const noexcept {
     return memory_.data() + layer * layer_stride_ + head * head_stride_;
   }
+  /// Asks for the first `tokens_ahead` of what a head sees, so that they are near when they are read.
+  void fetch(const seen_tokens& seen) const noexcept;
+
   std::size_t head_stride() const noexcept { return head_stride_; }
   std::size_t block_stride() const noexcept { return block_stride_; }
   std::uint64_t bytes() const noexcept { return memory_.size(); }
@@ -43,6 +46,7 @@ class kv_cache {
   std::size_t head_stride_ = 0;
   std::size_t block_stride_ = 0;
   std::size_t layer_stride_ = 0;
+  std::uint32_t block_tokens_ = 0;
 };
 
 }  // namespace lorica

@@ -67,8 +67,10 @@ void rope(const rope_args& a) {
     auto* to = keys + group * token_group * a.padded_dim;
     for (std::uint32_t d = 0; d < a.padded_dim; ++d)
       to[(d / step) * token_group * step + lane * step + d % step] = row[d];
-    store_head<Format>(values + std::size_t{a.token} * a.padded_dim, a.value + std::size_t{h} * a.head_dim,
-                       a.head_dim, a.padded_dim);
+    store_head<Format>(row, a.value + std::size_t{h} * a.head_dim, a.head_dim, a.padded_dim);
+    auto* value = values + std::size_t{a.token / step} * step * a.padded_dim + a.token % step;
+    for (std::uint32_t d = 0; d < a.padded_dim; ++d)
+      value[d * step] = row[d];
   }
 }
 

@@ -120,6 +120,11 @@ LORICA_KERNEL pairs splat_pair(const std::uint16_t* from) {
   __builtin_memcpy(&both, from, sizeof both);
   return {_mm256_set1_epi32(both), _mm256_set1_epi32(both)};
 }
+/// The odd elements become zero.
+LORICA_KERNEL pairs even_of(pairs a) {
+  const __m256i lower = _mm256_set1_epi32(0xffff);
+  return {_mm256_and_si256(a.lo, lower), _mm256_and_si256(a.hi, lower)};
+}
 LORICA_KERNEL __m256 even(__m256i p) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(p, 16));
 }

@@ -96,6 +96,10 @@ LORICA_KERNEL pairs splat_pair(const std::uint16_t* from) {
   __builtin_memcpy(&both, from, sizeof both);
   return {_mm512_set1_epi32(both)};
 }
+/// The odd elements become zero.
+LORICA_KERNEL pairs even_of(pairs a) {
+  return {_mm512_and_si512(a.v, _mm512_set1_epi32(0xffff))};
+}
 /// c + a.even * b.even + a.odd * b.odd.
 LORICA_KERNEL vec dot(pairs a, pairs b, vec c) {
   return {_mm512_dpbf16_ps(c.v, (__m512bh)a.v, (__m512bh)b.v)};

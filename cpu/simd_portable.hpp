@@ -119,6 +119,11 @@ LORICA_KERNEL pairs splat_pair(const std::uint16_t* from) {
   const words4 all = {both, both, both, both};
   return {{all, all, all, all}};
 }
+/// The odd elements become zero.
+LORICA_KERNEL pairs even_of(pairs a) {
+  const words4 lower = {0xffffu, 0xffffu, 0xffffu, 0xffffu};
+  return {{a.v[0] & lower, a.v[1] & lower, a.v[2] & lower, a.v[3] & lower}};
+}
 LORICA_KERNEL floats4 dot(words4 a, words4 b, floats4 c) {
   const words4 upper = {0xffff0000u, 0xffff0000u, 0xffff0000u, 0xffff0000u};
   const floats4 both = c + (floats4)(a & upper) * (floats4)(b & upper);

@@ -17,6 +17,8 @@ namespace lorica {
 struct attention_item {
   std::uint32_t row = 0;
   std::uint32_t head = 0;
+
+  auto operator<=>(const attention_item&) const = default;
 };
 
 /// A row whose logits are read.
@@ -44,6 +46,11 @@ class step_plan {
   std::uint32_t position(std::uint32_t row) const noexcept { return positions_[row]; }
   const std::uint32_t* blocks(std::uint32_t row) const noexcept {
     return step_->block_table.data() + step_->sequences[sequence_[row]].first_block;
+  }
+
+  /// The first row of its sequence in this step: the rows behind it read what it has just read, and more.
+  bool begins_sequence(std::uint32_t row) const noexcept {
+    return step_->sequences[sequence_[row]].first_row == row;
   }
 
   /// Rows whose logits are read, in order; `sampled()` of them choose a token.

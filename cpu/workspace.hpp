@@ -18,12 +18,17 @@ struct row_buffer {
   std::uint32_t element_size = 0;  ///< bytes
 
   std::byte* row(std::size_t r) const noexcept { return data + r * stride * element_size; }
+  float* floats(std::size_t r) const noexcept { return reinterpret_cast<float*>(row(r)); }
 };
 
 /// Inputs of a linear map. The groups have no data where no weights are quantised.
 struct linear_input {
   row_buffer values;  ///< in the executor's format, zero beyond their width
   row_buffer groups;  ///< the same as codes: [rows, width / 32] of `input_group`
+
+  input_group* groups_of(std::size_t r) const noexcept {
+    return reinterpret_cast<input_group*>(groups.row(r));
+  }
 };
 
 /// What the rows of a step pass through, allocated once for the largest step. Inputs of linear maps are in

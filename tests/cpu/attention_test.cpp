@@ -93,24 +93,27 @@ struct world {
     kernels.rope(a);
   }
 
-  /// Query heads [first, first + count) of the row at `position`, which share a key-value head.
-  elements attend(std::uint32_t position, std::uint32_t first, std::uint32_t count) {
-    elements y(dtype, std::size_t{count} * dim);
+  /// Query heads [first, first + count) of `rows` rows from `position` on, which share a key-value head.
+  elements attend(std::uint32_t position, std::uint32_t first, std::uint32_t count, std::uint32_t rows = 1) {
+    elements y(dtype, std::size_t{rows} * count * dim);
     const auto kv = first / (heads / kv_heads);
     attention_args a;
     a.q = q.at((std::size_t{position} * heads + first) * padded());
+    a.q_stride = std::size_t{heads} * padded();
+    a.rows = rows;
     a.heads = count;
     a.head_dim = dim;
     a.padded_dim = padded();
-    a.cache = cache.at(kv * head_elements());
+    a.seen = {cache.at(kv * head_elements()), table.data(), first_seen(position), position + rows};
+    a.next = {cache.at(0), table.data(), 0, tokens};  // whatever is asked for changes nothing
+    a.cold = true;
+    a.window = window;
     a.block_stride = kv_heads * head_stride();
-    a.blocks = table.data();
     a.block_tokens = block_tokens;
-    a.first = first_seen(position);
-    a.tokens = position + 1;
     a.scale = 1 / std::sqrt(static_cast<float>(dim));
     a.softcap = softcap;
     a.y = y.at(0);
+    a.y_stride = std::size_t{count} * dim;
     kernels.attention(a);
     return y;
   }
@@ -214,6 +217,28 @@ TEST_CASE("a row sees its window only, whatever lies before it") {
     CHECK(y.value(d) == again.value(d));
 }
 
+TEST_CASE("neighbouring rows together give the bits that each gives alone") {
+  auto dtype = GENERATE(cpu_dtype::float32, cpu_dtype::bfloat16);
+  auto which = GENERATE(from_range(other_instructions()));
+  auto group = GENERATE(1u, 3u, 7u);
+  auto window = GENERATE(0u, 17u, 40u);
+  INFO(to_string(which) << ' ' << to_string(dtype) << " group " << group << " window " << window);
+  world w(which, dtype, 2 * group, 2, 20, 16, 101);
+  w.window = window;
+  for (std::uint32_t position : {0u, 13u, 31u, 62u, 96u})
+    for (std::uint32_t rows : {2u, 3u, 4u, 5u}) {
+      auto together = w.attend(position, group, group, rows);
+      std::uint32_t differing = 0;
+      for (std::uint32_t row = 0; row < rows; ++row) {
+        auto alone = w.attend(position + row, group, group);
+        for (std::size_t i = 0; i < std::size_t{group} * w.dim; ++i)
+          differing += alone.value(i) != together.value(std::size_t{row} * group * w.dim + i) ? 1 : 0;
+      }
+      INFO("position " << position << " rows " << rows);
+      CHECK(differing == 0);
+    }
+}
+
 TEST_CASE("scores are capped, heads normalised, and a part of a head turned, where the model says so") {
   auto dtype = GENERATE(cpu_dtype::float32, cpu_dtype::bfloat16);
   auto which = GENERATE(from_range(other_instructions()));
@@ -296,6 +321,6 @@ TEST_CASE("lanes behind the dimensions of a head are zero in queries, keys and v
   for (std::uint32_t d = dim; d < padded; ++d) {
     CHECK(w.q.value(d) == 0.0f);
     CHECK(w.cache.value(first + d / step * block * step + d % step) == 0.0f);
-    CHECK(w.cache.value(first + block * padded + d) == 0.0f);
+    CHECK(w.cache.value(first + block * padded + std::size_t{d} * step) == 0.0f);
   }
 }
