@@ -25,7 +25,7 @@ using namespace lorica::bench;
 
 struct settings {
   std::string model = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
-  cpu_mode mode{cpu_dtype::bfloat16, true};
+  cpu_mode mode{cpu_dtype::bfloat16, true, true};
   std::optional<isa> instructions;
   std::uint32_t threads = 0;
   std::uint32_t rank = 16;
@@ -39,7 +39,8 @@ std::uint32_t number(const std::string& text) {
 }
 
 constexpr const char* usage =
-    "lorica-bench-decode [--model FILE] [--dtype int8|bfloat16|float32] [--isa "
+    "lorica-bench-decode [--model FILE] [--dtype int8|bfloat16|float32]\n"
+    "                    [--adapter-dtype int8|bfloat16, after --dtype] [--isa "
     "avx512|avx_vnni|avx2|portable]\n"
     "                    [--threads N] [--rank N] [--runs N] [--only WORKLOAD] [--profile yes]\n";
 
@@ -56,7 +57,9 @@ settings read_settings(int argc, char** argv) {
     if (name == "--model")
       out.model = text;
     else if (name == "--dtype")
-      out.mode = {text == "float32" ? cpu_dtype::float32 : cpu_dtype::bfloat16, text == "int8"};
+      out.mode = {text == "float32" ? cpu_dtype::float32 : cpu_dtype::bfloat16, text == "int8", true};
+    else if (name == "--adapter-dtype")
+      out.mode.int8_adapters = out.mode.int8 && text == "int8";
     else if (name == "--isa")
       out.instructions = text == "avx512"     ? isa::avx512
                          : text == "avx_vnni" ? isa::avx_vnni
@@ -74,7 +77,7 @@ settings read_settings(int argc, char** argv) {
       out.profile = text == "yes";
     else
       throw std::runtime_error(name +
-                               ": not one of --model --dtype --isa --threads --rank --runs --only --profile");
+                               ": not one of --model --dtype --adapter-dtype --isa --threads --rank --runs --only --profile");
   }
   return out;
 }
@@ -155,6 +158,7 @@ void bench_all(const settings& s) {
   cpu_options o;
   o.dtype = s.mode.dtype;
   o.int8 = s.mode.int8;
+  o.int8_adapters = s.mode.int8_adapters;
   o.threads = s.threads;
   o.instructions = s.instructions;
   const auto threads = s.threads != 0 ? s.threads : std::max(1u, std::thread::hardware_concurrency());

@@ -29,12 +29,13 @@ struct settings {
   std::string model = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
   std::string text = "bench/data/text.txt";
   std::vector<std::string> adapters;
-  cpu_mode mode{cpu_dtype::bfloat16, true};
+  cpu_mode mode{cpu_dtype::bfloat16, true, true};
   std::uint32_t piece = 512;  ///< tokens
 };
 
 constexpr const char* usage =
     "lorica-bench-distance [--model FILE] [--text FILE] [--adapter DIRECTORY]... [--dtype int8|bfloat16]\n"
+    "                      [--adapter-dtype int8|bfloat16, after --dtype]\n"
     "                      [--piece TOKENS]\n";
 
 template <class T>
@@ -64,11 +65,13 @@ settings read_settings(int argc, char** argv) {
     else if (name == "--adapter")
       out.adapters.push_back(value);
     else if (name == "--dtype")
-      out.mode = {cpu_dtype::bfloat16, value != "bfloat16"};
+      out.mode = {cpu_dtype::bfloat16, value != "bfloat16", true};
+    else if (name == "--adapter-dtype")
+      out.mode.int8_adapters = out.mode.int8 && value == "int8";
     else if (name == "--piece")
       out.piece = std::max(2u, static_cast<std::uint32_t>(std::stoul(value)));
     else
-      throw std::runtime_error(name + ": not one of --model --text --adapter --dtype --piece");
+      throw std::runtime_error(name + ": not one of --model --text --adapter --dtype --adapter-dtype --piece");
   }
   return out;
 }
@@ -81,6 +84,7 @@ class reader {
     cpu_options o;
     o.dtype = mode.dtype;
     o.int8 = mode.int8;
+    o.int8_adapters = mode.int8_adapters;
     o.blocks = (piece + 15) / 16;
     o.max_sequences = 1;
     o.max_rows = piece;

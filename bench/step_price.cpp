@@ -73,6 +73,7 @@ void run(const std::string& model, unsigned threads) {
   const auto mode = mode_like(*weights);
   how.dtype = mode.dtype;
   how.int8 = mode.int8;
+  how.int8_adapters = mode.int8_adapters;
   how.threads = threads;
   how.blocks = 1024;
   how.max_rows = 256;

@@ -9,6 +9,7 @@
 
 #include "cpu/bfloat.hpp"
 #include "cpu/lora.hpp"
+#include "cpu/lora_coding.hpp"
 #include "cpu/magnitude.hpp"
 #include "engine/merge_shape.hpp"
 
@@ -106,12 +107,17 @@ cpu_adapter_packing::cpu_adapter_packing(const model_weights& base, cpu_mode mod
 }
 
 /// Pairs of bfloat16 need an even rank; the added row of A is zero.
-std::uint32_t cpu_adapter_packing::stored_rank(std::uint32_t rank) const noexcept {
+std::uint32_t cpu_adapter_packing::plain_rank(std::uint32_t rank) const noexcept {
   return dtype_ == cpu_dtype::bfloat16 ? rank + rank % 2 : rank;
 }
 
-std::uint64_t cpu_adapter_packing::b_bytes(std::uint32_t rank, std::uint32_t outputs) const noexcept {
-  return std::uint64_t{blocks_for(outputs)} * block_outputs * stored_rank(rank) * element_bytes(dtype_);
+/// Of a linear map; codes go by fours.
+std::uint32_t cpu_adapter_packing::stored_rank(std::uint32_t rank) const noexcept {
+  return mode_.int8_adapters ? (rank + rank_multiple - 1) / rank_multiple * rank_multiple : plain_rank(rank);
+}
+
+std::uint64_t cpu_adapter_packing::plain_b_bytes(std::uint32_t rank, std::uint32_t outputs) const noexcept {
+  return std::uint64_t{blocks_for(outputs)} * block_outputs * plain_rank(rank) * element_bytes(dtype_);
 }
 
 std::uint32_t cpu_adapter_packing::outputs_of(projection part) const noexcept {
@@ -158,18 +164,24 @@ void cpu_adapter_packing::lay_out_group(packed_group& group, std::span<const std
   group.depth = padded_depth(shapes_[sites.front()].in);
   for (auto i : sites)
     group.ranks += stored_rank(shapes_[i].rank);
-  group.a = from.take(std::uint64_t{group.ranks} * group.depth * element_bytes(dtype_));
+  group.a = from.take(mode_.int8_adapters ? coded_a_bytes(group.ranks, group.depth)
+                                          : std::uint64_t{group.ranks} * group.depth * element_bytes(dtype_));
   std::uint32_t column = 0;
   for (auto i : sites) {
     auto& s = shapes_[i];
     places_[i] = {&group, column, group.sites};
     for (auto part : parts_of(s.where)) {
       lay_out_part(group, s, part, from);
-      group.site[group.sites++].column = column;
+      auto& site = group.site[group.sites++];
+      site.column = column;
+      site.codes = group.codes;
     }
     column += stored_rank(s.rank);
+    group.codes += padded_depth(s.rank) / depth_multiple;
   }
-  group.scaling = from.take_floats(group.ranks);
+  const auto lanes = std::uint64_t{group.ranks} + rank_lanes;  // kernels read whole vectors
+  if (mode_.int8_adapters) group.scales = from.take_floats(lanes);
+  group.scaling = from.take_floats(mode_.int8_adapters ? lanes : group.ranks);
 }
 
 void cpu_adapter_packing::lay_out_part(packed_group& group, const site_shape& s, projection part,
@@ -181,7 +193,7 @@ void cpu_adapter_packing::lay_out_part(packed_group& group, const site_shape& s,
   to.blocks = blocks_for(outputs);
   const auto padded = std::uint64_t{to.blocks} * block_outputs;
   if (s.magnitude) to.gain = from.take_floats(padded);
-  to.b = from.take(b_bytes(s.rank, outputs));
+  to.b = from.take(mode_.int8_adapters ? to.blocks * coded_b_bytes(to.rank) : plain_b_bytes(s.rank, outputs));
   if (s.bias) to.offset = from.take_floats(padded);
 }
 
@@ -192,10 +204,10 @@ void cpu_adapter_packing::lay_out_embedding(arena& from) {
   };
   auto s = std::ranges::find(shapes_, projection::embed, &site_shape::where);
   if (s != shapes_.end()) {
-    to.rank = stored_rank(s->rank);
+    to.rank = plain_rank(s->rank);
     to.scaling = s->scaling;
     to.a = table(to.rank);
-    to.b = from.take(b_bytes(s->rank, s->out));
+    to.b = from.take(plain_b_bytes(s->rank, s->out));
   }
   if (copies_.embed) to.table = table(model_.hidden);
 }
@@ -267,6 +279,7 @@ result<std::shared_ptr<const packed_adapter>> cpu_adapter_packing::finish(const 
   auto& out = *out_;
   out.version_ = version;
   out.dtype_ = dtype_;
+  out.coded_ = mode_.int8_adapters;
   std::set<std::uint32_t> ranks;
   for (auto& s : shapes_)
     ranks.insert(s.rank);
@@ -275,9 +288,11 @@ result<std::shared_ptr<const packed_adapter>> cpu_adapter_packing::finish(const 
   return std::shared_ptr<const packed_adapter>(std::move(out_));
 }
 
-/// Rows [column, column + rank) of the stacked A of a group; layout in lora.hpp.
+/// Rows [column, column + rank) of the stacked A of a group; layout in lora.hpp or lora_codes.hpp.
 void cpu_adapter_packing::pack_a(const lora_site& s, const place& to) const {
   const auto& group = *to.group;
+  if (mode_.int8_adapters)
+    return pack_coded_a(s.a, s.rank, group.depth, to.column, own(group.a), own(group.scales));
   const std::size_t run = dtype_ == cpu_dtype::float32 ? 16 : 32;
   auto* out = own(group.a);
   for (std::size_t r = 0; r < s.rank; ++r) {
@@ -293,9 +308,10 @@ void cpu_adapter_packing::pack_a(const lora_site& s, const place& to) const {
 /// Rows [first, first + outputs) of B, each times its factor where there are factors; false when it was told
 /// to end.
 bool cpu_adapter_packing::pack_b(const lora_site& s, std::uint32_t first, std::uint32_t outputs,
-                                 std::span<const float> factors, std::byte* out) const {
-  const auto depth = stored_rank(s.rank);
-  const auto bytes = std::size_t{depth} * block_outputs * element_bytes(dtype_);
+                                 std::span<const float> factors, bool coded, std::byte* out) const {
+  const auto depth = coded ? stored_rank(s.rank) : plain_rank(s.rank);
+  const auto bytes =
+      coded ? coded_b_bytes(depth) : std::uint64_t{depth} * block_outputs * element_bytes(dtype_);
   std::vector<float> scaled(factors.empty() ? 0 : std::size_t{block_outputs} * s.rank);
   for (std::uint32_t block = 0; block < blocks_for(outputs); ++block) {
     if (stop_.stop_requested()) return false;
@@ -309,7 +325,10 @@ bool cpu_adapter_packing::pack_b(const lora_site& s, std::uint32_t first, std::u
       std::transform(row, row + s.rank, to, [&](float b) { return b * factors[output]; });
       rows[lane] = to;
     }
-    pack_block(dtype_, rows, s.rank, depth, out + block * bytes);
+    if (coded)
+      pack_coded_block(rows, s.rank, depth, out + block * bytes);
+    else
+      pack_block(dtype_, rows, s.rank, depth, out + block * bytes);
   }
   return true;
 }
@@ -331,7 +350,7 @@ result<void> cpu_adapter_packing::pack_part(const lora_site& s, projection part,
     factors = *std::move(found);
     std::transform(factors.begin(), factors.end(), own(to.gain), [](float factor) { return factor - 1; });
   }
-  if (!pack_b(s, first, outputs, factors, own(to.b))) return cancelled();
+  if (!pack_b(s, first, outputs, factors, mode_.int8_adapters, own(to.b))) return cancelled();
   if (to.offset)
     std::transform(s.bias.begin() + first, s.bias.begin() + first + outputs, own(to.offset),
                    [&](float bias) { return s.scaling * bias; });
@@ -347,7 +366,7 @@ result<void> cpu_adapter_packing::pack_embedding(const lora_site& s) {
     for (std::size_t r = 0; r < s.rank; ++r)
       store(dtype_, s.a[r * s.in + token], a, token * to.rank + r);
   }
-  if (!pack_b(s, 0, s.out, {}, own(to.b))) return cancelled();
+  if (!pack_b(s, 0, s.out, {}, false, own(to.b))) return cancelled();
   return {};
 }
 

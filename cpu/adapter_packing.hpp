@@ -70,7 +70,8 @@ class cpu_adapter_packing final : public adapter_packing {
   void lay_out_part(packed_group& group, const site_shape& s, projection part, arena& from) const;
   void lay_out_embedding(arena& from);
   std::uint32_t stored_rank(std::uint32_t rank) const noexcept;
-  std::uint64_t b_bytes(std::uint32_t rank, std::uint32_t outputs) const noexcept;
+  std::uint32_t plain_rank(std::uint32_t rank) const noexcept;
+  std::uint64_t plain_b_bytes(std::uint32_t rank, std::uint32_t outputs) const noexcept;
   std::uint32_t outputs_of(projection part) const noexcept;
   static result<void> check_numbers(const lora_site& s);
   std::byte* own(const void* place) const noexcept;
@@ -78,7 +79,7 @@ class cpu_adapter_packing final : public adapter_packing {
   result<void> pack_pair(const lora_site& s, const place& to);
   void pack_a(const lora_site& s, const place& to) const;
   bool pack_b(const lora_site& s, std::uint32_t first, std::uint32_t outputs, std::span<const float> factors,
-              std::byte* out) const;
+              bool coded, std::byte* out) const;
   result<void> pack_part(const lora_site& s, projection part, std::uint32_t first, const packed_site& to);
   result<void> pack_embedding(const lora_site& s);
   result<void> pack_table(const module_copy& copy);

@@ -14,6 +14,7 @@
 #include "cpu/activation_kernel.hpp"
 #include "cpu/attention_kernel.hpp"
 #include "cpu/gemm_kernel.hpp"
+#include "cpu/lora_codes_kernel.hpp"
 #include "cpu/lora_kernel.hpp"
 #include "cpu/outputs_kernel.hpp"
 #include "cpu/quantised_gemm_kernel.hpp"
@@ -37,7 +38,10 @@ constexpr kernel_table table = {gemm<Format>,
                                 quantised_gemm<q8_0_format>,
                                 quantised_gemm<q4_0_format>,
                                 quantised_gemm<q4_1_format>,
-                                summary};
+                                summary,
+                                shrink_codes,
+                                quantise_low_rank,
+                                expand_codes};
 
 const kernel_table& table_of(cpu_dtype dtype) noexcept {
   return dtype == cpu_dtype::float32 ? table<float32_format> : table<bfloat16_format>;

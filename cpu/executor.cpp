@@ -35,7 +35,7 @@ class cpu_executor final : public executor {
         size_(team_->members()),
         forward_(std::move(layers)),
         packer_(model, mode),
-        dtype_(mode.dtype),
+        mode_(mode),
         vocab_(model->config().vocab),
         plan_(limits, model->config(), team_->members()),
         history_(limits.max_sequences, limits.max_positions),
@@ -59,7 +59,7 @@ class cpu_executor final : public executor {
   team_size size_;
   forward forward_;
   cpu_adapter_packer packer_;
-  cpu_dtype dtype_;
+  cpu_mode mode_;
   std::uint32_t vocab_;
   step_plan plan_;
   token_history history_;
@@ -70,7 +70,7 @@ class cpu_executor final : public executor {
 
 result<step_output> cpu_executor::execute(const batch& step) {
   if (auto ok = plan_.prepare(step, attached_, history_, size_.active()); !ok) return ok.error();
-  if (auto ok = forward_.memory().reserve_low_rank(plan_.low_rank_width(), limits_.max_rows); !ok)
+  if (auto ok = forward_.memory().reserve_low_rank(plan_.low_rank_width(), limits_.max_rows, mode_); !ok)
     return fail(errc::generation_failed, ok.error().text);
   step_output out;
   out.tokens.resize(plan_.sampled());
@@ -107,9 +107,10 @@ void cpu_executor::show_logits(std::uint32_t first, std::uint32_t count) {
 
 result<void> cpu_executor::attach(const std::shared_ptr<const packed_adapter>& adapter) {
   auto* packed = dynamic_cast<const cpu_packed_adapter*>(adapter.get());
-  if (!packed || packed->dtype() != dtype_ || packed->layers() != forward_.weights().layers().size())
+  if (!packed || packed->dtype() != mode_.dtype || packed->coded() != mode_.int8_adapters ||
+      packed->layers() != forward_.weights().layers().size())
     return fail(errc::internal, "an adapter that was packed for another executor");
-  if (auto ok = forward_.memory().reserve_low_rank(packed->widest(), limits_.max_rows); !ok)
+  if (auto ok = forward_.memory().reserve_low_rank(packed->widest(), limits_.max_rows, mode_); !ok)
     return ok.error();
   attached_.insert(packed);
   return {};
@@ -146,7 +147,7 @@ result<std::unique_ptr<executor>> make_cpu_executor(std::shared_ptr<const model_
   auto threads = options.threads != 0 ? options.threads
                                       : std::clamp(std::thread::hardware_concurrency(), 1u, most_threads);
   auto team = std::make_unique<thread_team>(threads);
-  const cpu_mode mode{options.dtype, options.int8};
+  const cpu_mode mode{options.dtype, options.int8, options.int8_adapters};
   auto weights = packed_weights::pack(*model, mode, *team, options.progress);
   if (!weights) return std::move(weights).error();
   model->release_pages();

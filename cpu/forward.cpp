@@ -51,7 +51,8 @@ void forward::layers(const step_plan& plan, unsigned member) {
 }
 
 bool forward::wants_values(const step_plan& plan) const noexcept {
-  return !mode_.int8 || !plan.step().segments.empty();
+  const bool plain_adapters = !mode_.int8_adapters && !plan.step().segments.empty();
+  return !mode_.int8 || plain_adapters || plan.changes_head();
 }
 
 void forward::norm_row(const step_plan& plan, const float* weight, std::uint32_t from, const linear_input& to,
@@ -62,16 +63,23 @@ void forward::norm_row(const step_plan& plan, const float* weight, std::uint32_t
                  mode_.int8 ? to.groups_of(row) : nullptr});
 }
 
-void forward::norm_rows(const step_plan& plan, const float* weight, unsigned member) {
-  auto mine = share_of(plan.rows(), member, team_.active());
+/// A member shrinks the rows that it has normalised: nobody waits in between.
+void forward::norm_rows(const step_plan& plan, std::uint32_t layer, lora_group group, const float* weight,
+                        unsigned member) {
+  const auto mine = share_of(plan.rows(), member, team_.active());
   for (auto row = mine.first; row < mine.last; ++row)
     norm_row(plan, weight, row, memory_.normed, row);
+  if (!plan.step().segments.empty()) {
+    if (profile_) profile_->worked(member, step_phase::norm);
+    shrink(plan, layer, group, memory_.normed, mine);
+    return pass(step_phase::shrink, member);
+  }
   pass(step_phase::norm, member);
 }
 
 void forward::attention_layer(const step_plan& plan, std::uint32_t layer, unsigned member) {
   auto& w = weights_->layers()[layer];
-  norm_rows(plan, w.attn_norm, member);
+  norm_rows(plan, layer, lora_group::qkv, w.attn_norm, member);
   linear(plan, layer, lora_group::qkv, w.qkv, memory_.normed, gemm_into::store, memory_.qkv, member);
   rope_rows(plan, layer, member);
   attend(plan, layer, member);
@@ -82,8 +90,7 @@ void forward::attention_layer(const step_plan& plan, std::uint32_t layer, unsign
 /// cache, with what adapters add, before the activation joins them.
 void forward::feed_forward(const step_plan& plan, std::uint32_t layer, unsigned member) {
   auto& w = weights_->layers()[layer];
-  norm_rows(plan, w.ffn_norm, member);
-  shrink(plan, layer, lora_group::gate_up, memory_.normed.values, member);
+  norm_rows(plan, layer, lora_group::gate_up, w.ffn_norm, member);
   const auto rows = plan.rows();
   const auto up = w.gate_up.first_block[1];
   auto mine = share_of(up, member, team_.active());
@@ -111,6 +118,10 @@ void forward::feed_forward(const step_plan& plan, std::uint32_t layer, unsigned 
 void forward::add_branch(const step_plan& plan, std::uint32_t layer, lora_group group,
                          const packed_matrix& matrix, const linear_input& x, const float* norm,
                          unsigned member) {
+  if (!plan.step().segments.empty()) {
+    shrink(plan, layer, group, x, share_of(plan.rows(), member, team_.active()));
+    pass(step_phase::shrink, member);
+  }
   if (!norm) return linear(plan, layer, group, matrix, x, gemm_into::add, memory_.residual, member);
   linear(plan, layer, group, matrix, x, gemm_into::store, memory_.branch, member);
   auto& m = model_->config();
@@ -124,7 +135,6 @@ void forward::add_branch(const step_plan& plan, std::uint32_t layer, lora_group 
 void forward::linear(const step_plan& plan, std::uint32_t layer, lora_group group,
                      const packed_matrix& matrix, const linear_input& x, gemm_into into, const row_buffer& y,
                      unsigned member) {
-  shrink(plan, layer, group, x.values, member);
   auto mine = share_of(matrix.blocks, member, team_.active());
   multiply(plan, layer, group, matrix, x, mine, into, y.floats(0) + std::size_t{mine.first} * block_outputs,
            y.stride, member);

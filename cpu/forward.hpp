@@ -38,7 +38,9 @@ class forward {
   void pass(step_phase phase, unsigned member);
 
  private:
-  void norm_rows(const step_plan& plan, const float* weight, unsigned member);
+  /// The inputs of a group of linear maps: normalised, and the low-rank ones. Ends with a barrier.
+  void norm_rows(const step_plan& plan, std::uint32_t layer, lora_group group, const float* weight,
+                 unsigned member);
   void norm_row(const step_plan& plan, const float* weight, std::uint32_t from, const linear_input& to,
                 std::uint32_t row);
   /// Whether inputs of linear maps are read as values, not only as codes: by adapters.
@@ -60,15 +62,20 @@ class forward {
   void quantise_attended(std::uint32_t row, std::uint32_t first, std::uint32_t width);
   void feed_forward(const step_plan& plan, std::uint32_t layer, unsigned member);
 
-  /// The low-rank inputs of every segment, and a barrier; nothing in a step without adapters.
-  void shrink(const step_plan& plan, std::uint32_t layer, lora_group group, const row_buffer& x,
-              unsigned member);
-
+  /// The low-rank inputs of `rows`, of every segment.
+  void shrink(const step_plan& plan, std::uint32_t layer, lora_group group, const linear_input& x,
+              share rows);
+  /// Those of one segment that are in `rows`.
   void shrink_segment(const step_plan& plan, std::uint32_t layer, lora_group group, const segment& s,
-                      const row_buffer& x, unsigned member);
-  /// What `shrink_segment` gave becomes the input of a merge; nothing where a segment is a sum.
-  void merge_segment(const step_plan& plan, std::uint32_t layer, lora_group group, const segment& s,
-                     unsigned member);
+                      const linear_input& x, share rows);
+  void shrink_use(const packed_group& g, const segment& s, float weight, std::uint32_t column,
+                  const linear_input& x, share rows);
+  /// What `shrink_use` gave becomes the input of a merge.
+  void merge_rows(const step_plan& plan, std::uint32_t layer, lora_group group, const segment& s, share rows);
+  /// The same as codes.
+  void quantise_low_rank(const step_plan& plan, std::uint32_t layer, lora_group group, const segment& s,
+                         share rows);
+  input_group* low_rank_codes(std::uint32_t row) const noexcept;
   void logits(const step_plan& plan, std::uint32_t first, std::uint32_t count, share blocks);
   void summarise(std::uint32_t count, share pieces);
   const packed_matrix& head_matrix(const step_plan& plan, const segment& run, bool changed) const;
@@ -92,8 +99,8 @@ class forward {
   /// The adapters' part for a segment, the first row of which is `y`.
   void expand(const step_plan& plan, std::uint32_t layer, lora_group group, const segment& s,
               const packed_matrix& matrix, share blocks, float* y, std::size_t y_stride);
-  void expand_use(const segment& s, const packed_group& g, float weight, std::uint32_t column,
-                  const packed_matrix& matrix, share blocks, float* y, std::size_t y_stride);
+  void expand_site(const segment& s, const packed_site& site, share part, std::uint32_t column,
+                   std::uint32_t codes, float* y, std::size_t y_stride);
   void change_outputs(const segment& s, const packed_site& site, share part, float weight,
                       const packed_matrix& matrix, float* y, std::size_t y_stride);
 

@@ -5,20 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <span>
+#include <tuple>
 
 #include "cpu/linear_merge.hpp"
 
 namespace lorica {
-namespace {
-
-/// The rows of a group's A that a member multiplies by, in whole tiles.
-share ranks_of(const packed_group& g, unsigned member, unsigned members) noexcept {
-  auto mine = share_of((g.ranks + rank_tile - 1) / rank_tile, member, members);
-  return {std::min(mine.first * rank_tile, g.ranks), std::min(mine.last * rank_tile, g.ranks)};
-}
-
-}  // namespace
-
 /// Base and adapter of a segment into the member's strip, from where each row is added to `y`, the segment's
 /// first row.
 void forward::rescaled(const step_plan& plan, std::uint32_t layer, lora_group group, const segment& s,
@@ -43,40 +34,42 @@ void forward::rescaled(const step_plan& plan, std::uint32_t layer, lora_group gr
   }
 }
 
-void forward::shrink(const step_plan& plan, std::uint32_t layer, lora_group group, const row_buffer& x,
-                     unsigned member) {
-  if (plan.step().segments.empty()) return;
+void forward::shrink(const step_plan& plan, std::uint32_t layer, lora_group group, const linear_input& x,
+                     share rows) {
   for (auto& s : plan.step().segments)
-    shrink_segment(plan, layer, group, s, x, member);
-  pass(step_phase::shrink, member);
-  if (!plan.merges()) return;
-  for (auto& s : plan.step().segments)
-    merge_segment(plan, layer, group, s, member);
-  pass(step_phase::shrink, member);
+    shrink_segment(plan, layer, group, s, x, rows);
 }
 
+/// Rows, not ranks, are shared out: what follows a row's product is up to whoever made it.
 void forward::shrink_segment(const step_plan& plan, std::uint32_t layer, lora_group group, const segment& s,
-                             const row_buffer& x, unsigned member) {
-  const auto element = element_bytes(dtype_);
+                             const linear_input& x, share rows) {
+  rows = {std::max(rows.first, s.first_row), std::min(rows.last, s.first_row + s.rows)};
+  if (rows.first >= rows.last) return;
   std::uint32_t column = 0;
   for (std::uint32_t use = s.first_use; use < s.first_use + s.uses; ++use) {
     auto& g = plan.adapter(use).group(layer, group);
-    auto mine = ranks_of(g, member, team_.active());
-    if (mine.first < mine.last)
-      kernels_.shrink({x.row(s.first_row), x.stride, s.rows,
-                       g.a + std::size_t{mine.first} * g.depth * element, g.depth, mine.last - mine.first,
-                       s.combine == combination::sum ? g.scaling + mine.first : nullptr,
-                       plan.step().uses[use].weight,
-                       memory_.low_rank.row(s.first_row) + std::size_t{column + mine.first} * element,
-                       memory_.low_rank.stride});
+    if (g.ranks != 0) shrink_use(g, s, plan.step().uses[use].weight, column, x, rows);
     column += g.ranks;
   }
+  if (s.combine != combination::sum) merge_rows(plan, layer, group, s, rows);
+  if (mode_.int8_adapters) quantise_low_rank(plan, layer, group, s, rows);
 }
 
-void forward::merge_segment(const step_plan& plan, std::uint32_t layer, lora_group group, const segment& s,
-                            unsigned member) {
-  if (s.combine == combination::sum) return;
-  const auto mine = share_of(s.rows, member, team_.active());
+void forward::shrink_use(const packed_group& g, const segment& s, float weight, std::uint32_t column,
+                         const linear_input& x, share rows) {
+  const auto* scaling = s.combine == combination::sum ? g.scaling : nullptr;
+  const auto count = rows.last - rows.first;
+  if (mode_.int8_adapters)
+    return kernels_.shrink_codes(
+        {x.groups_of(rows.first), x.groups.stride, count, g.a, g.depth, g.ranks, g.scales, scaling, weight,
+         memory_.low_rank_sums.floats(rows.first) + column, memory_.low_rank_sums.stride});
+  kernels_.shrink({x.values.row(rows.first), x.values.stride, count, g.a, g.depth, g.ranks, scaling, weight,
+                   memory_.low_rank.row(rows.first) + std::size_t{column} * element_bytes(dtype_),
+                   memory_.low_rank.stride});
+}
+
+void forward::merge_rows(const step_plan& plan, std::uint32_t layer, lora_group group, const segment& s,
+                         share rows) {
   for (std::uint32_t part = 0; part < std::tuple_size_v<decltype(packed_group::site)>; ++part) {
     std::array<merged_input, most_adapters> inputs;
     std::size_t count = 0;
@@ -89,40 +82,69 @@ void forward::merge_segment(const step_plan& plan, std::uint32_t layer, lora_gro
       }
       column += g.ranks;
     }
-    merge_inputs(std::span(inputs).first(count), rank, plan.merge_scaling(s), memory_.low_rank,
-                 {s.first_row + mine.first, s.first_row + mine.last});
+    merge_inputs(std::span(inputs).first(count), rank, plan.merge_scaling(s),
+                 mode_.int8_adapters ? memory_.low_rank_sums : memory_.low_rank, rows);
   }
+}
+
+void forward::quantise_low_rank(const step_plan& plan, std::uint32_t layer, lora_group group,
+                                const segment& s, share rows) {
+  std::uint32_t column = 0, codes = 0;
+  for (std::uint32_t use = s.first_use; use < s.first_use + s.uses; ++use) {
+    auto& g = plan.adapter(use).group(layer, group);
+    for (std::uint32_t i = 0; i < g.sites; ++i) {
+      auto& site = g.site[i];
+      if (i != 0 && g.site[i - 1].column == site.column) continue;  // parts of one module
+      for (auto row = rows.first; row < rows.last; ++row)
+        kernels_.quantise_low_rank({memory_.low_rank_sums.floats(row) + column + site.column, site.rank,
+                                    low_rank_codes(row) + codes + site.codes});
+    }
+    column += g.ranks;
+    codes += g.codes;
+  }
+}
+
+input_group* forward::low_rank_codes(std::uint32_t row) const noexcept {
+  return reinterpret_cast<input_group*>(memory_.low_rank_codes.row(row));
 }
 
 void forward::expand(const step_plan& plan, std::uint32_t layer, lora_group group, const segment& s,
                      const packed_matrix& matrix, share blocks, float* y, std::size_t y_stride) {
-  std::uint32_t column = 0;
+  std::uint32_t column = 0, codes = 0;
   for (std::uint32_t use = s.first_use; use < s.first_use + s.uses; ++use) {
     auto& g = plan.adapter(use).group(layer, group);
-    expand_use(s, g, plan.step().uses[use].weight, column, matrix, blocks, y, y_stride);
+    for (std::uint32_t i = 0; i < g.sites; ++i) {
+      auto& site = g.site[i];
+      const auto part = site.within(matrix, blocks);
+      if (part.first == part.last) continue;
+      auto* to = y + std::size_t{matrix.first_block[site.part] + part.first - blocks.first} * block_outputs;
+      if (site.offset || site.gain)
+        change_outputs(s, site, part, plan.step().uses[use].weight, matrix, to, y_stride);
+      expand_site(s, site, part, column + site.column, codes + site.codes, to, y_stride);
+    }
     column += g.ranks;
+    codes += g.codes;
   }
 }
 
-void forward::expand_use(const segment& s, const packed_group& g, float weight, std::uint32_t column,
-                         const packed_matrix& matrix, share blocks, float* y, std::size_t y_stride) {
-  for (std::uint32_t i = 0; i < g.sites; ++i) {
-    auto& site = g.site[i];
-    auto part = site.within(matrix, blocks);
-    if (part.first == part.last) continue;
-    gemm_args a;
-    a.x = memory_.low_rank.row(s.first_row) + std::size_t{column + site.column} * element_bytes(dtype_);
-    a.x_stride = memory_.low_rank.stride;
-    a.rows = s.rows;
-    a.weights = site.b + std::size_t{part.first} * site.rank * block_outputs * element_bytes(dtype_);
-    a.depth = site.rank;
-    a.blocks = part.last - part.first;
-    a.y = y + std::size_t{matrix.first_block[site.part] + part.first - blocks.first} * block_outputs;
-    a.y_stride = y_stride;
-    a.into = gemm_into::add;
-    if (site.offset || site.gain) change_outputs(s, site, part, weight, matrix, a.y, y_stride);
-    kernels_.gemm(a);
-  }
+void forward::expand_site(const segment& s, const packed_site& site, share part, std::uint32_t column,
+                          std::uint32_t codes, float* y, std::size_t y_stride) {
+  const auto blocks = part.last - part.first;
+  if (mode_.int8_adapters)
+    return kernels_.expand_codes({low_rank_codes(s.first_row) + codes, memory_.low_rank_codes.stride, s.rows,
+                                  site.b + part.first * coded_b_bytes(site.rank), site.rank, blocks, y,
+                                  y_stride});
+  gemm_args a;
+  a.x = memory_.low_rank.row(s.first_row) + std::size_t{column} * element_bytes(dtype_);
+  a.x_stride = memory_.low_rank.stride;
+  a.rows = s.rows;
+  a.weights = site.b + std::size_t{part.first} * site.rank * block_outputs * element_bytes(dtype_);
+  a.depth = site.rank;
+  a.blocks = blocks;
+  a.y = y;
+  a.y_stride = y_stride;
+  a.into = gemm_into::add;
+  kernels_.gemm(a);
 }
 
 void forward::change_outputs(const segment& s, const packed_site& site, share part, float weight,

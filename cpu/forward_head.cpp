@@ -11,19 +11,11 @@ void forward::head(const step_plan& plan, std::uint32_t first, std::uint32_t cou
   for (auto i = rows.first; i < rows.last; ++i) {
     norm_row(plan, weights_->final_norm(), plan.readings()[first + i].row, memory_.head_input, i);
   }
+  if (plan.changes_head())
+    for_head_runs(plan, first, count, [&](const segment& run, bool changed) {
+      if (changed) shrink_segment(plan, 0, lora_group::head, run, memory_.head_input, rows);
+    });
   pass(step_phase::head, member);
-  if (plan.changes_head()) {
-    for_head_runs(plan, first, count, [&](const segment& run, bool changed) {
-      if (changed) shrink_segment(plan, 0, lora_group::head, run, memory_.head_input.values, member);
-    });
-    pass(step_phase::head, member);
-  }
-  if (plan.changes_head() && plan.merges()) {
-    for_head_runs(plan, first, count, [&](const segment& run, bool changed) {
-      if (changed) merge_segment(plan, 0, lora_group::head, run, member);
-    });
-    pass(step_phase::head, member);
-  }
   // Whole pieces, so that their sums do not depend on the number of threads.
   constexpr auto piece_blocks = summary_logits / block_outputs;
   const auto blocks = weights_->head().blocks;

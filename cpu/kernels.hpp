@@ -5,6 +5,7 @@
 #include "cpu/gemm.hpp"
 #include "cpu/isa.hpp"
 #include "cpu/lora.hpp"
+#include "cpu/lora_codes.hpp"
 #include "cpu/norm.hpp"
 #include "cpu/outputs.hpp"
 #include "cpu/quantise.hpp"
@@ -47,6 +48,9 @@ struct kernel_table {
   gemm_kernel gemm_q4_0 = nullptr;
   gemm_kernel gemm_q4_1 = nullptr;
   summary_kernel summary = nullptr;
+  shrink_codes_kernel shrink_codes = nullptr;
+  quantise_low_rank_kernel quantise_low_rank = nullptr;
+  expand_codes_kernel expand_codes = nullptr;
 
   /// The product with weights of this format; where they are plain, the table's.
   gemm_kernel gemm_for(weight_format f) const noexcept {

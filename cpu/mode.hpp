@@ -12,9 +12,11 @@ namespace lorica {
 struct cpu_mode {
   cpu_dtype dtype;
   bool int8;
+  bool int8_adapters;  ///< A and B are codes of 8 bits too; only with `int8`
 
   /// Implicit: every format of numbers is a mode.
-  constexpr cpu_mode(cpu_dtype numbers, bool codes = false) noexcept : dtype(numbers), int8(codes) {}
+  constexpr cpu_mode(cpu_dtype numbers, bool codes = false, bool adapters_too = false) noexcept
+      : dtype(numbers), int8(codes), int8_adapters(codes && adapters_too) {}
 
   /// How a matrix that a file stores as `stored` is packed.
   weight_format format_of(tensor_type stored) const noexcept {

@@ -18,12 +18,14 @@ namespace lorica {
 enum class lora_group : std::uint8_t { qkv, o, gate_up, down, head };
 inline constexpr std::uint32_t lora_group_count = 4;  ///< of each layer
 
-/// B of one projection as packed blocks [out / 32][rank][32] (bfloat16: pairs), added to its part of the
-/// base. The parts of a fused module share their columns. With DoRA the rows of B are multiplied by m / n.
+/// B of one projection as packed blocks [out / 32][rank][32] (bfloat16: pairs; codes: lora_codes.hpp), added
+/// to its part of the base. The parts of a fused module share their columns. With DoRA the rows of B are
+/// multiplied by m / n.
 struct packed_site {
   std::uint32_t part = 0;    ///< of the base's packed matrix
   std::uint32_t column = 0;  ///< of the group's low-rank inputs
-  std::uint32_t rank = 0;    ///< even in bfloat16
+  std::uint32_t rank = 0;    ///< even in bfloat16, a multiple of 4 in codes
+  std::uint32_t codes = 0;   ///< of codes: the first of the group's `input_group`s
   std::uint32_t blocks = 0;
   const std::byte* b = nullptr;
   const float* offset = nullptr;  ///< [blocks * 32] scaling * `lora_B.bias`; null: none
@@ -42,7 +44,9 @@ struct packed_site {
 struct packed_group {
   std::uint32_t ranks = 0;         ///< of all sites
   std::uint32_t depth = 0;         ///< inputs, padded
-  const std::byte* a = nullptr;    ///< [ranks, depth] in the layout of lora.hpp
+  std::uint32_t codes = 0;         ///< of codes: the `input_group`s of all sites
+  const std::byte* a = nullptr;    ///< [ranks, depth] in the layout of lora.hpp or lora_codes.hpp
+  const float* scales = nullptr;   ///< [ranks] of codes
   const float* scaling = nullptr;  ///< [ranks]
   std::uint32_t sites = 0;
   std::array<packed_site, 3> site;
@@ -98,6 +102,9 @@ class cpu_packed_adapter final : public packed_adapter {
   }
   cpu_dtype dtype() const noexcept { return dtype_; }
 
+  /// A and B are codes of 8 bits, but for the embedding's.
+  bool coded() const noexcept { return coded_; }
+
   /// The widest group: elements of low-rank input that one row needs.
   std::uint32_t widest() const noexcept;
 
@@ -106,6 +113,7 @@ class cpu_packed_adapter final : public packed_adapter {
 
   adapter_version version_;
   cpu_dtype dtype_ = cpu_dtype::float32;
+  bool coded_ = false;
   std::vector<packed_group> groups_;  // [layers][groups]
   packed_group head_;
   packed_matrix head_matrix_;

@@ -1,6 +1,8 @@
 #include "cpu/workspace.hpp"
 
 #include <algorithm>
+#include <array>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -31,6 +33,13 @@ struct wanted {
     return (whole + alignment - 1) / alignment * alignment;
   }
 };
+
+void place(std::span<const wanted> all, std::byte* next) noexcept {
+  for (auto& w : all) {
+    *w.buffer = {w.rows != 0 ? next : nullptr, w.stride, w.element_size};
+    next += w.bytes();
+  }
+}
 
 /// Strides that are powers of two would put all rows of a tile into one set of the cache.
 std::size_t stride_for(std::uint32_t width) noexcept {
@@ -82,24 +91,30 @@ result<workspace> workspace::allocate(const model_config& m, const executor_limi
   auto memory = mapped_memory::allocate(bytes, "the rows of a step (max_rows)");
   if (!memory) return std::move(memory).error();
   out.memory_ = *std::move(memory);
-  auto* next = out.memory_.data();
-  for (auto& w : all) {
-    *w.buffer = {w.rows != 0 ? next : nullptr, w.stride, w.element_size};
-    next += w.bytes();
-  }
+  place(all, out.memory_.data());
   out.low_rank.element_size = element;
   return out;
 }
 
-result<void> workspace::reserve_low_rank(std::uint32_t width, std::uint32_t rows) {
-  if (width <= low_rank.stride) return {};
-  const auto stride = stride_for(width);
-  auto memory = mapped_memory::allocate(std::uint64_t{rows} * stride * low_rank.element_size,
-                                        "the low-rank inputs of an adapter");
+result<void> workspace::reserve_low_rank(std::uint32_t width, std::uint32_t rows, cpu_mode mode) {
+  if (width + rank_lanes <= low_rank.stride) return {};  // kernels write whole vectors
+  const auto coded = mode.int8_adapters ? rows : 0;
+  row_buffer values, sums, codes;
+  // A site has at least four ranks where they are codes, and begins a group of them.
+  const std::array<wanted, 3> all = {
+      {{&values, rows, stride_for(width), low_rank.element_size},
+       {&sums, coded, stride_for(width), sizeof(float)},
+       {&codes, coded, stride_for(width) / rank_multiple + 1, sizeof(input_group)}}};
+  std::uint64_t bytes = 0;
+  for (auto& w : all)
+    bytes += w.bytes();
+  auto memory = mapped_memory::allocate(bytes, "the low-rank inputs of an adapter");
   if (!memory) return std::move(memory).error();
   low_rank_memory_ = *std::move(memory);
-  low_rank.data = low_rank_memory_.data();
-  low_rank.stride = stride;
+  place(all, low_rank_memory_.data());
+  low_rank = values;
+  low_rank_sums = sums;
+  low_rank_codes = codes;
   return {};
 }
 

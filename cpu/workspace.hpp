@@ -55,12 +55,15 @@ class workspace {
   row_buffer pieces;            ///< `logit_piece` [head_rows, vocab / summary_logits]
   row_buffer strip;             ///< float32, one row per member: gate and up of the columns at hand
   row_buffer low_rank;          ///< [rows, ranks of the widest composition]
+  row_buffer low_rank_sums;     ///< float32, the same where adapters are codes
+  row_buffer low_rank_codes;    ///< `input_group`s of that
   std::uint32_t head_rows = 0;  ///< logits are computed for so many rows at once
 
   std::uint64_t bytes() const noexcept { return memory_.size() + low_rank_memory_.size(); }
 
-  /// Makes `low_rank` at least `width` wide; what it held is lost. Fails with `errc::out_of_memory`.
-  result<void> reserve_low_rank(std::uint32_t width, std::uint32_t rows);
+  /// Makes the low-rank inputs at least `width` wide, as codes too where adapters are; what they held is
+  /// lost. Fails with `errc::out_of_memory`.
+  result<void> reserve_low_rank(std::uint32_t width, std::uint32_t rows, cpu_mode mode);
 
  private:
   mapped_memory memory_;

@@ -45,6 +45,7 @@ std::unique_ptr<executor> make(const std::shared_ptr<const model_weights>& weigh
   cpu_options o;
   o.dtype = how.mode.dtype;
   o.int8 = how.mode.int8;
+  o.int8_adapters = how.mode.int8_adapters;
   o.threads = how.threads;
   o.block_tokens = how.block_tokens;
   o.blocks = blocks;

@@ -56,14 +56,14 @@ struct answer {
 };
 
 /// Everything an executor may compute in. Under the sanitizers, which are slow, what touches most code: int8
-/// has the kernels of bfloat16 for adapters and attention.
+/// has the kernels of bfloat16 for attention, and for adapters that are not codes.
 inline std::vector<cpu_mode> modes() {
 #if defined(__SANITIZE_THREAD__)
-  return {{cpu_dtype::bfloat16, true}};
+  return {{cpu_dtype::bfloat16, true, true}};
 #elif defined(__SANITIZE_ADDRESS__)
-  return {cpu_dtype::float32, {cpu_dtype::bfloat16, true}};
+  return {cpu_dtype::float32, {cpu_dtype::bfloat16, true}, {cpu_dtype::bfloat16, true, true}};
 #else
-  return {cpu_dtype::float32, cpu_dtype::bfloat16, {cpu_dtype::bfloat16, true}};
+  return {cpu_dtype::float32, cpu_dtype::bfloat16, {cpu_dtype::bfloat16, true}, {cpu_dtype::bfloat16, true, true}};
 #endif
 }
 
