@@ -84,6 +84,22 @@ cpu_mode mode_for(compute_dtype wanted, const model_weights& weights) {
   }
 }
 
+/// `mode` with adapters kept as is wanted: as codes or as the rest of what it computes with.
+result<cpu_mode> with_adapters(cpu_mode mode, compute_dtype wanted) {
+  const auto own = mode.dtype == cpu_dtype::float32 ? compute_dtype::float32 : compute_dtype::bfloat16;
+  const bool codes = wanted == compute_dtype::int8 || (wanted == compute_dtype::automatic && mode.int8);
+  if (codes && !mode.int8)
+    return fail(errc::bad_config,
+                fmt::format("--adapter-dtype int8: needs --dtype int8; this model is computed "
+                            "in {}, where adapters are too",
+                            to_string(mode)));
+  if (!codes && wanted != compute_dtype::automatic && wanted != own)
+    return fail(errc::bad_config,
+                fmt::format("--adapter-dtype: with --dtype {} it can be {}{} or auto", to_string(mode),
+                            mode.int8 ? "int8, " : "", to_string(mode.dtype)));
+  return cpu_mode(mode.dtype, mode.int8, codes);
+}
+
 isa to_isa(instruction_set wanted) noexcept {
   switch (wanted) {
     case instruction_set::avx512: return isa::avx512;
@@ -130,9 +146,12 @@ result<parts> load(const serve_settings& s, const model_source& source) {
                             p.vocabulary->size(), model.vocab));
 
   cpu_options options;
-  p.mode = mode_for(s.dtype, *p.weights);
+  auto mode = with_adapters(mode_for(s.dtype, *p.weights), s.adapter_dtype);
+  if (!mode) return mode.error();
+  p.mode = *mode;
   options.dtype = p.mode.dtype;
   options.int8 = p.mode.int8;
+  options.int8_adapters = p.mode.int8_adapters;
   if (s.instructions) options.instructions = to_isa(*s.instructions);
   options.threads = s.threads.value_or(0);
   options.max_sequences = s.max_batch_size;
@@ -146,8 +165,8 @@ result<parts> load(const serve_settings& s, const model_source& source) {
   auto engine = make_cpu_executor(p.weights, options);
   if (!engine) return std::move(engine).error();
   p.engine = *std::move(engine);
-  log_info("model {} ({}): {} layers, {}", model.name, to_string(model.arch), model.layers,
-           p.engine->description());
+  log_info("model {} ({}): {} layers, {}; adapters in {}", model.name, to_string(model.arch), model.layers,
+           p.engine->description(), adapter_format(p.mode));
   if (model.rope.kind == rope_config::scaling::longrope)
     log_info("longrope: {} factors, since the longest request has {} tokens and the model was trained for {}",
              plan->max_total_tokens > model.rope.original_max_positions ? "long" : "short",
@@ -161,6 +180,7 @@ server_info describe(const serve_settings& s, const parts& p) {
   if (!s.served_model_names.empty())
     out.served_model_names.assign(s.served_model_names.begin() + 1, s.served_model_names.end());
   out.model_dtype = to_string(p.mode);
+  out.adapter_dtype = adapter_format(p.mode);
   out.device = "cpu";
   out.isa = p.engine->description();
   out.version = LORICA_VERSION;

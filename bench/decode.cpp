@@ -76,8 +76,9 @@ settings read_settings(int argc, char** argv) {
     else if (name == "--profile")
       out.profile = text == "yes";
     else
-      throw std::runtime_error(name +
-                               ": not one of --model --dtype --adapter-dtype --isa --threads --rank --runs --only --profile");
+      throw std::runtime_error(
+          name +
+          ": not one of --model --dtype --adapter-dtype --isa --threads --rank --runs --only --profile");
   }
   return out;
 }

@@ -71,7 +71,8 @@ settings read_settings(int argc, char** argv) {
     else if (name == "--piece")
       out.piece = std::max(2u, static_cast<std::uint32_t>(std::stoul(value)));
     else
-      throw std::runtime_error(name + ": not one of --model --text --adapter --dtype --adapter-dtype --piece");
+      throw std::runtime_error(name +
+                               ": not one of --model --text --adapter --dtype --adapter-dtype --piece");
   }
   return out;
 }

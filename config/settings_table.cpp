@@ -173,6 +173,14 @@ constexpr setting table[] = {
          "weights of 4 and 8 bits as the file has them and computes with inputs of 8 bits. auto is int8 for "
          "quantised files and bfloat16 for others.",
      .choices = "auto|float32|bfloat16|int8|float16"},
+    {.flag = "adapter-dtype",
+     .environment = "LORICA_ADAPTER_DTYPE",
+     .kind = choice,
+     .fallback = "auto",
+     .text =
+         "How adapters are kept: int8 (only with --dtype int8) or as --dtype computes; auto is the former "
+         "where it can be.",
+     .choices = "auto|float32|bfloat16|int8"},
     {.flag = "isa",
      .environment = "LORICA_ISA",
      .kind = choice,

@@ -31,4 +31,9 @@ constexpr std::string_view to_string(cpu_mode m) noexcept {
   return m.int8 ? "int8" : to_string(m.dtype);
 }
 
+/// How A and B are kept.
+constexpr std::string_view adapter_format(cpu_mode m) noexcept {
+  return m.int8_adapters ? "int8" : to_string(m.dtype);
+}
+
 }  // namespace lorica

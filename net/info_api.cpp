@@ -28,7 +28,14 @@ http_reply show_info(const api_context& context) {
   w.key("max_batch_prefill_tokens").unsigned_integer(i.max_batch_prefill_tokens);
   w.key("validation_workers").unsigned_integer(i.validation_workers);
   w.key("max_client_batch_size").unsigned_integer(i.max_client_batch_size);
-  w.key("isa").string(i.isa).key("router").string("lorica").key("version").string(i.version);
+  w.key("adapter_dtype")
+      .string(i.adapter_dtype)
+      .key("isa")
+      .string(i.isa)
+      .key("router")
+      .string("lorica")
+      .key("version")
+      .string(i.version);
   w.key("sha").string(i.commit).key("docker_label").null().end_object();
   return json_reply(200, w.take());
 }

@@ -64,6 +64,42 @@ TEST_CASE("an adapter is packed at its true rank, and the announced bytes are th
   CHECK(adapter.widest() == 11 + odd);
 }
 
+TEST_CASE("codes of an adapter go by fours, and take little more than half of 16 bits") {
+  const cpu_mode mode(cpu_dtype::bfloat16, true, true);
+  cpu_adapter_packer packer(weights_like(small_model()), mode);
+  auto packed = packer.pack(mixed_ranks(), {});
+  REQUIRE(packed);
+  auto& adapter = dynamic_cast<const cpu_packed_adapter&>(**packed);
+  CHECK(adapter.coded());
+  auto& qkv = adapter.group(0, lora_group::qkv);
+  CHECK(qkv.ranks == 4 + 8);
+  CHECK(qkv.codes == 2);
+  CHECK(qkv.site[0].rank == 4);
+  CHECK(qkv.site[1].column == 4);
+  CHECK(qkv.site[1].codes == 1);
+  CHECK(adapter.group(1, lora_group::down).ranks == 8);
+
+  auto m = small_model();
+  m.hidden = 576;
+  m.heads = 9;
+  m.kv_heads = 3;
+  m.head_dim = 64;
+  m.ffn = 1536;
+  adapter_weights all;
+  std::uint64_t numbers = 0;
+  for (std::uint32_t layer = 0; layer < m.layers; ++layer)
+    for (auto where : projections_of(m)) {
+      auto shape = shape_of(m, where);
+      if (where == projection::qkv || where == projection::gate_up) continue;
+      const auto in = static_cast<std::uint32_t>(shape.in), out = static_cast<std::uint32_t>(shape.out);
+      all.sites.push_back(site(layer, where, 16, in, out));
+      numbers += 16u * (in + out);
+    }
+  CHECK(all.sites.size() == 14);
+  const auto bytes = cpu_adapter_packer(weights_like(m), mode).packed_bytes(all);
+  CHECK(static_cast<double>(bytes) <= 0.55 * static_cast<double>(2 * numbers));
+}
+
 TEST_CASE("modules are packed as they were announced, each once, or not at all") {
   cpu_adapter_packer packer(weights_like(small_model()), cpu_dtype::bfloat16);
   auto weights = mixed_ranks();

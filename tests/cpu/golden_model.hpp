@@ -63,7 +63,10 @@ inline std::vector<cpu_mode> modes() {
 #elif defined(__SANITIZE_ADDRESS__)
   return {cpu_dtype::float32, {cpu_dtype::bfloat16, true}, {cpu_dtype::bfloat16, true, true}};
 #else
-  return {cpu_dtype::float32, cpu_dtype::bfloat16, {cpu_dtype::bfloat16, true}, {cpu_dtype::bfloat16, true, true}};
+  return {cpu_dtype::float32,
+          cpu_dtype::bfloat16,
+          {cpu_dtype::bfloat16, true},
+          {cpu_dtype::bfloat16, true, true}};
 #endif
 }
 

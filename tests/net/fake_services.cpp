@@ -175,6 +175,7 @@ server_info test_info() {
   out.model_id = "base-model";
   out.served_model_names = {"alias"};
   out.model_dtype = "float32";
+  out.adapter_dtype = "float32";
   out.device = "cpu";
   out.version = "0.1.0";
   out.started = 1'700'000'000;
