@@ -25,7 +25,8 @@ using namespace lorica::bench;
 
 struct settings {
   std::string model = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
-  cpu_mode mode{cpu_dtype::bfloat16, true, true};
+  cpu_mode mode{cpu_dtype::bfloat16, true};
+  bool int8_adapters = true;  ///< where the mode is int8
   std::optional<isa> instructions;
   std::uint32_t threads = 0;
   std::uint32_t rank = 16;
@@ -40,7 +41,7 @@ std::uint32_t number(const std::string& text) {
 
 constexpr const char* usage =
     "lorica-bench-decode [--model FILE] [--dtype int8|bfloat16|float32]\n"
-    "                    [--adapter-dtype int8|bfloat16, after --dtype] [--isa "
+    "                    [--adapter-dtype int8|bfloat16] [--isa "
     "avx512|avx_vnni|avx2|portable]\n"
     "                    [--threads N] [--rank N] [--runs N] [--only WORKLOAD] [--profile yes]\n";
 
@@ -57,9 +58,9 @@ settings read_settings(int argc, char** argv) {
     if (name == "--model")
       out.model = text;
     else if (name == "--dtype")
-      out.mode = {text == "float32" ? cpu_dtype::float32 : cpu_dtype::bfloat16, text == "int8", true};
+      out.mode = {text == "float32" ? cpu_dtype::float32 : cpu_dtype::bfloat16, text == "int8"};
     else if (name == "--adapter-dtype")
-      out.mode.int8_adapters = out.mode.int8 && text == "int8";
+      out.int8_adapters = text == "int8";
     else if (name == "--isa")
       out.instructions = text == "avx512"     ? isa::avx512
                          : text == "avx_vnni" ? isa::avx_vnni
@@ -80,6 +81,7 @@ settings read_settings(int argc, char** argv) {
           name +
           ": not one of --model --dtype --adapter-dtype --isa --threads --rank --runs --only --profile");
   }
+  out.mode = {out.mode.dtype, out.mode.int8, out.int8_adapters};
   return out;
 }
 

@@ -29,13 +29,14 @@ struct settings {
   std::string model = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
   std::string text = "bench/data/text.txt";
   std::vector<std::string> adapters;
-  cpu_mode mode{cpu_dtype::bfloat16, true, true};
+  cpu_mode mode{cpu_dtype::bfloat16, true};
+  bool int8_adapters = true;  ///< where the mode is int8
   std::uint32_t piece = 512;  ///< tokens
 };
 
 constexpr const char* usage =
     "lorica-bench-distance [--model FILE] [--text FILE] [--adapter DIRECTORY]... [--dtype int8|bfloat16]\n"
-    "                      [--adapter-dtype int8|bfloat16, after --dtype]\n"
+    "                      [--adapter-dtype int8|bfloat16]\n"
     "                      [--piece TOKENS]\n";
 
 template <class T>
@@ -65,15 +66,16 @@ settings read_settings(int argc, char** argv) {
     else if (name == "--adapter")
       out.adapters.push_back(value);
     else if (name == "--dtype")
-      out.mode = {cpu_dtype::bfloat16, value != "bfloat16", true};
+      out.mode = {cpu_dtype::bfloat16, value != "bfloat16"};
     else if (name == "--adapter-dtype")
-      out.mode.int8_adapters = out.mode.int8 && value == "int8";
+      out.int8_adapters = value == "int8";
     else if (name == "--piece")
       out.piece = std::max(2u, static_cast<std::uint32_t>(std::stoul(value)));
     else
       throw std::runtime_error(name +
                                ": not one of --model --text --adapter --dtype --adapter-dtype --piece");
   }
+  out.mode = {out.mode.dtype, out.mode.int8, out.int8_adapters};
   return out;
 }
 

@@ -110,7 +110,7 @@ class pair_walk {
   LORICA_KERNEL bool done() const { return at_ >= seen_->tokens; }
   LORICA_KERNEL std::uint32_t at() const { return at_; }
 
-  /// Block 0 of this head and layer, shifted to the group at hand: its keys, its values.
+  /// The block that holds the group at hand, for this head and layer.
   LORICA_KERNEL const std::byte* block(const attention_args& a) const {
     return seen_->cache + seen_->blocks[block_] * a.block_stride;
   }

@@ -18,7 +18,7 @@ inline constexpr std::uint32_t rank_tile = 4;
 /// composition. U is [rows, ranks] in that format, rows `u_stride` elements apart.
 ///
 /// One output is a sum over sixteen lanes of k, each a chain, joined as a tree: rows, tiles and threads do
-/// not enter. A thread is handed whole tiles of A.
+/// not enter. A thread is handed rows.
 struct shrink_args {
   const void* x = nullptr;
   std::size_t x_stride = 0;  ///< elements
