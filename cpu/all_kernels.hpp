@@ -9,6 +9,7 @@
 #include "cpu/quantise_kernel.hpp"
 // The same.
 #include "cpu/norm_kernel.hpp"
+#include "cpu/quantised_gemm_kernel.hpp"
 #include "cpu/softcap_kernel.hpp"
 // In any order.
 #include "cpu/activation_kernel.hpp"
@@ -17,7 +18,6 @@
 #include "cpu/lora_codes_kernel.hpp"
 #include "cpu/lora_kernel.hpp"
 #include "cpu/outputs_kernel.hpp"
-#include "cpu/quantised_gemm_kernel.hpp"
 #include "cpu/rope_kernel.hpp"
 #include "cpu/summary_kernel.hpp"
 

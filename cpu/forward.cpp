@@ -16,6 +16,15 @@ step_phase phase_of(lora_group group) noexcept {
   }
 }
 
+/// What of a segment lies within `rows`; none of its rows where nothing does.
+segment within(segment s, share rows) noexcept {
+  const auto first = std::max(s.first_row, rows.first);
+  const auto last = std::min(s.first_row + s.rows, rows.last);
+  s.first_row = first;
+  s.rows = first < last ? last - first : 0;
+  return s;
+}
+
 }  // namespace
 
 forward::forward(std::shared_ptr<const model_weights> model, std::unique_ptr<const packed_weights> weights,
@@ -59,8 +68,8 @@ void forward::norm_row(const step_plan& plan, const float* weight, std::uint32_t
                        std::uint32_t row) {
   auto& m = model_->config();
   kernels_.norm({memory_.residual.floats(from), weight, m.hidden, padded_depth(m.hidden), m.norm_epsilon,
-                 wants_values(plan) ? to.values.row(row) : nullptr,
-                 mode_.int8 ? to.groups_of(row) : nullptr});
+                 wants_values(plan) ? to.values.row(row) : nullptr, mode_.int8 ? to.groups_of(row) : nullptr,
+                 to.high_of(row)});
 }
 
 /// A member shrinks the rows that it has normalised: nobody waits in between.
@@ -86,31 +95,41 @@ void forward::attention_layer(const step_plan& plan, std::uint32_t layer, unsign
   add_branch(plan, layer, lora_group::o, w.o, memory_.attended, w.after_attention, member);
 }
 
+/// Rows of a strip: whole tiles, few enough that it has room for several blocks.
+constexpr std::uint32_t strip_rows = 48;
+
 /// Gate and up of the same columns are computed one after the other into a strip that stays in the member's
 /// cache, with what adapters add, before the activation joins them.
+void forward::gate_strip(const step_plan& plan, std::uint32_t layer, share rows, share blocks,
+                         unsigned member) {
+  auto& gate_up = weights_->layers()[layer].gate_up;
+  const auto up = gate_up.first_block[1];
+  const auto columns = (blocks.last - blocks.first) * block_outputs;
+  const std::size_t stride = std::size_t{2} * columns;
+  auto* gate_y = memory_.strip.floats(member);
+  multiply(plan, layer, lora_group::gate_up, gate_up, memory_.normed, {rows, blocks}, gemm_into::store,
+           gate_y, stride, member);
+  multiply(plan, layer, lora_group::gate_up, gate_up, memory_.normed,
+           {rows, {up + blocks.first, up + blocks.last}}, gemm_into::store, gate_y + columns, stride, member);
+  auto& out = memory_.activated;
+  auto* y = out.values.row(rows.first) + std::size_t{blocks.first} * block_outputs * out.values.element_size;
+  kernels_.activation({gate_y, gate_y + columns, stride, rows.last - rows.first, columns,
+                       wants_values(plan) ? y : nullptr, out.values.stride, model_->config().activation,
+                       mode_.int8 ? out.groups_of(rows.first) + blocks.first : nullptr, out.groups.stride});
+}
+
 void forward::feed_forward(const step_plan& plan, std::uint32_t layer, unsigned member) {
   auto& w = weights_->layers()[layer];
   norm_rows(plan, layer, lora_group::gate_up, w.ffn_norm, member);
-  const auto rows = plan.rows();
-  const auto up = w.gate_up.first_block[1];
-  auto mine = share_of(up, member, team_.active());
+  const auto all = plan.rows();
+  const auto rows = std::min(all, strip_rows);
+  const auto mine = share_of(w.gate_up.first_block[1], member, team_.active());
   const auto width = std::max<std::uint32_t>(
       1, static_cast<std::uint32_t>(memory_.strip.stride / (std::size_t{rows} * 2 * block_outputs)));
-  auto* gate_y = memory_.strip.floats(member);
-  for (auto block = mine.first; block < mine.last; block += width) {
-    const auto end = std::min(block + width, mine.last);
-    const auto columns = (end - block) * block_outputs;
-    const std::size_t stride = std::size_t{2} * columns;
-    multiply(plan, layer, lora_group::gate_up, w.gate_up, memory_.normed, {block, end}, gemm_into::store,
-             gate_y, stride, member);
-    multiply(plan, layer, lora_group::gate_up, w.gate_up, memory_.normed, {up + block, up + end},
-             gemm_into::store, gate_y + columns, stride, member);
-    auto& out = memory_.activated;
-    auto* y = out.values.row(0) + std::size_t{block} * block_outputs * out.values.element_size;
-    kernels_.activation({gate_y, gate_y + columns, stride, rows, columns, wants_values(plan) ? y : nullptr,
-                         out.values.stride, model_->config().activation,
-                         mode_.int8 ? out.groups_of(0) + block : nullptr, out.groups.stride});
-  }
+  for (auto block = mine.first; block < mine.last; block += width)
+    for (std::uint32_t row = 0; row < all; row += rows)
+      gate_strip(plan, layer, {row, std::min(row + rows, all)}, {block, std::min(block + width, mine.last)},
+                 member);
   pass(step_phase::gate_up, member);
   add_branch(plan, layer, lora_group::down, w.down, memory_.activated, w.after_ffn, member);
 }
@@ -136,26 +155,33 @@ void forward::linear(const step_plan& plan, std::uint32_t layer, lora_group grou
                      const packed_matrix& matrix, const linear_input& x, gemm_into into, const row_buffer& y,
                      unsigned member) {
   auto mine = share_of(matrix.blocks, member, team_.active());
-  multiply(plan, layer, group, matrix, x, mine, into, y.floats(0) + std::size_t{mine.first} * block_outputs,
-           y.stride, member);
+  multiply(plan, layer, group, matrix, x, {{0, plan.rows()}, mine}, into,
+           y.floats(0) + std::size_t{mine.first} * block_outputs, y.stride, member);
   pass(phase_of(group), member);
 }
 
 void forward::multiply(const step_plan& plan, std::uint32_t layer, lora_group group,
-                       const packed_matrix& matrix, const linear_input& x, share blocks, gemm_into into,
-                       float* y, std::size_t y_stride, unsigned member) {
+                       const packed_matrix& matrix, const linear_input& x, part_of_product part,
+                       gemm_into into, float* y, std::size_t y_stride, unsigned member) {
+  const auto [rows, blocks] = part;
   if (blocks.first == blocks.last) return;
-  std::uint32_t next = 0;
-  for (auto& s : plan.step().segments) {
-    if (into != gemm_into::add || !plan.adapter(s.first_use).group(layer, group).rescales()) continue;
-    product(matrix, x, {next, s.first_row}, blocks, into, y + next * y_stride, y_stride);
-    rescaled(plan, layer, group, s, matrix, x, blocks, y + s.first_row * y_stride, y_stride, member);
+  const auto at = [&](std::uint32_t row) { return y + std::size_t{row - rows.first} * y_stride; };
+  const auto rescales = [&](const segment& s) {
+    return into == gemm_into::add && plan.adapter(s.first_use).group(layer, group).rescales();
+  };
+  auto next = rows.first;
+  for (auto& whole : plan.step().segments) {
+    const auto s = within(whole, rows);
+    if (s.rows == 0 || !rescales(s)) continue;
+    product(matrix, x, {next, s.first_row}, blocks, into, at(next), y_stride);
+    rescaled(plan, layer, group, s, matrix, x, blocks, at(s.first_row), y_stride, member);
     next = s.first_row + s.rows;
   }
-  product(matrix, x, {next, plan.rows()}, blocks, into, y + next * y_stride, y_stride);
-  for (auto& s : plan.step().segments)
-    if (into != gemm_into::add || !plan.adapter(s.first_use).group(layer, group).rescales())
-      expand(plan, layer, group, s, matrix, blocks, y + s.first_row * y_stride, y_stride);
+  product(matrix, x, {next, rows.last}, blocks, into, at(next), y_stride);
+  for (auto& whole : plan.step().segments) {
+    const auto s = within(whole, rows);
+    if (s.rows != 0 && !rescales(s)) expand(plan, layer, group, s, matrix, blocks, at(s.first_row), y_stride);
+  }
 }
 
 void forward::product(const packed_matrix& matrix, const linear_input& x, share rows, share blocks,
@@ -173,6 +199,7 @@ void forward::product(const packed_matrix& matrix, const linear_input& x, share 
   a.y = y;
   a.y_stride = y_stride;
   a.into = into;
+  a.high = x.high_from(rows.first);
   kernels_.gemm_for(matrix.format)(a);
 }
 

@@ -61,6 +61,7 @@ class forward {
   bool quantises_heads() const noexcept;
   void quantise_attended(std::uint32_t row, std::uint32_t first, std::uint32_t width);
   void feed_forward(const step_plan& plan, std::uint32_t layer, unsigned member);
+  void gate_strip(const step_plan& plan, std::uint32_t layer, share rows, share blocks, unsigned member);
 
   /// The low-rank inputs of `rows`, of every segment.
   void shrink(const step_plan& plan, std::uint32_t layer, lora_group group, const linear_input& x,
@@ -83,11 +84,15 @@ class forward {
   static void for_head_runs(const step_plan& plan, std::uint32_t first, std::uint32_t count,
                             const Work& work);
 
-  /// Blocks [blocks.first, blocks.last) of base and adapters over all rows: the products of block `first` go
-  /// to column 0 of `y`. Where they are added and an adapter rescales them (DoRA), its rows are computed
-  /// apart first.
+  /// Rows and blocks of a product.
+  struct part_of_product {
+    share rows, blocks;
+  };
+
+  /// Base and adapters: the products of the first row and block go to the beginning of `y`. Where they are
+  /// added and an adapter rescales them (DoRA), its rows are computed apart first.
   void multiply(const step_plan& plan, std::uint32_t layer, lora_group group, const packed_matrix& matrix,
-                const linear_input& x, share blocks, gemm_into into, float* y, std::size_t y_stride,
+                const linear_input& x, part_of_product part, gemm_into into, float* y, std::size_t y_stride,
                 unsigned member);
   /// The base's part of `multiply` for `rows`, the first of which is `y`.
   void product(const packed_matrix& matrix, const linear_input& x, share rows, share blocks, gemm_into into,

@@ -60,9 +60,10 @@ void forward::shrink_use(const packed_group& g, const segment& s, float weight, 
   const auto* scaling = s.combine == combination::sum ? g.scaling : nullptr;
   const auto count = rows.last - rows.first;
   if (mode_.int8_adapters)
-    return kernels_.shrink_codes(
-        {x.groups_of(rows.first), x.groups.stride, count, g.a, g.depth, g.ranks, g.scales, scaling, weight,
-         memory_.low_rank_sums.floats(rows.first) + column, memory_.low_rank_sums.stride});
+    return kernels_.shrink_codes({x.groups_of(rows.first), x.groups.stride, count, g.a, g.depth, g.ranks,
+                                  g.scales, scaling, weight,
+                                  memory_.low_rank_sums.floats(rows.first) + column,
+                                  memory_.low_rank_sums.stride, x.high_from(rows.first)});
   kernels_.shrink({x.values.row(rows.first), x.values.stride, count, g.a, g.depth, g.ranks, scaling, weight,
                    memory_.low_rank.row(rows.first) + std::size_t{column} * element_bytes(dtype_),
                    memory_.low_rank.stride});

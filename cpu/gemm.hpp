@@ -29,6 +29,7 @@ struct gemm_args {
   float* y = nullptr;
   std::size_t y_stride = 0;  ///< elements
   gemm_into into = gemm_into::store;
+  high_codes high = {};  ///< of x, where weights are quantised
 };
 
 using gemm_kernel = void (*)(const gemm_args&);

@@ -39,6 +39,7 @@ struct shrink_codes_args {
   float weight = 1;
   float* u = nullptr;
   std::size_t u_stride = 0;
+  high_codes high = {};  ///< of x
 };
 
 /// The low-rank inputs of one site of one row as groups of codes: [ceil(rank / 32)], zero behind the rank.

@@ -11,34 +11,47 @@ namespace {
 constexpr std::uint32_t quad_bytes = 64;  // four codes for sixteen lanes
 constexpr std::size_t codes_ahead = 2048;
 
-/// Adds one group of up to 32 depths, `quads` times four, to the float sums of M rows.
+/// Adds one group of up to 32 depths, `count` times four, to the float sums of M rows; `high` are the codes
+/// of the quads of `marks`.
 template <int M>
 LORICA_KERNEL void add_coded_group(vec (&totals)[M], const std::uint8_t* w, const input_group* x,
-                                   std::size_t stride, std::uint32_t quads) {
+                                   std::size_t stride, std::uint32_t count, std::uint32_t marks = 0,
+                                   const code_quad* high = nullptr) {
   ints sums[M];
   for (int m = 0; m < M; ++m)
     sums[m] = start_of_bytes(x[std::size_t(m) * stride]);
-  for (std::uint32_t j = 0; j < quads; ++j) {
+  for (std::uint32_t j = 0; j < count; ++j) {
     __builtin_prefetch(w + j * quad_bytes + codes_ahead);
     const codes all = load_codes(w + j * quad_bytes);
     for (int m = 0; m < M; ++m)
       sums[m] = dot_bytes(all, splat_quad(x[std::size_t(m) * stride].codes + 4 * j), sums[m]);
   }
+  for (; marks != 0; marks &= marks - 1, high += M)
+    q8_0_format::add_high<M>(sums, w, static_cast<std::uint32_t>(__builtin_ctz(marks)), high);
   for (int m = 0; m < M; ++m)
     totals[m] = fma(to_floats(sums[m]), splat(x[std::size_t(m) * stride].scale), totals[m]);
 }
 
 template <int M>
 LORICA_KERNEL void shrink_codes_rows(const shrink_codes_args& a, std::uint32_t row) {
+  tile_high_codes high;
+  high.none();
+  if (a.high.codes) high.gather(a.high, a.depth, row, row + M);
   const auto* w = reinterpret_cast<const std::uint8_t*>(a.a);
-  constexpr std::uint32_t quads = depth_multiple / 4;
   for (std::uint32_t rank = 0; rank < a.ranks; rank += rank_lanes) {
     vec totals[M];
     for (int m = 0; m < M; ++m)
       totals[m] = zero();
     const input_group* x = a.x + row * a.x_stride;
-    for (std::uint32_t k = 0; k < a.depth; k += depth_multiple, ++x, w += quads * quad_bytes)
-      add_coded_group<M>(totals, w, x, a.x_stride, quads);
+    const auto* marked = high.groups;
+    const code_quad* quads = high.quads;
+    for (std::uint32_t k = 0; k < a.depth; k += depth_multiple, ++x, w += depth_multiple / 4 * quad_bytes) {
+      const bool here = marked->group == k / depth_multiple;
+      const std::uint32_t marks = here ? marked->marks : 0;
+      add_coded_group<M>(totals, w, x, a.x_stride, depth_multiple / 4, marks, quads);
+      quads += M * __builtin_popcount(marks);
+      marked += here;
+    }
     vec factor = load(a.scales + rank) * splat(a.weight);
     if (a.scaling) factor = factor * load(a.scaling + rank);
     for (int m = 0; m < M; ++m)
@@ -55,8 +68,8 @@ LORICA_KERNEL void expand_codes_rows(const expand_codes_args& a, const std::uint
   const input_group* u = a.u + row * a.u_stride;
   for (std::uint32_t k = 0; k < a.rank; k += depth_multiple, ++u) {
     const std::uint32_t left = a.rank - k;
-    const std::uint32_t quads = (left < depth_multiple ? left : depth_multiple) / 4;
-    add_coded_group<M>(totals, w + k / 4 * quad_bytes, u, a.u_stride, quads);
+    const std::uint32_t own = (left < depth_multiple ? left : depth_multiple) / 4;
+    add_coded_group<M>(totals, w + k / 4 * quad_bytes, u, a.u_stride, own);
   }
   const vec scale = load_bfloats(scales);
   for (int m = 0; m < M; ++m) {

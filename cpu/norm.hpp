@@ -11,7 +11,7 @@ namespace lorica {
 ///
 /// x and w are float32 [padded], zero from `width` on; padded is a multiple of 32. y is [padded] in the
 /// format of the kernel, and the same in groups of codes (quantise.hpp); each null where it is not wanted. A
-/// thread is handed whole rows.
+/// thread is handed whole rows. With `high` what sticks out of a row's groups is kept apart (quantise.hpp).
 struct norm_args {
   const float* x = nullptr;
   const float* weight = nullptr;
@@ -20,6 +20,7 @@ struct norm_args {
   float epsilon = 0;
   void* y = nullptr;
   input_group* groups = nullptr;  ///< [padded / 32]
+  std::int8_t* high = nullptr;  ///< [padded + padded / 32], a row of `high_codes`; null: everything is codes
 };
 
 using norm_kernel = void (*)(const norm_args&);

@@ -18,15 +18,20 @@ template <class Format>
 void norm(const norm_args& a) {
   const vec factor = norm_factor(a.x, a.width, a.padded, a.epsilon);
   auto* y = static_cast<typename Format::element*>(a.y);
+  const auto values = [&](std::uint32_t k, vec & low, vec & high) __attribute__((always_inline)) {
+    low = load(a.x + k) * factor * load(a.weight + k);
+    high = load(a.x + k + 16) * factor * load(a.weight + k + 16);
+  };
   for (std::uint32_t k = 0; k < a.padded; k += depth_multiple) {
-    const vec low = load(a.x + k) * factor * load(a.weight + k);
-    const vec high = load(a.x + k + 16) * factor * load(a.weight + k + 16);
+    vec low, high;
+    values(k, low, high);
     if (y) {
       Format::store_values(y + k, low);
       Format::store_values(y + k + 16, high);
     }
     if (a.groups) quantise_group(low, high, a.groups + k / depth_multiple);
   }
+  if (a.groups && a.high) keep_apart(a.groups, a.padded, a.high, values);
 }
 
 void norm_add(const norm_args& a) {

@@ -19,6 +19,83 @@ LORICA_KERNEL void quantise_group(vec low, vec high, input_group* out) {
   out->minus_128 = -128 * sum;
 }
 
+constexpr float heavy = 4.0f;  // squares of scales over their mean
+constexpr float worth = 1.5f;  // how much smaller a scale a quad's high codes must make
+constexpr std::uint32_t quads = depth_multiple / 4;
+
+/// Which quads of x are to have high codes, at most two, as bits; `size` becomes the largest |x| of the
+/// others.
+LORICA_KERNEL std::uint32_t quads_that_stick_out(const float (&x)[depth_multiple], float& size) {
+  float largest = 0, second = 0, third = 0;
+  std::uint32_t first_at = 0, second_at = 0;
+  for (std::uint32_t q = 0; q < quads; ++q) {
+    float own = 0;
+    for (std::uint32_t i = 0; i < 4; ++i) {
+      const float one = __builtin_fabsf(x[4 * q + i]);
+      own = one > own ? one : own;
+    }
+    if (own > largest) {
+      third = second, second = largest, second_at = first_at;
+      largest = own, first_at = q;
+    } else if (own > second) {
+      third = second;
+      second = own, second_at = q;
+    } else if (own > third) {
+      third = own;
+    }
+  }
+  const bool one = second * worth < largest;
+  const bool two = third * (one ? worth : worth * worth) < (one ? second : largest);
+  if (!one && !two) return 0;
+  const float rest = two ? third : second;
+  size = rest > largest * (1.0f / 16.0f) ? rest : largest * (1.0f / 16.0f);
+  return two ? 1u << first_at | 1u << second_at : 1u << first_at;
+}
+
+/// The group at `out` again, with high codes for the quads of `marks`. `size` is the largest of the rest.
+LORICA_KERNEL void requantise_group(const float (&x)[depth_multiple], float size, std::uint32_t marks,
+                                    input_group* out, std::int8_t* high) {
+  const float factor = 127.0f / size;
+  int sum = 0;
+  for (std::uint32_t k = 0; k < depth_multiple; ++k) {
+    const int whole = static_cast<int>(__builtin_rintf(x[k] * factor));
+    const int above = marks >> (k / 4) & 1 ? (whole + 8) >> 4 : 0;
+    high[k] = static_cast<std::int8_t>(above);
+    out->codes[k] = static_cast<std::int8_t>(whole - 16 * above);
+    sum += whole;
+  }
+  out->scale = size * (1.0f / 127.0f);
+  out->scaled_sum = out->scale * static_cast<float>(sum);
+  out->minus_8 = -8 * sum;
+  out->minus_128 = -128 * sum;
+}
+
+/// The plane of high codes of a row whose groups are quantised already. `values(k, low, high)` gives the
+/// row's inputs from k on once more.
+template <class Values>
+LORICA_KERNEL void keep_apart(input_group* groups, std::uint32_t width, std::int8_t* high,
+                              const Values& values) {
+  const std::uint32_t count = width / depth_multiple;
+  __builtin_memset(high, 0, width + count);
+  float squares = 0;
+  for (std::uint32_t g = 0; g < count; ++g)
+    squares += groups[g].scale * groups[g].scale;
+  const float bar = heavy * squares / static_cast<float>(count);
+  for (std::uint32_t g = 0; g < count; ++g) {
+    if (!(groups[g].scale * groups[g].scale > bar)) continue;
+    vec low, above;
+    values(g * depth_multiple, low, above);
+    float x[depth_multiple];
+    store(x, low);
+    store(x + 16, above);
+    float size = 0;
+    const std::uint32_t marks = quads_that_stick_out(x, size);
+    if (marks == 0) continue;
+    requantise_group(x, size, marks, groups + g, high + g * depth_multiple);
+    high[width + g] = static_cast<std::int8_t>(marks);
+  }
+}
+
 template <class Format>
 void quantise(const quantise_args& a) {
   const auto* x = static_cast<const typename Format::element*>(a.x);

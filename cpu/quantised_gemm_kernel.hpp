@@ -4,10 +4,54 @@
 //
 // A tile of M rows and V vectors of sixteen outputs: the integer sums of one group of 32 depths live in
 // registers, then join the float sums, which do so over the whole depth. Weights are unpacked once per tile.
-// What is subtracted from every code (8, 128) is in the sums before they begin.
+// What is subtracted from every code (8, 128) is in the sums before they begin. Quads of inputs that have
+// high codes in any row of the tile are multiplied once more; to rows without them that adds the integer
+// zero.
 
 namespace lorica {
 namespace {
+
+/// Four neighbouring codes of a row.
+struct code_quad {
+  std::int8_t codes[4];
+};
+
+/// High codes of a tile's rows, side by side for each quad that has some in any row. Fewer than a quarter of
+/// a row's groups have high codes, in two quads at most.
+struct tile_high_codes {
+  struct marked_group {
+    std::uint16_t group;
+    std::uint16_t marks;  // which quads
+  };
+  static constexpr std::uint32_t most_quads = largest_quantised_tile * 2 * (most_marked_groups / 4);
+  marked_group groups[most_marked_groups + 1];  // in order; the last one is behind all groups
+  code_quad quads[most_quads * largest_quantised_tile];
+
+  LORICA_KERNEL void none() { groups[0] = {0xffff, 0}; }
+
+  LORICA_KERNEL void gather(const high_codes& from, std::uint32_t depth, std::uint32_t first,
+                            std::uint32_t last) {
+    const std::uint32_t count = depth / depth_multiple;
+    std::uint8_t marks[most_marked_groups];
+    __builtin_memset(marks, 0, count);
+    for (std::uint32_t row = first; row < last; ++row) {
+      const auto* own = from.marks(row, depth);
+      for (std::uint32_t g = 0; g < count; ++g)
+        marks[g] = static_cast<std::uint8_t>(marks[g] | own[g]);
+    }
+    auto* group = groups;
+    auto* quad = quads;
+    for (std::uint32_t g = 0; g < count; ++g) {
+      if (marks[g] == 0) continue;
+      *group++ = {static_cast<std::uint16_t>(g), marks[g]};
+      for (std::uint32_t left = marks[g]; left != 0; left &= left - 1)
+        for (std::uint32_t row = first; row < last; ++row)
+          __builtin_memcpy(quad++, from.row(row) + g * depth_multiple + 4 * __builtin_ctz(left),
+                           sizeof *quad);
+    }
+    *group = {static_cast<std::uint16_t>(count), 0};
+  }
+};
 
 struct q4_codes {
   static constexpr std::uint32_t bytes = 512;
@@ -22,6 +66,15 @@ struct q4_codes {
         sums[m] = dot_halves(high, splat_quad(xs + 4), dot_halves(low, splat_quad(xs), sums[m]));
       }
     }
+  }
+  /// The high codes of quad j, those of row m at x + m.
+  template <int M>
+  static LORICA_KERNEL void add_high(ints (&sums)[M], const std::uint8_t* w, std::uint32_t j,
+                                     const code_quad* x) {
+    const codes both = load_codes(w + 64 * (j / 2));
+    const codes own = j % 2 == 0 ? low_halves(both) : high_halves(both);
+    for (int m = 0; m < M; ++m)
+      sums[m] = dot_halves_sixteenfold(own, splat_quad(x[m].codes), sums[m]);
   }
 };
 
@@ -48,6 +101,13 @@ struct q8_0_format {
         sums[m] = dot_bytes(all, splat_quad(x[std::size_t(m) * stride].codes + 4 * j), sums[m]);
     }
   }
+  template <int M>
+  static LORICA_KERNEL void add_high(ints (&sums)[M], const std::uint8_t* w, std::uint32_t j,
+                                     const code_quad* x) {
+    const codes own = load_codes(w + 64 * j);
+    for (int m = 0; m < M; ++m)
+      sums[m] = add_sixteenfold(sums[m], dot_bytes(own, splat_quad(x[m].codes), splat_int(0)));
+  }
 };
 
 constexpr std::size_t groups_ahead = 8;
@@ -63,39 +123,73 @@ LORICA_KERNEL void fetch_ahead(const std::uint8_t* group) {
     __builtin_prefetch(group + groups_ahead * group_size<Format> + line, 0, 2);
 }
 
-template <class Format, int M, int V>
-void quantised_tile(const gemm_args& a, std::uint32_t first_row, std::uint32_t first_vector) {
+/// Where a tile is.
+struct tile_place {
+  const input_group* x;
+  std::size_t x_stride;
+  const std::uint8_t* w;
+  std::size_t block;  // bytes
+  std::uint32_t odd;  // the first vector is a block's second
+};
+
+/// Adds the group at hand to the sums of M rows and V vectors; the high codes of the quads of `marks` lie at
+/// `quads`.
+template <class Format, int M, int V, bool High>
+LORICA_KERNEL void add_quantised_group(vec (&totals)[V][M], const tile_place& at, std::uint32_t marks,
+                                       const code_quad* quads) {
+  for (int v = 0; v < V; v += 2)
+    fetch_ahead<Format>(at.w + (at.odd + std::uint32_t(v)) / 2 * at.block);
+  for (int v = 0; v < V; ++v) {
+    const std::size_t half = (at.odd + std::uint32_t(v)) % 2;
+    const std::uint8_t* group = at.w + (at.odd + std::uint32_t(v)) / 2 * at.block;
+    const std::uint8_t* own = group + half * (Format::bytes / 2);
+    ints sums[M];
+    for (int m = 0; m < M; ++m)
+      sums[m] = Format::start(at.x[std::size_t(m) * at.x_stride]);
+    Format::template add<M>(sums, own, at.x, at.x_stride);
+    if constexpr (High) {
+      const code_quad* next = quads;
+      for (std::uint32_t left = marks; left != 0; left &= left - 1, next += M)
+        Format::template add_high<M>(sums, own, static_cast<std::uint32_t>(__builtin_ctz(left)), next);
+    }
+    const auto* scales = reinterpret_cast<const std::uint16_t*>(group + Format::bytes) + 16 * half;
+    const vec scale = load_halves(scales);
+    for (int m = 0; m < M; ++m) {
+      const input_group& in = at.x[std::size_t(m) * at.x_stride];
+      totals[v][m] = fma(to_floats(sums[m]), scale * splat(in.scale), totals[v][m]);
+    }
+    if constexpr (Format::has_minimum) {
+      const vec minimum = load_halves(scales + block_outputs);
+      for (int m = 0; m < M; ++m)
+        totals[v][m] = fma(minimum, splat(at.x[std::size_t(m) * at.x_stride].scaled_sum), totals[v][m]);
+    }
+  }
+}
+
+/// Runs of groups without high codes have a loop of their own: beside the loop over marked quads the
+/// registers would not hold a tile.
+template <class Format, int M, int V, bool High>
+void quantised_tile(const gemm_args& a, std::uint32_t first_row, std::uint32_t first_vector,
+                    const tile_high_codes& high) {
   const std::uint32_t groups = a.depth / depth_multiple;
   const std::size_t block = groups * group_size<Format>;
-  const auto* x = static_cast<const input_group*>(a.x) + first_row * a.x_stride;
-  const auto* w = static_cast<const std::uint8_t*>(a.weights) + (first_vector / 2) * block;
-  const std::uint32_t odd = first_vector % 2;
+  tile_place at{static_cast<const input_group*>(a.x) + first_row * a.x_stride, a.x_stride,
+                static_cast<const std::uint8_t*>(a.weights) + (first_vector / 2) * block, block,
+                first_vector % 2};
   vec totals[V][M];
   for (int v = 0; v < V; ++v)
     for (int m = 0; m < M; ++m)
       totals[v][m] = zero();
-  for (std::uint32_t g = 0; g < groups; ++g, ++x, w += group_size<Format>) {
-    for (int v = 0; v < V; v += 2)
-      fetch_ahead<Format>(w + (odd + std::uint32_t(v)) / 2 * block);
-    for (int v = 0; v < V; ++v) {
-      const std::size_t half = (odd + std::uint32_t(v)) % 2;
-      const std::uint8_t* group = w + (odd + std::uint32_t(v)) / 2 * block;
-      ints sums[M];
-      for (int m = 0; m < M; ++m)
-        sums[m] = Format::start(x[std::size_t(m) * a.x_stride]);
-      Format::template add<M>(sums, group + half * (Format::bytes / 2), x, a.x_stride);
-      const auto* scales = reinterpret_cast<const std::uint16_t*>(group + Format::bytes) + 16 * half;
-      const vec scale = load_halves(scales);
-      for (int m = 0; m < M; ++m) {
-        const input_group& in = x[std::size_t(m) * a.x_stride];
-        totals[v][m] = fma(to_floats(sums[m]), scale * splat(in.scale), totals[v][m]);
-      }
-      if constexpr (Format::has_minimum) {
-        const vec minimum = load_halves(scales + block_outputs);
-        for (int m = 0; m < M; ++m)
-          totals[v][m] = fma(minimum, splat(x[std::size_t(m) * a.x_stride].scaled_sum), totals[v][m]);
-      }
-    }
+  const auto* marked = high.groups;
+  const code_quad* quads = high.quads;
+  for (std::uint32_t g = 0; g < groups; ++g, ++marked) {
+    const std::uint32_t stop = High ? marked->group : groups;
+    for (; g < stop; ++g, ++at.x, at.w += group_size<Format>)
+      add_quantised_group<Format, M, V, false>(totals, at, 0, nullptr);
+    if (g == groups) break;
+    add_quantised_group<Format, M, V, true>(totals, at, marked->marks, quads);
+    quads += M * __builtin_popcount(marked->marks);
+    ++at.x, at.w += group_size<Format>;
   }
   const std::size_t column = std::size_t{first_vector} * 16;
   for (int v = 0; v < V; ++v) {
@@ -113,34 +207,52 @@ constexpr int quantised_vectors(int rows) {
   return rows == 1 ? 4 : 2 * rows <= largest_quantised_tile ? 2 : 1;
 }
 
-template <class Format, int M>
-void quantised_rows(const gemm_args& a, std::uint32_t row, std::uint32_t vector, std::uint32_t end) {
+template <class Format, int M, bool High>
+void quantised_rows(const gemm_args& a, std::uint32_t row, std::uint32_t vector, std::uint32_t end,
+                    const tile_high_codes& high) {
   constexpr int wide = quantised_vectors(M);
   for (; vector + wide <= end; vector += wide)
-    quantised_tile<Format, M, wide>(a, row, vector);
+    quantised_tile<Format, M, wide, High>(a, row, vector, high);
   for (; vector < end; ++vector)
-    quantised_tile<Format, M, 1>(a, row, vector);
+    quantised_tile<Format, M, 1, High>(a, row, vector, high);
 }
 
-template <class Format, int M = largest_quantised_tile>
+template <class Format, bool High, int M = largest_quantised_tile>
 LORICA_KERNEL void some_quantised_rows(int rows, const gemm_args& a, std::uint32_t row, std::uint32_t vector,
-                                       std::uint32_t end) {
-  if (rows == M) return quantised_rows<Format, M>(a, row, vector, end);
-  if constexpr (M > 1) some_quantised_rows<Format, M - 1>(rows, a, row, vector, end);
+                                       std::uint32_t end, const tile_high_codes& high) {
+  if (rows == M) return quantised_rows<Format, M, High>(a, row, vector, end, high);
+  if constexpr (M > 1) some_quantised_rows<Format, High, M - 1>(rows, a, row, vector, end, high);
+}
+
+/// Weights that stay in a core's second cache while all tiles of rows pass.
+constexpr std::size_t bytes_at_once = std::size_t{256} << 10;
+
+/// The rows of a tile stay in the first cache for the blocks at hand, and which of their quads are marked is
+/// the same for all of these.
+template <class Format, bool High>
+LORICA_KERNEL void quantised_tiles(const gemm_args& a) {
+  constexpr std::uint32_t most = largest_quantised_tile;
+  tile_high_codes high;
+  if constexpr (!High) high.none();
+  const std::uint32_t tiles = (a.rows + most - 1) / most;
+  const std::size_t block = a.depth / depth_multiple * group_size<Format>;
+  const std::uint32_t vectors = 2 * a.blocks;
+  const std::uint32_t fitting = 2 * static_cast<std::uint32_t>(1 + bytes_at_once / block);
+  const std::uint32_t step = tiles == 1 ? vectors : fitting;
+  for (std::uint32_t vector = 0; vector < vectors; vector += step) {
+    const std::uint32_t end = vector + step < vectors ? vector + step : vectors;
+    for (std::uint32_t t = 0; t < tiles; ++t) {
+      const std::uint32_t first = a.rows * t / tiles, last = a.rows * (t + 1) / tiles;
+      if constexpr (High) high.gather(a.high, a.depth, first, last);
+      some_quantised_rows<Format, High>(static_cast<int>(last - first), a, first, vector, end, high);
+    }
+  }
 }
 
 template <class Format>
 void quantised_gemm(const gemm_args& a) {
-  constexpr std::uint32_t most = largest_quantised_tile;
-  const std::uint32_t vectors = 2 * a.blocks;
-  if (a.rows <= most) return some_quantised_rows<Format>(static_cast<int>(a.rows), a, 0, 0, vectors);
-  const std::uint32_t tiles = (a.rows + most - 1) / most;
-  for (std::uint32_t vector = 0; vector < vectors; vector += 2)
-    for (std::uint32_t t = 0; t < tiles; ++t) {
-      const std::uint32_t first = a.rows * t / tiles;
-      const std::uint32_t last = a.rows * (t + 1) / tiles;
-      some_quantised_rows<Format>(static_cast<int>(last - first), a, first, vector, vector + 2);
-    }
+  if (a.high.codes) return quantised_tiles<Format, true>(a);
+  quantised_tiles<Format, false>(a);
 }
 
 }  // namespace

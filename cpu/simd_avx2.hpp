@@ -210,6 +210,14 @@ LORICA_KERNEL ints start_of_bytes(const input_group&) {
 LORICA_KERNEL ints dot_halves(codes c, quad x, ints sum) {
   return {dot_quads(c.lo, x.v, sum.lo), dot_quads(c.hi, x.v, sum.hi)};
 }
+LORICA_KERNEL ints add_sixteenfold(ints sum, ints a) {
+  return {_mm256_add_epi32(sum.lo, _mm256_slli_epi32(a.lo, 4)),
+          _mm256_add_epi32(sum.hi, _mm256_slli_epi32(a.hi, 4))};
+}
+/// 16 times the four products of each output; codes below 16.
+LORICA_KERNEL ints dot_halves_sixteenfold(codes c, quad x, ints sum) {
+  return add_sixteenfold(sum, dot_halves(c, x, splat_int(0)));
+}
 LORICA_KERNEL ints dot_bytes(codes c, quad x, ints sum) {
   return {dot_shifted(c.lo, x.v, sum.lo), dot_shifted(c.hi, x.v, sum.hi)};
 }

@@ -151,6 +151,13 @@ LORICA_KERNEL ints dot_halves(codes c, quad x, ints sum) {
 LORICA_KERNEL ints dot_bytes(codes c, quad x, ints sum) {
   return {_mm512_dpbusd_epi32(sum.v, c.v, x.v)};
 }
+LORICA_KERNEL ints add_sixteenfold(ints sum, ints a) {
+  return {_mm512_add_epi32(sum.v, _mm512_slli_epi32(a.v, 4))};
+}
+/// 16 times the four products of each output; codes below 16.
+LORICA_KERNEL ints dot_halves_sixteenfold(codes c, quad x, ints sum) {
+  return {_mm512_dpbusd_epi32(sum.v, _mm512_slli_epi16(c.v, 4), x.v)};
+}
 LORICA_KERNEL ints start_of_bytes(const input_group& x) {
   return splat_int(x.minus_128);
 }

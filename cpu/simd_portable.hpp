@@ -207,6 +207,15 @@ LORICA_KERNEL ints dot_bytes(const codes& c, const quad& x, ints sum) {
 LORICA_KERNEL ints dot_halves(const codes& c, const quad& x, const ints& sum) {
   return dot_bytes(c, x, sum);
 }
+LORICA_KERNEL ints add_sixteenfold(ints sum, const ints& a) {
+  for (int i = 0; i < 16; ++i)
+    sum.v[i] += 16 * a.v[i];
+  return sum;
+}
+/// 16 times the four products of each output; codes below 16.
+LORICA_KERNEL ints dot_halves_sixteenfold(const codes& c, const quad& x, const ints& sum) {
+  return add_sixteenfold(sum, dot_halves(c, x, splat_int(0)));
+}
 /// Together with `dot_bytes`: sums of (code - 128) x.
 LORICA_KERNEL ints start_of_bytes(const input_group& x) {
   return splat_int(x.minus_128);

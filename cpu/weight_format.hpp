@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -43,5 +44,21 @@ struct alignas(16) input_group {
   std::int32_t minus_128;  ///< -128 * sum of codes
 };
 static_assert(sizeof(input_group) == 48);
+
+/// Rows of inputs may have a second plane of codes, for what sticks out: x = scale (code + 16 high). A row of
+/// it is [depth] codes, zero where a quad of four neighbouring inputs has none, then [depth / 32] bytes,
+/// whose bit j tells that quad j of that group has some. The sums of a group are those of both.
+struct high_codes {
+  const std::int8_t* codes = nullptr;  ///< null: there are none
+  std::size_t stride = 0;              ///< bytes from row to row
+
+  const std::int8_t* row(std::size_t r) const noexcept { return codes + r * stride; }
+  const std::uint8_t* marks(std::size_t r, std::uint32_t depth) const noexcept {
+    return reinterpret_cast<const std::uint8_t*>(row(r) + depth);
+  }
+};
+
+/// The most groups of a row that may have high codes.
+inline constexpr std::uint32_t most_marked_groups = 256;
 
 }  // namespace lorica

@@ -51,6 +51,13 @@ std::size_t groups_for(std::uint32_t width) noexcept {
   return padded_depth(width) / depth_multiple + 1;
 }
 
+/// High codes and marks of one row, in whole lines of the cache.
+std::size_t high_bytes(std::uint32_t width) noexcept {
+  constexpr std::size_t line = 64;
+  const std::size_t depth = padded_depth(width);
+  return (depth + depth / depth_multiple + line - 1) / line * line;
+}
+
 }  // namespace
 
 result<workspace> workspace::allocate(const model_config& m, const executor_limits& limits, cpu_mode mode,
@@ -62,12 +69,14 @@ result<workspace> workspace::allocate(const model_config& m, const executor_limi
   const auto element = element_bytes(mode.dtype);
   const auto rows = limits.max_rows;
   const auto coded = mode.int8 ? rows : 0;
+  const bool marked = padded_depth(m.hidden) / depth_multiple <= most_marked_groups;
   const auto qkv_width =
       (blocks_for(m.heads * m.head_dim) + 2 * blocks_for(m.kv_heads * m.head_dim)) * block_outputs;
   std::vector<wanted> all = {
       {&out.residual, rows, stride_for(m.hidden), sizeof(float)},
       {&out.normed.values, rows, stride_for(m.hidden), element},
       {&out.normed.groups, coded, groups_for(m.hidden), sizeof(input_group)},
+      {&out.normed.high, marked ? coded : 0, high_bytes(m.hidden), 1},
       {&out.qkv, rows, stride_for(qkv_width), sizeof(float)},
       {&out.query, rows, std::size_t{m.heads} * padded_head_dim(m.head_dim), element},
       {&out.attended.values, rows, stride_for(m.heads * m.head_dim), element},
@@ -82,6 +91,7 @@ result<workspace> workspace::allocate(const model_config& m, const executor_limi
       // Last: a step seldom touches all of their rows.
       {&out.head_input.values, out.head_rows, stride_for(m.hidden), element},
       {&out.head_input.groups, mode.int8 ? out.head_rows : 0, groups_for(m.hidden), sizeof(input_group)},
+      {&out.head_input.high, marked && mode.int8 ? out.head_rows : 0, high_bytes(m.hidden), 1},
       {&out.logits, out.head_rows, vocab, sizeof(float)},
       {&out.pieces, out.head_rows, (m.vocab + summary_logits - 1) / summary_logits, sizeof(logit_piece)},
   };

@@ -25,10 +25,16 @@ struct row_buffer {
 struct linear_input {
   row_buffer values;  ///< in the executor's format, zero beyond their width
   row_buffer groups;  ///< the same as codes: [rows, width / 32] of `input_group`
+  row_buffer high;    ///< what sticks out of them: rows of `high_codes`; no data where all is in the groups
 
   input_group* groups_of(std::size_t r) const noexcept {
     return reinterpret_cast<input_group*>(groups.row(r));
   }
+  std::int8_t* high_of(std::size_t r) const noexcept {
+    return high.data ? reinterpret_cast<std::int8_t*>(high.row(r)) : nullptr;
+  }
+  /// Of row r and those behind it.
+  high_codes high_from(std::size_t r) const noexcept { return {high_of(r), high.stride}; }
 };
 
 /// What the rows of a step pass through, allocated once for the largest step. Inputs of linear maps are in
