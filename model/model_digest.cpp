@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "core/field_hash.hpp"
+#include "model/each_tensor.hpp"
 
 namespace lorica {
 namespace {
@@ -68,44 +69,13 @@ void add_config(fingerprint& out, const model_config& config) {
   add_rope(out, rope);
 }
 
-void add_layer(fingerprint& out, const layer_weights& layer) {
-  auto& [attn_norm, q, k, v, o, ffn_norm, gate, up, down, q_bias, k_bias, v_bias, o_bias, gate_bias, up_bias,
-         down_bias, q_norm, k_norm, after_attention, after_ffn] = layer;
-  const std::pair<std::string_view, const tensor_view*> tensors[] = {{"attn_norm", &attn_norm},
-                                                                     {"q", &q},
-                                                                     {"k", &k},
-                                                                     {"v", &v},
-                                                                     {"o", &o},
-                                                                     {"ffn_norm", &ffn_norm},
-                                                                     {"gate", &gate},
-                                                                     {"up", &up},
-                                                                     {"down", &down},
-                                                                     {"q_bias", &q_bias},
-                                                                     {"k_bias", &k_bias},
-                                                                     {"v_bias", &v_bias},
-                                                                     {"o_bias", &o_bias},
-                                                                     {"gate_bias", &gate_bias},
-                                                                     {"up_bias", &up_bias},
-                                                                     {"down_bias", &down_bias},
-                                                                     {"q_norm", &q_norm},
-                                                                     {"k_norm", &k_norm},
-                                                                     {"after_ffn", &after_ffn},
-                                                                     {"after_attention", &after_attention}};
-  for (auto& [name, tensor] : tensors)
-    out.tensor(name, *tensor);
-}
-
 }  // namespace
 
 std::array<std::uint8_t, 32> model_digest(const model_weights& model) {
   fingerprint out;
   out.begin();
   add_config(out, model.config());
-  out.tensor("embedding", model.embedding());
-  out.tensor("head", model.head());
-  out.tensor("final_norm", model.final_norm());
-  for (auto& layer : model.layers())
-    add_layer(out, layer);
+  each_tensor(model, [&out](std::string_view name, const tensor_view& tensor) { out.tensor(name, tensor); });
   return out.finish();
 }
 

@@ -33,6 +33,7 @@ FOREIGN = {
     "simdjson": {"core"},
     "pcre2": {"core"},
     "spdlog/": {"core"},
+    "xxhash": {"core"},
     "prometheus/": {"core"},
     "openssl/": {"core", "net"},
     "unicode/": {"text"},

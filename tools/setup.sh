@@ -5,7 +5,7 @@ set -euo pipefail
 packages=(
   g++ cmake ninja-build ccache pkg-config git ca-certificates
   libcaf-dev libboost1.81-dev libsimdjson-dev libspdlog-dev libfmt-dev libcli11-dev libtomlplusplus-dev prometheus-cpp-dev
-  libpcre2-dev libicu-dev libssl-dev libsqlite3-dev libcurl4-openssl-dev libncurses-dev catch2
+  libpcre2-dev libxxhash-dev libicu-dev libssl-dev libsqlite3-dev libcurl4-openssl-dev libncurses-dev catch2
   python3 python3-pip python3-venv python3-yaml unzip curl tmux
   clang-format-14
 )
