@@ -27,8 +27,8 @@ constexpr std::uint32_t most_threads = 256;
 class cpu_executor final : public executor {
  public:
   cpu_executor(const std::shared_ptr<const model_weights>& model, const executor_limits& limits,
-               std::string description, std::unique_ptr<thread_team> team, forward layers, cpu_mode mode,
-               const cpu_options& options)
+               std::string description, std::unique_ptr<thread_team> team, forward layers,
+               const std::optional<packed_key>& missing, cpu_mode mode, const cpu_options& options)
       : limits_(limits),
         description_(std::move(description)),
         team_(std::move(team)),
@@ -40,7 +40,9 @@ class cpu_executor final : public executor {
         plan_(limits, model->config(), team_->members()),
         history_(limits.max_sequences, limits.max_positions),
         sampler_(team_->members(), vocab_, options.token_ids),
-        observer_(options.observer) {}
+        observer_(options.observer) {
+    if (missing) keeper_.emplace(*options.cache, *missing, forward_.weights(), options.tell);
+  }
 
   const executor_limits& limits() const noexcept override { return limits_; }
   std::string description() const override { return description_; }
@@ -66,6 +68,7 @@ class cpu_executor final : public executor {
   step_sampler sampler_;
   logits_observer observer_;
   std::unordered_set<const packed_adapter*> attached_;
+  std::optional<weights_keeper> keeper_;  // last: it reads the weights of `forward_`, so it ends first
 };
 
 result<step_output> cpu_executor::execute(const batch& step) {
@@ -148,7 +151,7 @@ result<std::unique_ptr<executor>> make_cpu_executor(std::shared_ptr<const model_
                                       : std::clamp(std::thread::hardware_concurrency(), 1u, most_threads);
   auto team = std::make_unique<thread_team>(threads);
   const cpu_mode mode{options.dtype, options.int8, options.int8_adapters};
-  auto weights = packed_weights::pack(*model, mode, *team, options.progress);
+  auto weights = read_or_pack(*model, mode, *chosen, *team, options.progress, options.cache, options.tell);
   if (!weights) return std::move(weights).error();
   model->release_pages();
   auto cache = kv_cache::allocate(m, options.dtype, options.blocks, options.block_tokens);
@@ -161,17 +164,18 @@ result<std::unique_ptr<executor>> make_cpu_executor(std::shared_ptr<const model_
   limits.max_positions = options.max_positions;
   auto memory = workspace::allocate(m, limits, mode, threads, options.logits_bytes);
   if (!memory) return std::move(memory).error();
-  limits.weight_bytes = (*weights)->bytes();
+  limits.weight_bytes = weights->weights->bytes();
   limits.kv_bytes = cache->bytes();
   limits.workspace_bytes =
       memory->bytes() + std::uint64_t{limits.max_sequences} * limits.max_positions * sizeof(token_id);
   auto description = std::string(to_string(mode)) + " (" + std::string(to_string(*chosen)) + ", " +
                      std::to_string(threads) + (threads == 1 ? " thread)" : " threads)");
   auto& kernels = kernels_for(*chosen, options.dtype);
-  forward layers(model, *std::move(weights), kernels, mode, options.block_tokens, *std::move(cache),
+  forward layers(model, std::move(weights->weights), kernels, mode, options.block_tokens, *std::move(cache),
                  *std::move(memory), limits.max_positions, *team, options.profile);
-  return std::unique_ptr<executor>(std::make_unique<cpu_executor>(
-      model, limits, std::move(description), std::move(team), std::move(layers), mode, options));
+  return std::unique_ptr<executor>(std::make_unique<cpu_executor>(model, limits, std::move(description),
+                                                                  std::move(team), std::move(layers),
+                                                                  weights->missing, mode, options));
 }
 
 }  // namespace lorica

@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "cpu/isa.hpp"
+#include "cpu/kept_weights.hpp"
 #include "cpu/kernels.hpp"
 #include "cpu/kv_cache.hpp"
 #include "cpu/step_profile.hpp"
@@ -35,12 +36,15 @@ struct cpu_options {
   std::uint64_t logits_bytes = std::uint64_t{64} << 20;  ///< of logits held at once, at least one row of them
   std::optional<isa> instructions;                       ///< absent: the widest that runs here
   std::function<void(std::uint64_t done, std::uint64_t all)> progress;  ///< bytes of packed weights
-  logits_observer observer = {};    ///< for measuring how far modes are apart; absent in service
+  std::optional<packed_cache> cache = {};  ///< of packed weights; absent: packed at every start
+  notice tell = {};                        ///< where the weights came from, and what the cache could not do
+  logits_observer observer = {};           ///< for measuring how far modes are apart; absent in service
   step_profile* profile = nullptr;  ///< for measuring where time goes, for as many members; null in service
 };
 
-/// Packs the model on all threads and allocates everything a step needs; steps allocate nothing but what they
-/// return. Fails with `errc::bad_config` (the text names the option) or `errc::out_of_memory`.
+/// Packs the model on all threads, or reads what an earlier start packed, and allocates everything a step
+/// needs; steps allocate nothing but what they return. Fails with `errc::bad_config` (the text names the
+/// option) or `errc::out_of_memory`.
 result<std::unique_ptr<executor>> make_cpu_executor(std::shared_ptr<const model_weights> model,
                                                     const cpu_options& options);
 

@@ -59,6 +59,16 @@ struct matrix_source {
   packed_matrix* packed = nullptr;
   std::vector<const tensor_view*> parts;
   std::vector<const tensor_view*> biases;  // of the parts; empty views where there is none
+  std::byte* data = nullptr;               // where `packed` and its bias lie, to be written
+  float* bias = nullptr;
+  std::uint64_t done = 0;  // bytes of the mapping up to the end of both
+};
+
+/// A vector of a norm.
+struct norm_source {
+  const tensor_view* view = nullptr;
+  const float** packed = nullptr;
+  float* data = nullptr;
 };
 
 }  // namespace
@@ -78,53 +88,84 @@ void packed_matrix::read_output(std::uint32_t output, std::span<float> out) cons
   unpack_output(format, block, lane, out);
 }
 
-/// Lays the model out, then fills it: the first walk counts bytes, so that one mapping holds all.
+/// Lays the model out in one mapping, then fills it.
 class weight_packer {
  public:
-  weight_packer(const model_weights& model, cpu_mode mode, thread_team& team)
-      : model_(model), mode_(mode), team_(team), out_(new packed_weights) {}
+  weight_packer(const model_weights& model, cpu_mode mode)
+      : model_(model), mode_(mode), out_(new packed_weights) {}
 
-  result<std::unique_ptr<const packed_weights>> pack(const packing_progress& progress) {
-    list();
-    std::uint64_t bytes = 0;
-    for (auto& m : matrices_)
-      bytes += place(m);
-    for (auto& [view, to] : norms_)
-      bytes += aligned(std::uint64_t{padded_width(*view)} * sizeof(float));
-    out_->tied_ = reads_tied();
-    auto memory = mapped_memory::allocate(bytes, "the model's weights");
-    if (!memory) return std::move(memory).error();
-    out_->memory_ = *std::move(memory);
-    next_ = out_->memory_.data();
-    for (auto& [view, to] : norms_)
-      *to = take_vector(*view);
+  result<std::unique_ptr<const packed_weights>> pack(thread_team& team, const packing_progress& progress) {
+    if (auto ok = lay_out(); !ok) return ok.error();
+    for (auto& n : norms_)
+      n.view->read_rows(0, {n.data, static_cast<std::size_t>(n.view->cols)});
     for (auto& m : matrices_) {
-      fill(m);
-      if (progress) progress(static_cast<std::uint64_t>(next_ - out_->memory_.data()), bytes);
+      fill(m, team);
+      if (m.bias) fill_bias(m);
+      if (progress) progress(m.done, out_->contents_bytes_);
     }
     return std::unique_ptr<const packed_weights>(std::move(out_));
   }
 
+  result<std::unique_ptr<const packed_weights>> read(const packed_reader& from) {
+    if (auto ok = lay_out(); !ok) return ok.error();
+    if (auto ok = from({out_->memory_.data(), out_->contents_bytes_}); !ok) return ok.error();
+    return std::unique_ptr<const packed_weights>(std::move(out_));
+  }
+
  private:
+  using tensors = std::vector<const tensor_view*>;
+
+  void add(packed_matrix& to, tensors parts, tensors biases) {
+    auto& m = matrices_.emplace_back();
+    m.packed = &to;
+    m.parts = std::move(parts);
+    m.biases = std::move(biases);
+  }
+
   void list() {
     out_->layers_.resize(model_.layers().size());
     for (std::size_t i = 0; i < out_->layers_.size(); ++i) {
       auto& from = model_.layers()[i];
       auto& to = out_->layers_[i];
-      matrices_.push_back({&to.qkv, {&from.q, &from.k, &from.v}, {&from.q_bias, &from.k_bias, &from.v_bias}});
-      matrices_.push_back({&to.o, {&from.o}, {&from.o_bias}});
-      matrices_.push_back({&to.gate_up, {&from.gate, &from.up}, {&from.gate_bias, &from.up_bias}});
-      matrices_.push_back({&to.down, {&from.down}, {&from.down_bias}});
+      add(to.qkv, {&from.q, &from.k, &from.v}, {&from.q_bias, &from.k_bias, &from.v_bias});
+      add(to.o, {&from.o}, {&from.o_bias});
+      add(to.gate_up, {&from.gate, &from.up}, {&from.gate_bias, &from.up_bias});
+      add(to.down, {&from.down}, {&from.down_bias});
       for (auto [view, at] : {std::pair(&from.attn_norm, &to.attn_norm),
                               {&from.ffn_norm, &to.ffn_norm},
                               {&from.after_attention, &to.after_attention},
                               {&from.after_ffn, &to.after_ffn},
                               {&from.q_norm, &to.q_norm},
                               {&from.k_norm, &to.k_norm}})
-        if (*view) norms_.push_back({view, at});
+        if (*view) norms_.push_back({view, at, nullptr});
     }
-    matrices_.push_back({&out_->head_, {&model_.head()}, {}});
-    norms_.push_back({&model_.final_norm(), &out_->final_norm_});
+    add(out_->head_, {&model_.head()}, {});
+    norms_.push_back({&model_.final_norm(), &out_->final_norm_, nullptr});
+  }
+
+  /// The first walk counts bytes, so that one mapping holds all; the second shares it out.
+  result<void> lay_out() {
+    list();
+    std::uint64_t bytes = 0;
+    for (auto& m : matrices_)
+      bytes += place(m);
+    for (auto& n : norms_)
+      bytes += aligned(std::uint64_t{padded_width(*n.view)} * sizeof(float));
+    out_->tied_ = reads_tied();
+    auto memory = mapped_memory::allocate(bytes, "the model's weights");
+    if (!memory) return std::move(memory).error();
+    out_->memory_ = *std::move(memory);
+    out_->contents_bytes_ = static_cast<std::size_t>(bytes);
+    next_ = out_->memory_.data();
+    for (auto& n : norms_)
+      *n.packed = n.data = take_floats(padded_width(*n.view));
+    for (auto& m : matrices_) {
+      auto& to = *m.packed;
+      to.data = m.data = take(to.blocks * to.block_bytes());
+      if (has_bias(m)) to.bias = m.bias = take_floats(std::uint64_t{to.blocks} * block_outputs);
+      m.done = static_cast<std::uint64_t>(next_ - out_->memory_.data());
+    }
+    return {};
   }
 
   static bool has_bias(const matrix_source& m) {
@@ -160,27 +201,20 @@ class weight_packer {
     return out;
   }
 
+  float* take_floats(std::uint64_t count) { return reinterpret_cast<float*>(take(count * sizeof(float))); }
+
   static std::uint32_t padded_width(const tensor_view& vector) noexcept {
     return padded_depth(static_cast<std::uint32_t>(vector.cols));
   }
 
-  const float* take_vector(const tensor_view& view) {
-    auto* out = reinterpret_cast<float*>(take(std::uint64_t{padded_width(view)} * sizeof(float)));
-    view.read_rows(0, {out, static_cast<std::size_t>(view.cols)});
-    return out;
-  }
-
-  void fill(matrix_source& m) {
+  void fill(const matrix_source& m, thread_team& team) const {
     auto& to = *m.packed;
-    auto* data = take(to.blocks * to.block_bytes());
-    to.data = data;
-    team_.run([&](unsigned member) {
-      auto mine = share_of(to.blocks, member, team_.members());
+    team.run([&](unsigned member) {
+      auto mine = share_of(to.blocks, member, team.members());
       block_memory memory;
       for (auto block = mine.first; block < mine.last; ++block)
-        fill_block(m, block, memory, data + block * to.block_bytes());
+        fill_block(m, block, memory, m.data + block * to.block_bytes());
     });
-    if (has_bias(m)) fill_bias(m);
   }
 
   /// What a member holds of the block at hand.
@@ -222,31 +256,32 @@ class weight_packer {
     pack_groups(to.format, rows, groups, out);
   }
 
-  void fill_bias(matrix_source& m) {
-    auto& to = *m.packed;
-    auto* bias = reinterpret_cast<float*>(take(std::uint64_t{to.blocks} * block_outputs * sizeof(float)));
-    to.bias = bias;
+  static void fill_bias(const matrix_source& m) {
     for (std::size_t p = 0; p < m.parts.size(); ++p) {
       auto& view = *m.biases[p];
       if (!view) continue;
-      view.read_rows(
-          0, {bias + std::size_t{to.first_block[p]} * block_outputs, static_cast<std::size_t>(view.cols)});
+      view.read_rows(0, {m.bias + std::size_t{m.packed->first_block[p]} * block_outputs,
+                         static_cast<std::size_t>(view.cols)});
     }
   }
 
   const model_weights& model_;
   cpu_mode mode_;
-  thread_team& team_;
   std::unique_ptr<packed_weights> out_;
   std::vector<matrix_source> matrices_;
-  std::vector<std::pair<const tensor_view*, const float**>> norms_;
+  std::vector<norm_source> norms_;
   std::byte* next_ = nullptr;
 };
 
 result<std::unique_ptr<const packed_weights>> packed_weights::pack(const model_weights& model, cpu_mode mode,
                                                                    thread_team& team,
                                                                    const packing_progress& progress) {
-  return weight_packer(model, mode, team).pack(progress);
+  return weight_packer(model, mode).pack(team, progress);
+}
+
+result<std::unique_ptr<const packed_weights>> packed_weights::read(const model_weights& model, cpu_mode mode,
+                                                                   const packed_reader& read) {
+  return weight_packer(model, mode).read(read);
 }
 
 }  // namespace lorica

@@ -64,8 +64,15 @@ struct packed_layer {
   const float* k_norm = nullptr;
 };
 
+/// The layout of the bytes of `packed_weights`, for files that outlive the program. To be raised with every
+/// change of what a byte of them means or how it is computed: formats, order, alignment, rounding.
+inline constexpr std::uint32_t packed_layout_version = 1;
+
 /// Told the bytes packed so far and in all; called on the thread that packs.
 using packing_progress = std::function<void(std::uint64_t done, std::uint64_t all)>;
+
+/// Fills the bytes of packed weights, zero before, with what an earlier run packed.
+using packed_reader = std::function<result<void>(std::span<std::byte> bytes)>;
 
 /// The base model in the layout of the kernels, in one mapping. Immutable once packed. Matrices that share an
 /// input share a format: their own where they have the same, else q8_0. A tied embedding is read from the
@@ -76,18 +83,26 @@ class packed_weights {
                                                             thread_team& team,
                                                             const packing_progress& progress);
 
+  /// The same with bytes that `read` brings instead of packing them. The layout is made anew from the model,
+  /// whose bytes are not read. Fails with what `read` said.
+  static result<std::unique_ptr<const packed_weights>> read(const model_weights& model, cpu_mode mode,
+                                                            const packed_reader& read);
+
   const std::vector<packed_layer>& layers() const noexcept { return layers_; }
   const packed_matrix& head() const noexcept { return head_; }
   /// The head where it is the embedding too, else null.
   const packed_matrix* tied_embedding() const noexcept { return tied_ ? &head_ : nullptr; }
   const float* final_norm() const noexcept { return final_norm_; }
   std::uint64_t bytes() const noexcept { return memory_.size(); }
+  /// Everything the pointers lead to.
+  std::span<const std::byte> contents() const noexcept { return {memory_.data(), contents_bytes_}; }
 
  private:
   friend class weight_packer;
   packed_weights() = default;
 
   mapped_memory memory_;
+  std::size_t contents_bytes_ = 0;
   std::vector<packed_layer> layers_;
   packed_matrix head_;
   bool tied_ = false;
