@@ -17,6 +17,7 @@
 #include "app/listed_adapters.hpp"
 #include "app/memory_budget.hpp"
 #include "app/model_source.hpp"
+#include "app/packed_place.hpp"
 #include "app/stop_signals.hpp"
 #include "app/version.hpp"
 #include "core/clock.hpp"
@@ -162,6 +163,9 @@ result<parts> load(const serve_settings& s, const model_source& source) {
   options.blocks = plan->blocks;
   options.max_positions = plan->max_total_tokens;
   options.token_ids = p.vocabulary->size();
+  if (auto place = packed_place(s.packed_cache, cache_places_here()); !place.empty())
+    options.cache.emplace(std::move(place));
+  options.tell = [](log_level level, const std::string& line) { write_log(level, line); };
   auto engine = make_cpu_executor(p.weights, options);
   if (!engine) return std::move(engine).error();
   p.engine = *std::move(engine);

@@ -368,6 +368,7 @@ result<serve_settings> merge_settings(const flag_values& flags, const environmen
   s.health_route = v.text("health-route");
   s.graceful_termination_timeout = *v.count("graceful-termination-timeout");
   s.data_dir = v.text("data-dir");
+  s.packed_cache = v.text("packed-cache");
   s.json_output = v.number("json-output") != 0;
   s.least_log_level = to_log_level(v.text("log-level"));
   s.warnings = std::move(v.warnings);

@@ -77,6 +77,7 @@ struct serve_settings {
   std::string health_route;                        ///< empty: none beside `/health`
   std::uint32_t graceful_termination_timeout = 0;  ///< seconds
   std::string data_dir;
+  std::string packed_cache;  ///< a directory, or `off`; empty: decided by `XDG_CACHE_HOME` and `HOME`
   bool json_output = false;
   log_level least_log_level = log_level::info;
   std::vector<std::string> warnings;  ///< to log once the log is set up

@@ -359,6 +359,12 @@ constexpr setting table[] = {
      .text =
          "Directory for the catalogue of adapters, which survives a restart; made if missing. Default: none, "
          "and what was loaded at run time is forgotten at the end."},
+    {.flag = "packed-cache",
+     .environment = "LORICA_PACKED_CACHE",
+     .text =
+         "Directory for packed weights, which make the next start shorter; made if missing, safe to delete, "
+         "at most 8 files and 16 GiB. off keeps none. Default: $XDG_CACHE_HOME/lorica/packed, else "
+         "~/.cache/lorica/packed."},
     {.flag = "json-output",
      .environment = "JSON_OUTPUT",
      .kind = flag,

@@ -25,7 +25,7 @@ AT_REST = ["lorica_sessions", "lorica_requests_running", "lorica_requests_waitin
 def start_server() -> tuple[subprocess.Popen, int]:
     adapters = ",".join(f"{p.parent.name}={p.parent}" for p in ROOT.glob("examples/adapters/*/adapter_config.json"))
     process = subprocess.Popen(
-        [ROOT / "build/release/bin/lorica", "serve", "--model-id", MODEL, "--port", "0", "--lora-adapters", adapters],
+        [ROOT / "build/release/bin/lorica", "serve", "--model-id", MODEL, "--port", "0", "--packed-cache", "off", "--lora-adapters", adapters],
         stdout=subprocess.PIPE, text=True)
     for line in process.stdout:
         if found := re.search(r"ready on http://127\.0\.0\.1:(\d+)", line):

@@ -65,7 +65,7 @@ class Server:
         self.command, self.names, environment = SERVERS[kind](options, adapters, at_once)
         log = open(pathlib.Path("build/peers") / f"served-{kind}.log", "w")
         started = time.monotonic()
-        self.process = subprocess.Popen(self.command, env=os.environ | environment, stdout=log, stderr=log, start_new_session=True)
+        self.process = subprocess.Popen(self.command, env=os.environ | {"LORICA_PACKED_CACHE": "off"} | environment, stdout=log, stderr=log, start_new_session=True)
         while not self.healthy(options.port):
             if self.process.poll() is not None or time.monotonic() - started > options.start_seconds:
                 self.end()

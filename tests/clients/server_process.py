@@ -33,7 +33,7 @@ class server_process:
         with open(log, "wb") as out:
             self.process = subprocess.Popen(
                 [str(BINARY), "serve", *map(str, arguments)], cwd=ROOT, stdout=out, stderr=out,
-                stdin=subprocess.DEVNULL, env=plain | {"PORT": "0"} | (variables or {}), preexec_fn=die_with_the_tests)
+                stdin=subprocess.DEVNULL, env=plain | {"PORT": "0", "LORICA_PACKED_CACHE": "off"} | (variables or {}), preexec_fn=die_with_the_tests)
         self.port = 0
         if not eventually(self.ready_or_ended) or self.process.poll() is not None:
             self.process.kill()

@@ -103,6 +103,7 @@ std::map<std::string, std::string> outcome(const serve_settings& s) {
           {"cors-allow-origin", joined(s.cors_allow_origin)},
           {"graceful-termination-timeout", std::to_string(s.graceful_termination_timeout)},
           {"data-dir", s.data_dir},
+          {"packed-cache", s.packed_cache},
           {"json-output", s.json_output ? "true" : "false"},
           {"log-level", word(s.least_log_level)}};
 }

@@ -39,7 +39,7 @@ class server:
                    "--port", "0", "--adapter-root", ADAPTERS, "--adapter-wait", "5",
                    "--lora-adapters", ",".join(f"{s}={ADAPTERS}/{s}" for s in SOURCES)]
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.log, stderr=self.log,
-                                        env={**os.environ, "HF_HUB_OFFLINE": "1", **environment})
+                                        env={**os.environ, "HF_HUB_OFFLINE": "1", "LORICA_PACKED_CACHE": "off", **environment})
         self.url = self._wait()
 
     def _wait(self) -> str:

@@ -32,8 +32,10 @@ std::string temporary_path(const char* what) {
       .string();
 }
 
-/// The environment of this process with `variables` over it, as `NAME=value`.
-std::vector<std::string> merged_environment(const environment& variables) {
+/// The environment of this process with `variables` over it, as `NAME=value`. Without a word about it nothing
+/// goes into the cache of whoever runs the tests.
+std::vector<std::string> merged_environment(environment variables) {
+  variables.try_emplace("LORICA_PACKED_CACHE", "off");
   std::vector<std::string> out;
   for (char** entry = environ; *entry; ++entry) {
     std::string text(*entry);
