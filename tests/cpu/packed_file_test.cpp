@@ -108,26 +108,27 @@ TEST_CASE("a file that is cut short or goes on is refused at every length") {
 
 TEST_CASE("one bit that turned over is found, in the header and in every part") {
   scratch_directory place;
-  const auto contents = some_contents();
-  const auto whole = written((place.path() / "file").string(), some_key(), contents);
-  std::vector<std::size_t> places;
-  for (std::size_t i = 0; i < header_fields; ++i)
-    places.push_back(i);
-  const std::size_t part = std::size_t{4} << 20;
-  for (std::size_t at : {std::size_t{0}, std::size_t{1}, part - 1, part, 2 * part, contents.size() - 1})
-    places.push_back(packed_header_bytes + at);
-  for (auto at : places) {
+  const auto path = (place.path() / "file").string();
+  auto refused = [&](std::string file, std::size_t at, std::span<const std::byte> contents) {
     INFO("byte " << at);
-    auto changed = whole;
-    changed[at] = static_cast<char>(changed[at] ^ 4);
-    CHECK_THAT(verdict(place.write("bad", changed), some_key(), contents),
+    file[at] = static_cast<char>(file[at] ^ 4);
+    CHECK_THAT(verdict(place.write("bad", file), some_key(), contents),
                Catch::StartsWith("is ") || Catch::StartsWith("has "));
-  }
-  auto changed = whole;
-  std::swap_ranges(changed.begin() + packed_header_bytes,
-                   changed.begin() + packed_header_bytes + static_cast<std::ptrdiff_t>(part),
-                   changed.begin() + packed_header_bytes + static_cast<std::ptrdiff_t>(part));
-  CHECK_THAT(verdict(place.write("turned", changed), some_key(), contents), Catch::Contains("damaged"));
+  };
+  const std::vector<std::byte> little(100);
+  const auto small = written(path, some_key(), little);
+  for (std::size_t at = 0; at < header_fields; ++at)
+    refused(small, at, little);
+  for (std::size_t at = packed_header_bytes; at < small.size(); ++at)
+    refused(small, at, little);
+  const auto contents = some_contents();
+  auto whole = written(path, some_key(), contents);
+  const std::size_t part = std::size_t{4} << 20;
+  for (std::size_t at : {part - 1, part, 2 * part, contents.size() - 1})
+    refused(whole, packed_header_bytes + at, contents);
+  const auto first = whole.begin() + packed_header_bytes, second = first + static_cast<std::ptrdiff_t>(part);
+  std::swap_ranges(first, second, second);
+  CHECK_THAT(verdict(place.write("turned", whole), some_key(), contents), Catch::Contains("damaged"));
 }
 
 TEST_CASE("a file of another key, version or program is refused and says which") {
