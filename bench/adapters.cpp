@@ -6,6 +6,9 @@
 
 #include <fmt/core.h>
 
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -18,6 +21,7 @@
 #include "app/adapter_sources.hpp"
 #include "bench/adapter_files.hpp"
 #include "bench/machine_load.hpp"
+#include "bench/must.hpp"
 #include "bench/timed_stream.hpp"
 #include "core/json.hpp"
 #include "core/log.hpp"
@@ -39,53 +43,22 @@ struct settings {
   std::string only;  // stall, alone or beside; empty: all
 };
 
-constexpr const char* usage =
-    "lorica-bench-adapters [--model FILE] [--threads N] [--rank N] [--rounds N] [--operations N] [--cold "
-    "N] [--only stall|alone|beside]\n";
-
 constexpr std::uint32_t files = 12;
 constexpr std::uint32_t streams = 4;
 constexpr std::uint32_t prompt = 64;
 constexpr std::size_t settled = 16;  // tokens of a stream after which no prompt of another is computed
 
-std::uint32_t number(const std::string& text) {
-  return std::max(1u, static_cast<std::uint32_t>(std::stoul(text)));
-}
-
-settings read_settings(int argc, char** argv) {
-  settings out;
-  if (argc > 1 && std::string(argv[1]) == "--help") {
-    std::printf("%s", usage);
-    std::exit(0);
-  }
-  for (int i = 1; i < argc; i += 2) {
-    const std::string name = argv[i];
-    if (i + 1 == argc) throw std::runtime_error(name + ": needs a value");
-    const std::string text = argv[i + 1];
-    if (name == "--model")
-      out.model = text;
-    else if (name == "--threads")
-      out.threads = number(text);
-    else if (name == "--rank")
-      out.rank = number(text);
-    else if (name == "--rounds")
-      out.rounds = number(text);
-    else if (name == "--operations")
-      out.operations = number(text);
-    else if (name == "--cold")
-      out.cold = number(text);
-    else if (name == "--only" && (text == "stall" || text == "alone" || text == "beside"))
-      out.only = text;
-    else
-      throw std::runtime_error(name + " " + text + ": not understood; see --help");
-  }
-  return out;
-}
-
-template <class T>
-T must(result<T> r) {
-  if (!r) throw std::runtime_error(r.error().text);
-  return *std::move(r);
+void add_flags(CLI::App& app, settings& s) {
+  auto count = [&](const char* name, std::uint32_t& value, const char* what) {
+    app.add_option(name, value, what)->check(CLI::Range(1, 1'000'000))->capture_default_str();
+  };
+  app.add_option("--model", s.model)->capture_default_str();
+  app.add_option("--threads", s.threads, "0: as many as the machine has")->capture_default_str();
+  count("--rank", s.rank, "of the adapters");
+  count("--rounds", s.rounds, "of the stall's streams, without and with changes");
+  count("--operations", s.operations, "loads, replacements and unloads of a round");
+  count("--cold", s.cold, "first tokens of adapters from disk");
+  app.add_option("--only", s.only)->check(CLI::IsMember({"stall", "alone", "beside"}));
 }
 
 double milliseconds(clock::duration d) {
@@ -344,12 +317,16 @@ void bench_all(const settings& s) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  settings s;
+  CLI::App app("What streams notice of adapters that come and go");
+  add_flags(app, s);
+  CLI11_PARSE(app, argc, argv);
   try {
     start_log(false, log_level::error);
-    bench_all(read_settings(argc, argv));
+    bench_all(s);
     return EXIT_SUCCESS;
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "%s\n", e.what());
+    std::fprintf(stderr, "lorica-bench-adapters: %s\n", e.what());
     return EXIT_FAILURE;
   }
 }

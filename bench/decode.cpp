@@ -1,22 +1,26 @@
-// How fast the CPU executor computes: one stream and eight, base and adapters, prefill. Adapters are random,
-// rank 16 on every projection. Runs of all workloads are interleaved; the best and the median are told, with
-// the share of the machine that others used. A table goes to standard error, one line of JSON to standard
-// output. Run: build/release/bin/lorica-bench-decode --model models/SmolLM2-135M-Instruct.Q4_1.gguf
+// How fast the CPU executor computes: streams at once, base and adapters, prefill. Adapters are random, on
+// every projection. Runs of all workloads are interleaved; the best and the median are told, with the share
+// of the machine that others used. A table goes to standard error, one line of JSON to standard output. Run:
+// build/release/bin/lorica-bench-decode --model models/SmolLM2-135M-Instruct.Q4_1.gguf
 
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <optional>
+#include <map>
 #include <stdexcept>
 #include <string>
-#include <thread>
 
-#include "bench/workload.hpp"
+#include "bench/mode_flags.hpp"
+#include "bench/must.hpp"
+#include "bench/slope.hpp"
+#include "bench/workload_suites.hpp"
 #include "core/json.hpp"
 #include "cpu/executor.hpp"
-#include "cpu/mode.hpp"
 
 namespace {
 
@@ -25,119 +29,140 @@ using namespace lorica::bench;
 
 struct settings {
   std::string model = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
-  cpu_mode mode{cpu_dtype::bfloat16, true};
-  bool int8_adapters = true;  ///< where the mode is int8
-  std::optional<isa> instructions;
-  std::uint32_t threads = 0;
+  mode_flags how;
   std::uint32_t rank = 16;
   std::uint32_t runs = 5;
-  std::string only;      ///< the one workload that is measured; empty: all
-  bool profile = false;  ///< tell where the time of steps goes
+  std::string suite = "usual";
+  std::vector<std::string> only;
+  double limit_minutes = 60;
+  bool profile = false;
+  bool list = false;
 };
 
-std::uint32_t number(const std::string& text) {
-  return static_cast<std::uint32_t>(std::stoul(text));
+void add_flags(CLI::App& app, settings& s) {
+  app.add_option("--model", s.model)->capture_default_str();
+  add_dtype_flags(app, s.how);
+  add_machine_flags(app, s.how);
+  app.add_option("--rank", s.rank, "of the adapters where the workload does not say it")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  app.add_option("--runs", s.runs)->check(CLI::Range(1, 1'000'000))->capture_default_str();
+  app.add_option("--suite", s.suite, "which workloads")
+      ->check(CLI::IsMember(suite_names()))
+      ->capture_default_str();
+  app.add_option("--only", s.only, "of them, those whose name matches, as 'decode 8*'; may be given again")
+      ->expected(1)
+      ->take_all();
+  app.add_option("--limit-minutes", s.limit_minutes, "after them no further run begins")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--profile", s.profile, "yes: where the time of steps goes");
+  app.add_flag("--list", s.list, "tell the names of the workloads and end");
 }
 
-constexpr const char* usage =
-    "lorica-bench-decode [--model FILE] [--dtype int8|bfloat16|float32]\n"
-    "                    [--adapter-dtype int8|bfloat16] [--isa "
-    "avx512|avx_vnni|avx2|portable]\n"
-    "                    [--threads N] [--rank N] [--runs N] [--only WORKLOAD] [--profile yes]\n";
+/// Adapters for every list of ranks that a workload asks for, as many as the one with most streams uses.
+class adapter_pools {
+ public:
+  using pool = std::vector<std::shared_ptr<const packed_adapter>>;
 
-settings read_settings(int argc, char** argv) {
-  settings out;
-  if (argc > 1 && std::string(argv[1]) == "--help") {
-    std::printf("%s", usage);
-    std::exit(0);
+  adapter_pools(const std::vector<workload>& all, const model_config& config, executor& engine) {
+    for (auto& w : all) {
+      auto& mine = pools_[w.ranks];
+      while (mine.size() < w.adapters) {
+        const auto number = static_cast<std::uint32_t>(mine.size());
+        const auto rank = w.ranks[number % w.ranks.size()];
+        mine.push_back(must(engine.packer().pack(random_adapter(config, rank, number), {})));
+        must(engine.attach(mine.back()));
+      }
+    }
   }
-  for (int i = 1; i < argc; i += 2) {
-    const std::string name = argv[i];
-    if (i + 1 == argc) throw std::runtime_error(name + ": needs a value");
-    const std::string text = argv[i + 1];
-    if (name == "--model")
-      out.model = text;
-    else if (name == "--dtype")
-      out.mode = {text == "float32" ? cpu_dtype::float32 : cpu_dtype::bfloat16, text == "int8"};
-    else if (name == "--adapter-dtype")
-      out.int8_adapters = text == "int8";
-    else if (name == "--isa")
-      out.instructions = text == "avx512"     ? isa::avx512
-                         : text == "avx_vnni" ? isa::avx_vnni
-                         : text == "avx2"     ? isa::avx2
-                                              : isa::portable;
-    else if (name == "--threads")
-      out.threads = number(text);
-    else if (name == "--rank")
-      out.rank = number(text);
-    else if (name == "--runs")
-      out.runs = std::max(1u, number(text));
-    else if (name == "--only")
-      out.only = text;
-    else if (name == "--profile")
-      out.profile = text == "yes";
-    else
-      throw std::runtime_error(
-          name +
-          ": not one of --model --dtype --adapter-dtype --isa --threads --rank --runs --only --profile");
-  }
-  out.mode = {out.mode.dtype, out.mode.int8, out.int8_adapters};
-  return out;
-}
 
-std::vector<workload> workloads() {
-  return {{"decode 1", 1, 0, 64, 128},
-          {"decode 1, 1 adapter", 1, 1, 64, 128},
-          {"decode 4", 4, 0, 64, 128},
-          {"decode 8", 8, 0, 64, 128},
-          {"decode 8, 1 adapter", 8, 1, 64, 128},
-          {"decode 8, 8 adapters", 8, 8, 64, 128},
-          {"decode 16", 16, 0, 64, 128},
-          {"decode 16, 16 adapters", 16, 16, 64, 128},
-          {"decode 32", 32, 0, 64, 128},
-          {"decode 32, 8 adapters", 32, 8, 64, 128},
-          {"decode 32, 32 adapters", 32, 32, 64, 128},
-          {"prefill 512", 1, 0, 512, 0},
-          {"prefill 512, 1 adapter", 1, 1, 512, 0}};
-}
+  const pool& of(const workload& w) const { return pools_.at(w.ranks); }
 
-template <class T>
-T must(result<T> r) {
-  if (!r) throw std::runtime_error(r.error().text);
-  return *std::move(r);
-}
+ private:
+  std::map<std::vector<std::uint32_t>, pool> pools_;
+};
 
 struct measured {
-  double best = 0;       ///< tokens per second of the fastest run
-  double median = 0;     ///< of all runs
-  double best_step = 0;  ///< seconds
-  double cpu_step = 0;   ///< processor seconds per step, the least of all runs
-  double foreign = 0;    ///< of the fastest run
+  double best = 0;           ///< tokens per second of the fastest run
+  double median = 0;         ///< of all runs
+  double best_step = 0;      ///< seconds
+  double median_step = 0;    ///< the median of the runs' medians
+  double longest_step = 0;   ///< of all runs
+  double cpu_step = 0;       ///< processor seconds per step, the least of all runs
+  double foreign = 0;        ///< of the fastest run
+  double bytes = 0;          ///< of adapters in a step
+  double floor_seconds = 0;  ///< what a step reads over the bandwidth of memory
 };
 
 measured summarise(const workload& w, std::vector<run_time> runs) {
   auto rate = [](const run_time& r) { return r.tokens / r.seconds; };
-  std::ranges::sort(runs, std::greater{}, rate);
   measured out;
+  std::ranges::sort(runs, {}, &run_time::median_step_seconds);
+  out.median_step = runs[runs.size() / 2].median_step_seconds;
+  std::ranges::sort(runs, std::greater{}, rate);
   out.best = rate(runs.front());
   out.median = rate(runs[runs.size() / 2]);
   out.foreign = runs.front().foreign;
   out.best_step = std::ranges::min(runs, {}, &run_time::best_step_seconds).best_step_seconds;
+  out.longest_step = std::ranges::max(runs, {}, &run_time::longest_step_seconds).longest_step_seconds;
   out.cpu_step = std::ranges::min(runs, {}, &run_time::cpu_seconds).cpu_seconds / std::max(1u, w.decode);
   return out;
 }
 
-void write_result(json_writer& json, const workload& w, const measured& m, double floor_seconds) {
+void write_result(json_writer& json, const workload& w, const measured& m) {
   json.begin_object().key("name").string(w.name).key("tokens_per_second_best").number(m.best);
   json.key("tokens_per_second_median").number(m.median).key("best_step_ms").number(m.best_step * 1e3);
+  json.key("median_step_ms").number(m.median_step * 1e3);
+  json.key("longest_step_ms").number(m.longest_step * 1e3);
   json.key("cpu_ms_per_step").number(m.cpu_step * 1e3);
-  if (w.decode != 0) json.key("memory_floor_ms").number(floor_seconds * 1e3);
-  json.key("foreign_load").number(m.foreign).end_object();
-  std::fprintf(stderr, "%-24s %9.1f %9.1f %9.2f ms %7.2f ms", w.name.c_str(), m.best, m.median,
+  json.key("streams").unsigned_integer(w.streams).key("adapters").unsigned_integer(w.adapters);
+  if (w.adapters != 0) json.key("adapter_bytes").number(m.bytes);
+  if (w.decode != 0) json.key("memory_floor_ms").number(m.floor_seconds * 1e3);
+  json.key("foreign_load").number(m.foreign);
+}
+
+void write_row(const workload& w, const measured& m) {
+  std::fprintf(stderr, "%-36s %9.1f %9.1f %9.2f ms %7.2f ms", w.name.c_str(), m.best, m.median,
                m.best_step * 1e3, m.cpu_step * 1e3);
   if (w.decode != 0)
-    std::fprintf(stderr, " %7.2f ms %4.0f %%", floor_seconds * 1e3, 100 * floor_seconds / m.best_step);
-  std::fprintf(stderr, "%*s%5.1f %%\n", w.decode != 0 ? 2 : 20, "", 100 * m.foreign);
+    std::fprintf(stderr, " %7.2f ms %4.0f %%", m.floor_seconds * 1e3, 100 * m.floor_seconds / m.best_step);
+  std::fprintf(stderr, "%*s%5.1f %%", w.decode != 0 ? 2 : 20, "", 100 * m.foreign);
+}
+
+/// The results, each with what it keeps of the base's where that was measured too.
+void write_results(json_writer& json, const std::vector<workload>& all, const std::vector<measured>& found) {
+  std::fprintf(stderr, "%-36s %9s %9s %12s %10s %10s %6s %7s\n", "", "best", "median", "best step",
+               "cpu/step", "floor", "", "foreign");
+  json.key("results").begin_array();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    write_result(json, all[i], found[i]);
+    write_row(all[i], found[i]);
+    if (auto base = base_of(all[i], all)) {
+      const double kept = found[i].median / found[static_cast<std::size_t>(base - all.data())].median;
+      json.key("beside").string(base->name).key("kept").number(kept);
+      std::fprintf(stderr, "  keeps %.0f %%", 100 * kept);
+    }
+    json.end_object();
+    std::fprintf(stderr, "\n");
+  }
+  json.end_array();
+}
+
+/// What a byte of adapters costs where only their bytes differ, beside what it takes to be read.
+void write_slope(json_writer& json, const std::vector<workload>& all, const std::vector<measured>& found,
+                 double bandwidth) {
+  std::vector<std::pair<double, double>> points;
+  for (std::size_t i = 0; i < all.size(); ++i)
+    if (all[i].ranks.size() > 1 && all[i].adapters != 0)
+      points.emplace_back(found[i].bytes, found[i].best_step);
+  const auto slope = slope_of(points);
+  if (!slope) return;
+  json.key("adapter_slope").begin_object().key("seconds_per_byte").number(*slope);
+  json.key("memory_seconds_per_byte").number(1 / bandwidth).key("ratio").number(*slope * bandwidth);
+  json.end_object();
+  std::fprintf(stderr, "a byte of adapters: %.4f ns, read from memory %.4f ns, %.2fx\n", *slope * 1e9,
+               1e9 / bandwidth, *slope * bandwidth);
 }
 
 /// Microseconds of a step by what they went to, of the last run.
@@ -155,64 +180,86 @@ void tell(step_profile& profile, unsigned members, std::uint32_t steps) {
 
 constexpr std::uint32_t most_streams = 32;
 
-void bench_all(const settings& s) {
-  auto weights = must(open_model(s.model));
-  auto& config = weights->config();
+cpu_options options_of(const settings& s) {
   cpu_options o;
-  o.dtype = s.mode.dtype;
-  o.int8 = s.mode.int8;
-  o.int8_adapters = s.mode.int8_adapters;
-  o.threads = s.threads;
-  o.instructions = s.instructions;
-  const auto threads = s.threads != 0 ? s.threads : std::max(1u, std::thread::hardware_concurrency());
-  step_profile profile(threads);
-  if (s.profile) o.profile = &profile;
+  s.how.apply(o);
   o.blocks = most_streams * 12 + 32;
   o.max_sequences = most_streams;
   o.max_rows = 512;
   o.max_positions = 512;
+  return o;
+}
+
+std::vector<workload> chosen(const settings& s) {
+  auto out = matching(workloads(s.suite, s.rank), s.only);
+  if (out.empty())
+    throw std::runtime_error("--only: no workload of --suite " + s.suite + " matches; --list tells them");
+  return out;
+}
+
+std::vector<std::vector<run_time>> run_all(const settings& s, const std::vector<workload>& all,
+                                           const adapter_pools& adapters, const model_config& config,
+                                           executor& engine, step_profile* profile) {
+  const auto deadline =
+      std::chrono::steady_clock::now() + std::chrono::duration<double>(60 * s.limit_minutes);
+  std::vector<std::vector<run_time>> out(all.size());
+  for (std::uint32_t r = 0; r < s.runs; ++r)
+    for (std::size_t i = 0; i < all.size(); ++i)
+      if (r == 0 || std::chrono::steady_clock::now() < deadline)
+        out[i].push_back(run(engine, config, all[i], adapters.of(all[i]), profile));
+  return out;
+}
+
+void bench_all(const settings& s) {
+  const auto all = chosen(s);
+  if (s.list) {
+    for (auto& w : all)
+      std::printf("%s\n", w.name.c_str());
+    return;
+  }
+  auto weights = must(open_model(s.model));
+  auto& config = weights->config();
+  auto o = options_of(s);
+  const auto threads = s.how.members();
+  step_profile profile(threads);
+  if (s.profile) o.profile = &profile;
   auto start = std::chrono::steady_clock::now();
   auto engine = must(make_cpu_executor(weights, o));
   const double load = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  std::vector<std::shared_ptr<const packed_adapter>> adapters;
-  for (std::uint32_t i = 0; i < most_streams; ++i) {
-    adapters.push_back(must(engine->packer().pack(random_adapter(config, s.rank, i), {})));
-    if (auto ok = engine->attach(adapters.back()); !ok) throw std::runtime_error(ok.error().text);
-  }
-  auto all = workloads();
-  std::erase_if(all, [&](auto& w) { return !s.only.empty() && w.name != s.only; });
-  if (all.empty()) throw std::runtime_error("--only: there is no workload \"" + s.only + '"');
-  std::vector<std::vector<run_time>> runs(all.size());
-  for (std::uint32_t r = 0; r < s.runs; ++r)
-    for (std::size_t i = 0; i < all.size(); ++i)
-      runs[i].push_back(run(*engine, config, all[i], adapters, o.profile));
+  const adapter_pools adapters(all, config, *engine);
+  const auto runs = run_all(s, all, adapters, config, *engine, o.profile);
 
   const double bandwidth = memory_bandwidth(threads);
-  std::fprintf(stderr, "%s, %s, adapters r%u on all projections; packed in %.2f s; memory reads %.1f GB/s\n",
-               config.name.c_str(), engine->description().c_str(), s.rank, load, bandwidth / 1e9);
-  std::fprintf(stderr, "%-24s %9s %9s %12s %10s %6s %7s\n", "", "best", "median", "best step", "floor", "",
-               "foreign");
+  std::vector<measured> found;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    found.push_back(summarise(all[i], runs[i]));
+    found.back().bytes = adapter_bytes(all[i], adapters.of(all[i]));
+    found.back().floor_seconds = bytes_per_step(*engine, all[i], adapters.of(all[i])) / bandwidth;
+  }
+  std::fprintf(stderr, "%s, %s, adapters on all projections; packed in %.2f s; memory reads %.1f GB/s\n",
+               config.name.c_str(), engine->description().c_str(), load, bandwidth / 1e9);
   json_writer json;
   json.begin_object().key("model").string(config.name).key("executor").string(engine->description());
   json.key("adapter_rank").unsigned_integer(s.rank).key("runs").unsigned_integer(s.runs);
   json.key("pack_seconds").number(load).key("memory_bytes_per_second").number(bandwidth);
-  json.key("results").begin_array();
-  for (std::size_t i = 0; i < all.size(); ++i)
-    write_result(json, all[i], summarise(all[i], runs[i]),
-                 bytes_per_step(*engine, all[i], adapters) / bandwidth);
-  json.end_array().end_object();
+  write_results(json, all, found);
+  write_slope(json, all, found, bandwidth);
   if (s.profile) tell(profile, threads, std::max(1u, all.back().decode));
-  std::printf("%s\n", json.take().c_str());
+  std::printf("%s\n", json.end_object().take().c_str());
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  settings s;
+  CLI::App app("How fast the CPU executor computes");
+  add_flags(app, s);
+  CLI11_PARSE(app, argc, argv);
   try {
-    bench_all(read_settings(argc, argv));
+    bench_all(s);
     return EXIT_SUCCESS;
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "%s\n", e.what());
+    std::fprintf(stderr, "lorica-bench-decode: %s\n", e.what());
     return EXIT_FAILURE;
   }
 }

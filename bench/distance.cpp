@@ -3,6 +3,9 @@
 // to standard error, one line of JSON to standard output. Run: build/release/bin/lorica-bench-distance
 // --model models/SmolLM2-135M-Instruct.Q4_1.gguf --adapter examples/adapters/text-to-sql
 
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -11,11 +14,12 @@
 #include <fstream>
 #include <iterator>
 #include <numeric>
-#include <optional>
 #include <stdexcept>
 #include <string>
 
 #include "adapters/reader.hpp"
+#include "bench/mode_flags.hpp"
+#include "bench/must.hpp"
 #include "core/json.hpp"
 #include "cpu/executor.hpp"
 #include "cpu/mode.hpp"
@@ -24,59 +28,22 @@
 namespace {
 
 using namespace lorica;
+using bench::must;
 
 struct settings {
   std::string model = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
   std::string text = "bench/data/text.txt";
   std::vector<std::string> adapters;
-  cpu_mode mode{cpu_dtype::bfloat16, true};
-  bool int8_adapters = true;  ///< where the mode is int8
+  bench::mode_flags how;
   std::uint32_t piece = 512;  ///< tokens
 };
 
-constexpr const char* usage =
-    "lorica-bench-distance [--model FILE] [--text FILE] [--adapter DIRECTORY]... [--dtype int8|bfloat16]\n"
-    "                      [--adapter-dtype int8|bfloat16]\n"
-    "                      [--piece TOKENS]\n";
-
-template <class T>
-T must(result<T> r) {
-  if (!r) throw std::runtime_error(r.error().text);
-  return *std::move(r);
-}
-
-void must(const result<void>& r) {
-  if (!r) throw std::runtime_error(r.error().text);
-}
-
-settings read_settings(int argc, char** argv) {
-  settings out;
-  if (argc > 1 && std::string(argv[1]) == "--help") {
-    std::printf("%s", usage);
-    std::exit(0);
-  }
-  for (int i = 1; i < argc; i += 2) {
-    const std::string name = argv[i];
-    if (i + 1 == argc) throw std::runtime_error(name + ": needs a value");
-    const std::string value = argv[i + 1];
-    if (name == "--model")
-      out.model = value;
-    else if (name == "--text")
-      out.text = value;
-    else if (name == "--adapter")
-      out.adapters.push_back(value);
-    else if (name == "--dtype")
-      out.mode = {cpu_dtype::bfloat16, value != "bfloat16"};
-    else if (name == "--adapter-dtype")
-      out.int8_adapters = value == "int8";
-    else if (name == "--piece")
-      out.piece = std::max(2u, static_cast<std::uint32_t>(std::stoul(value)));
-    else
-      throw std::runtime_error(name +
-                               ": not one of --model --text --adapter --dtype --adapter-dtype --piece");
-  }
-  out.mode = {out.mode.dtype, out.mode.int8, out.int8_adapters};
-  return out;
+void add_flags(CLI::App& app, settings& s) {
+  app.add_option("--model", s.model)->capture_default_str();
+  app.add_option("--text", s.text)->capture_default_str();
+  app.add_option("--adapter", s.adapters, "a directory; may be given again")->expected(1)->take_all();
+  bench::add_dtype_flags(app, s.how);
+  app.add_option("--piece", s.piece, "tokens")->check(CLI::Range(2, 65536))->capture_default_str();
 }
 
 /// Logits of the rows of one piece, by an executor of one mode.
@@ -202,7 +169,7 @@ void measure_all(const settings& s) {
   if (text.empty()) throw std::runtime_error("--text: cannot be read, or is empty");
   auto weights = must(open_model(s.model));
   const auto tokens = must(must(open_tokenizer(s.model))->encode(text, false));
-  reader exact(weights, cpu_dtype::float32, s.piece), fast(weights, s.mode, s.piece);
+  reader exact(weights, cpu_dtype::float32, s.piece), fast(weights, s.how.mode(), s.piece);
   std::fprintf(stderr, "%s: %s beside %s, %zu tokens in pieces of %u\n", weights->config().name.c_str(),
                fast.engine().description().c_str(), exact.engine().description().c_str(), tokens.size(),
                s.piece);
@@ -210,7 +177,7 @@ void measure_all(const settings& s) {
                "mean KL", "largest", "same", "<0.5 nat", "widest");
   json_writer json;
   json.begin_object().key("model").string(weights->config().name).key("mode");
-  json.string(std::string(to_string(s.mode))).key("results").begin_array();
+  json.string(std::string(to_string(s.how.mode()))).key("results").begin_array();
   write(json, "base", measure(exact, fast, tokens, s.piece, nullptr, nullptr));
   for (auto& path : s.adapters) {
     auto loaded = must(read_adapter(path, weights->config(), reader_limits{}, std::stop_token{}));
@@ -228,11 +195,15 @@ void measure_all(const settings& s) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  settings s;
+  CLI::App app("How far a fast mode is from the exact one, on a text");
+  add_flags(app, s);
+  CLI11_PARSE(app, argc, argv);
   try {
-    measure_all(read_settings(argc, argv));
+    measure_all(s);
     return EXIT_SUCCESS;
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "%s\n", e.what());
+    std::fprintf(stderr, "lorica-bench-distance: %s\n", e.what());
     return EXIT_FAILURE;
   }
 }

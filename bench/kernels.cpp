@@ -3,20 +3,23 @@
 // round a pool larger than the caches, so that each call finds them in memory, as a step does. A table goes
 // to standard error, one line of JSON to standard output. Run: build/release/bin/lorica-bench-kernels
 
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "bench/machine_load.hpp"
+#include "bench/mode_flags.hpp"
+#include "bench/must.hpp"
 #include "bench/workload.hpp"
 #include "core/json.hpp"
 #include "cpu/kernels.hpp"
@@ -30,50 +33,21 @@ using namespace lorica;
 using clock_type = std::chrono::steady_clock;
 
 struct settings {
-  std::optional<isa> instructions;
-  unsigned threads = std::max(1u, std::thread::hardware_concurrency());
+  bench::mode_flags how;
   std::uint32_t depth = 576;
   std::uint32_t outputs = 3072;
   std::uint64_t pool = std::uint64_t{1} << 28;  ///< bytes of weights
   double seconds = 0.25;                        ///< of each measurement
 };
 
-constexpr const char* usage =
-    "lorica-bench-kernels [--isa avx512|avx_vnni|avx2|portable] [--threads N] [--depth N] [--outputs N]\n"
-    "                     [--pool BYTES] [--seconds N]\n";
-
-isa to_isa(const std::string& text) {
-  for (auto i : {isa::portable, isa::avx2, isa::avx_vnni, isa::avx512})
-    if (to_string(i) == text) return i;
-  throw std::runtime_error("--isa: " + text + " is not one of avx512, avx_vnni, avx2, portable");
-}
-
-settings read_settings(int argc, char** argv) {
-  settings out;
-  if (argc > 1 && std::string(argv[1]) == "--help") {
-    std::printf("%s", usage);
-    std::exit(0);
-  }
-  for (int i = 1; i < argc; i += 2) {
-    const std::string name = argv[i];
-    if (i + 1 == argc) throw std::runtime_error(name + ": needs a value");
-    const std::string value = argv[i + 1];
-    if (name == "--isa")
-      out.instructions = to_isa(value);
-    else if (name == "--threads")
-      out.threads = std::max(1u, static_cast<unsigned>(std::stoul(value)));
-    else if (name == "--depth")
-      out.depth = padded_depth(static_cast<std::uint32_t>(std::stoul(value)));
-    else if (name == "--outputs")
-      out.outputs = padded_depth(static_cast<std::uint32_t>(std::stoul(value)));
-    else if (name == "--pool")
-      out.pool = std::stoull(value);
-    else if (name == "--seconds")
-      out.seconds = std::stod(value);
-    else
-      throw std::runtime_error(name + ": not one of --isa --threads --depth --outputs --pool --seconds");
-  }
-  return out;
+void add_flags(CLI::App& app, settings& s) {
+  bench::add_machine_flags(app, s.how);
+  app.add_option("--depth", s.depth)->check(CLI::Range(1, 1 << 20))->capture_default_str();
+  app.add_option("--outputs", s.outputs)->check(CLI::Range(1, 1 << 20))->capture_default_str();
+  app.add_option("--pool", s.pool, "bytes of weights that are gone through")->capture_default_str();
+  app.add_option("--seconds", s.seconds, "of each measurement")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
 }
 
 /// Matrices of one format with inputs, as many as fill the pool. Their numbers are zeros but for a pattern
@@ -156,17 +130,17 @@ measured measure(matrices& m, const kernel_table& kernels, thread_team& team, do
 }
 
 void measure_all(const settings& s) {
-  auto chosen = choose_isa(s.instructions);
-  if (!chosen) throw std::runtime_error(chosen.error().text);
-  thread_team team(s.threads);
-  const double bandwidth = bench::memory_bandwidth(s.threads);
+  const auto chosen = bench::must(choose_isa(s.how.wanted()));
+  const auto threads = s.how.members();
+  thread_team team(threads);
+  const double bandwidth = bench::memory_bandwidth(threads);
   std::fprintf(stderr, "%s, %u threads, depth %u, outputs %u, memory reads %.1f GB/s\n",
-               std::string(to_string(*chosen)).c_str(), s.threads, s.depth, s.outputs, bandwidth / 1e9);
+               std::string(to_string(chosen)).c_str(), threads, s.depth, s.outputs, bandwidth / 1e9);
   std::fprintf(stderr, "%-10s %6s %10s %9s %8s %10s %8s\n", "weights", "rows", "product", "GB/s", "of it",
                "GOP/s", "foreign");
   json_writer json;
-  json.begin_object().key("instructions").string(std::string(to_string(*chosen)));
-  json.key("threads").unsigned_integer(s.threads).key("depth").unsigned_integer(s.depth);
+  json.begin_object().key("instructions").string(std::string(to_string(chosen)));
+  json.key("threads").unsigned_integer(threads).key("depth").unsigned_integer(s.depth);
   json.key("outputs").unsigned_integer(s.outputs).key("memory_bytes_per_second").number(bandwidth);
   json.key("results").begin_array();
   for (auto f : {weight_format::float32, weight_format::bfloat16, weight_format::q8_0, weight_format::q4_0,
@@ -174,7 +148,7 @@ void measure_all(const settings& s) {
     for (auto rows : {1u, 2u, 4u, 8u, 12u, 16u, 32u, 128u, 512u}) {
       const auto dtype = f == weight_format::float32 ? cpu_dtype::float32 : cpu_dtype::bfloat16;
       matrices m(s, f, rows);
-      const auto found = measure(m, kernels_for(*chosen, dtype), team, s.seconds);
+      const auto found = measure(m, kernels_for(chosen, dtype), team, s.seconds);
       const double bytes = m.bytes() / found.seconds;
       const double operations = 2.0 * s.depth * s.outputs * rows / found.seconds;
       std::fprintf(stderr, "%-10s %6u %7.3f ms %9.1f %6.0f %% %10.0f %6.1f %%\n",
@@ -192,11 +166,17 @@ void measure_all(const settings& s) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  settings s;
+  CLI::App app("How fast the products of the CPU executor are");
+  add_flags(app, s);
+  CLI11_PARSE(app, argc, argv);
+  s.depth = padded_depth(s.depth);
+  s.outputs = padded_depth(s.outputs);
   try {
-    measure_all(read_settings(argc, argv));
+    measure_all(s);
     return EXIT_SUCCESS;
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "%s\n", e.what());
+    std::fprintf(stderr, "lorica-bench-kernels: %s\n", e.what());
     return EXIT_FAILURE;
   }
 }

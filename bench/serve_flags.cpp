@@ -123,6 +123,8 @@ std::shared_ptr<serve_flags> add_serve_flags(CLI::App& command) {
       ->check(CLI::IsMember({"random", "s-lora", "punica"}))
       ->capture_default_str();
   command.add_option("--random-input-len", o.random.input)->capture_default_str();
+  command.add_option("--random-prefix-len", o.random.prefix, "tokens before them, the same for all requests")
+      ->capture_default_str();
   command.add_option("--random-output-len", o.random.output)->capture_default_str();
   command.add_option("--random-range-ratio", o.random.range_ratio)->capture_default_str();
   command.add_option("--random-token-ids", f->token_range, "prompts are drawn from LOW:HIGH")
@@ -141,7 +143,11 @@ std::shared_ptr<serve_flags> add_serve_flags(CLI::App& command) {
   command.add_option("--lora-modules", o.adapters,
                      "names of adapters; for llama.cpp only their count matters");
   command.add_option("--lora-assignment", f->assignment)
-      ->check(CLI::IsMember({"random", "round-robin"}))
+      ->check(CLI::IsMember({"random", "round-robin", "zipf"}))
+      ->capture_default_str();
+  command
+      .add_option("--lora-zipf-exponent", o.random.exponent,
+                  "with zipf the k-th adapter is asked for in proportion to k^-exponent")
       ->capture_default_str();
   command.add_option("--lora-style", f->style, "how a request names its adapter")
       ->check(CLI::IsMember({"openai", "llama.cpp"}))
@@ -209,7 +215,9 @@ result<serve_options> options_of(const serve_flags& f) {
   o.random.adapters = o.s_lora.adapters = o.punica.adapters = adapters;
   o.random.rate = o.s_lora.rate = *rate;
   o.random.burstiness = *burstiness;
-  o.random.order = f.assignment == "round-robin" ? adapter_order::round_robin : adapter_order::random;
+  o.random.order = f.assignment == "round-robin" ? adapter_order::round_robin
+                   : f.assignment == "zipf"      ? adapter_order::zipf
+                                                 : adapter_order::random;
   o.s_lora.input = {f.s_lora_input[0], f.s_lora_input[1]};
   o.s_lora.output = {f.s_lora_output[0], f.s_lora_output[1]};
   if (f.seed) o.random.seed = o.s_lora.seed = static_cast<std::uint32_t>(*f.seed);

@@ -137,9 +137,11 @@ void write_traffic(result_writer& out, const serve_options& o) {
   };
   if (o.what == dataset::random) {
     out.whole("random_input_len", o.random.input);
+    out.whole("random_prefix_len", o.random.prefix);
     out.whole("random_output_len", o.random.output);
     out.number("random_range_ratio", o.random.range_ratio);
-    out.text("lora_assignment", o.random.order == adapter_order::random ? "random" : "round-robin");
+    constexpr std::array orders = {"random", "round-robin", "zipf"};
+    out.text("lora_assignment", orders[static_cast<std::size_t>(o.random.order)]);
   } else if (o.what == dataset::s_lora) {
     out.number("s_lora_alpha", o.s_lora.alpha);
     out.number("s_lora_cv", o.s_lora.cv);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <deque>
+#include <limits>
 #include <memory>
 #include <random>
 
@@ -99,6 +100,18 @@ class sender {
   std::uint32_t under_way_ = 0;
 };
 
+constexpr std::uint64_t shared_by_all = std::numeric_limits<std::uint64_t>::max();
+
+/// Tokens that the seed and `stream` decide.
+void write_tokens(json_writer& json, const serve_options& o, std::uint64_t stream, std::uint32_t count) {
+  std::seed_seq mixed{static_cast<std::uint32_t>(o.seed), static_cast<std::uint32_t>(o.seed >> 32),
+                      static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32)};
+  std::mt19937 random(mixed);
+  std::uniform_int_distribution<token_id> id(o.token_ids.first, o.token_ids.second - 1);
+  for (std::uint32_t i = 0; i < count; ++i)
+    json.unsigned_integer(id(random));
+}
+
 void write_adapter(json_writer& json, const serve_options& o, std::uint32_t adapter) {
   if (o.style != lora_style::llama_cpp) return;
   // A request that names none gets all of them at their full scale, so the base is asked for by a scale of 0.
@@ -114,12 +127,8 @@ std::string body_of(const serve_options& o, const planned_request& r, std::uint6
   json_writer json;
   json.begin_object().key("model").string(by_name ? o.adapters[r.adapter] : o.model);
   json.key("prompt").begin_array();
-  std::seed_seq mixed{static_cast<std::uint32_t>(o.seed), static_cast<std::uint32_t>(o.seed >> 32),
-                      static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32)};
-  std::mt19937 random(mixed);
-  std::uniform_int_distribution<token_id> id(o.token_ids.first, o.token_ids.second - 1);
-  for (std::uint32_t i = 0; i < r.prompt; ++i)
-    json.unsigned_integer(id(random));
+  write_tokens(json, o, shared_by_all, r.shared);
+  write_tokens(json, o, index, r.prompt - r.shared);
   json.end_array().key("max_tokens").unsigned_integer(r.output).key("temperature").number(o.temperature);
   json.key("stream")
       .boolean(true)

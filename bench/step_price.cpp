@@ -1,16 +1,18 @@
 // How well the planner's prices foretell the real CPU executor's steps: a model, some random adapters,
 // traffic of prompts and replies through the planner; each step's time is predicted before it is told. Run:
-// build/release/bin/lorica-bench-step-price --model FILE [threads]
+// build/release/bin/lorica-bench-step-price --model FILE
 
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
-#include <stdexcept>
 #include <string>
 
 #include "bench/machine_load.hpp"
+#include "bench/must.hpp"
 #include "bench/traffic.hpp"
 #include "bench/virtual_server.hpp"
 #include "bench/workload.hpp"
@@ -28,12 +30,6 @@ using steady = std::chrono::steady_clock;
 constexpr std::uint32_t adapter_count = 8;
 constexpr std::uint32_t prompts = 160;
 constexpr std::size_t at_once = 12;
-
-template <class T>
-T must(result<T> r) {
-  if (!r) throw std::runtime_error(r.error().text);
-  return std::move(*r);
-}
 
 planner_options options_of(const executor_limits& l) {
   planner_options o;
@@ -84,7 +80,7 @@ void run(const std::string& model, unsigned threads) {
   std::vector<std::shared_ptr<const packed_adapter>> adapters;
   for (std::uint32_t i = 0; i < adapter_count; ++i) {
     adapters.push_back(must(engine->packer().pack(random_adapter(config, 16, i + 1), {})));
-    if (auto ok = engine->attach(adapters.back()); !ok) throw std::runtime_error(ok.error().text);
+    must(engine->attach(adapters.back()));
   }
   const auto traffic = arrivals_of(must(plan(s_lora_traffic{.adapters = adapter_count,
                                                             .alpha = 0.6,
@@ -99,9 +95,7 @@ void run(const std::string& model, unsigned threads) {
   std::size_t submitted = 0, ended = 0, steps = 0;
   while (ended < traffic.size()) {
     while (submitted < traffic.size() && submitted - ended < at_once) {
-      if (auto ok = policy.submit(sequence_of(submitted + 1, traffic[submitted], config.vocab, adapters));
-          !ok)
-        throw std::runtime_error(ok.error().text);
+      must(policy.submit(sequence_of(submitted + 1, traffic[submitted], config.vocab, adapters)));
       ++submitted;
     }
     auto planned = policy.next_step();
@@ -136,15 +130,18 @@ void run(const std::string& model, unsigned threads) {
 
 }  // namespace
 
-int main(int count, char** words) {
-  if ((count != 3 && count != 4) || std::strcmp(words[1], "--model") != 0) {
-    std::fprintf(stderr, "flags: --model FILE [threads]\n");
-    return 2;
-  }
+int main(int argc, char** argv) {
+  std::string model = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
+  unsigned threads = 2;
+  CLI::App app("How well the planner's prices foretell the CPU executor's steps");
+  app.add_option("--model", model)->capture_default_str();
+  app.add_option("--threads", threads)->check(CLI::Range(1, 256))->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
   try {
-    run(words[2], count == 4 ? static_cast<unsigned>(std::stoul(words[3])) : 2);
+    run(model, threads);
+    return EXIT_SUCCESS;
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "%s\n", e.what());
-    return 1;
+    std::fprintf(stderr, "lorica-bench-step-price: %s\n", e.what());
+    return EXIT_FAILURE;
   }
 }

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "bench/numpy_random.hpp"
+#include "bench/zipf.hpp"
 
 namespace lorica::bench {
 namespace {
@@ -34,6 +35,19 @@ void set_arrivals(requests& all, const random_traffic& t, numpy_random& random) 
   const double factor = static_cast<double>(all.size()) / t.rate / now;
   for (auto& r : all)
     r.arrival *= factor;
+}
+
+/// From a generator of their own: lengths and adapters do not depend on each other.
+void set_adapters(requests& all, const random_traffic& t) {
+  std::seed_seq own{t.seed, 1u};
+  std::mt19937_64 random(own);
+  const zipf law(t.adapters, t.exponent);
+  std::uniform_int_distribution<std::uint32_t> any(0, t.adapters - 1);
+  std::uniform_real_distribution<double> share(0, 1);
+  for (std::uint32_t i = 0; i < all.size(); ++i)
+    all[i].adapter = t.order == adapter_order::round_robin ? i % t.adapters
+                     : t.order == adapter_order::random    ? any(random)
+                                                           : law.at(share(random));
 }
 
 std::uint32_t drawn_length(std::uint32_t middle, double ratio, std::mt19937_64& random) {
@@ -79,17 +93,19 @@ result<requests> plan(const random_traffic& t) {
   if (!(t.burstiness > 0)) return refuse(fmt::format("--burstiness is {}; it is above 0", t.burstiness));
   if (!(t.range_ratio >= 0 && t.range_ratio < 1))
     return refuse(fmt::format("--random-range-ratio is {}; it is at least 0 and below 1", t.range_ratio));
+  if (t.prefix > most_tokens)
+    return refuse(fmt::format("--random-prefix-len is {}; it is at most {}", t.prefix, most_tokens));
+  if (!(t.exponent >= 0 && t.exponent <= 100))
+    return refuse(fmt::format("--lora-zipf-exponent is {}; it is 0 to 100", t.exponent));
   requests out(t.requests);
   std::mt19937_64 random(t.seed);
   for (std::uint32_t i = 0; i < t.requests; ++i) {
     auto& r = out[i];
-    r.prompt = drawn_length(t.input, t.range_ratio, random);
+    r.shared = t.prefix;
+    r.prompt = t.prefix + drawn_length(t.input, t.range_ratio, random);
     r.output = drawn_length(t.output, t.range_ratio, random);
-    if (t.adapters == 0) continue;
-    r.adapter = t.order == adapter_order::round_robin
-                    ? i % t.adapters
-                    : std::uniform_int_distribution<std::uint32_t>(0, t.adapters - 1)(random);
   }
+  if (t.adapters != 0) set_adapters(out, t);
   numpy_random gaps(t.seed);
   set_arrivals(out, t, gaps);
   return out;

@@ -14,13 +14,14 @@ namespace lorica::bench {
 struct planned_request {
   double arrival = 0;            ///< seconds since the start
   std::uint32_t prompt = 1;      ///< tokens
+  std::uint32_t shared = 0;      ///< of them, the first so many, which all requests of the run have
   std::uint32_t output = 1;      ///< tokens
   std::uint32_t adapter = none;  ///< index into the adapters
 
   static constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();  ///< the base
 };
 
-enum class adapter_order : std::uint8_t { random, round_robin };
+enum class adapter_order : std::uint8_t { random, round_robin, zipf };
 
 /// `vllm bench serve --dataset-name random`.
 struct random_traffic {
@@ -28,10 +29,12 @@ struct random_traffic {
   double rate = std::numeric_limits<double>::infinity();  ///< per second
   double burstiness = 1;                                  ///< shape of the gaps' Gamma; 1: Poisson
   std::uint32_t input = 1024;                             ///< tokens, middle of the range
+  std::uint32_t prefix = 0;                               ///< tokens before them, the same for all
   std::uint32_t output = 128;
   double range_ratio = 0;  ///< lengths lie in [n(1 - r), n(1 + r)]
   std::uint32_t adapters = 0;
   adapter_order order = adapter_order::random;
+  double exponent = 1;  ///< of Zipf's law, where the order is `zipf`
   std::uint32_t seed = 0;
 };
 

@@ -35,12 +35,14 @@ sequence_rows rows_of(const executor_limits& l, const workload& w, std::uint32_t
   return s;
 }
 
-/// A step over the streams [first, last), `rows` rows of each from position `context` on.
+/// A step over the streams [first, last) from position `context` on; `tokens_of(stream)` are its rows.
+template <class Tokens>
 batch make_step(const executor_limits& l, const workload& w, std::uint32_t first, std::uint32_t last,
-                std::uint32_t context, const std::vector<token_id>& tokens,
+                std::uint32_t context, const Tokens& tokens_of,
                 const std::vector<std::shared_ptr<const packed_adapter>>& adapters) {
   batch out;
   for (auto stream = first; stream < last; ++stream) {
+    const std::vector<token_id> tokens = tokens_of(stream);
     auto s = rows_of(l, w, stream, context, static_cast<std::uint32_t>(tokens.size()));
     s.first_row = static_cast<std::uint32_t>(out.tokens.size());
     s.first_block = static_cast<std::uint32_t>(out.block_table.size());
@@ -87,6 +89,7 @@ adapter_weights random_adapter(const model_config& m, std::uint32_t rank, std::u
   std::mt19937 random(seed);
   adapter_weights out;
   out.version.digest[0] = static_cast<std::uint8_t>(seed);
+  out.version.digest[1] = static_cast<std::uint8_t>(rank);
   const auto q = m.heads * m.head_dim;
   const auto kv = m.kv_heads * m.head_dim;
   for (std::uint32_t l = 0; l < m.layers; ++l) {
@@ -104,33 +107,45 @@ adapter_weights random_adapter(const model_config& m, std::uint32_t rank, std::u
 run_time run(executor& engine, const model_config& m, const workload& w,
              const std::vector<std::shared_ptr<const packed_adapter>>& adapters, step_profile* profile) {
   auto& limits = engine.limits();
+  auto prompt_of = [&](std::uint32_t stream) { return random_prompt(m, w.prompt, stream); };
   machine_load load;
   if (profile) profile->clear();
+  std::vector<double> steps;
+  auto timed = [&](const batch& step) {
+    auto begin = clock::now();
+    execute(engine, step);
+    steps.push_back(seconds_since(begin));
+  };
   auto start = clock::now();
-  for (std::uint32_t stream = 0; stream < w.streams; ++stream)
-    execute(engine,
-            make_step(limits, w, stream, stream + 1, 0, random_prompt(m, w.prompt, stream), adapters));
+  const auto at_once = w.one_step ? w.streams : 1;
+  for (std::uint32_t stream = 0; stream < w.streams; stream += at_once)
+    timed(make_step(limits, w, stream, stream + at_once, 0, prompt_of, adapters));
   run_time out;
-  out.seconds = out.best_step_seconds = seconds_since(start);
   out.tokens = static_cast<double>(w.streams) * w.prompt;
-  if (w.decode == 0) {
-    out.cpu_seconds = load.own();
-    out.foreign = load.foreign();
-    return out;
-  }
-  load = {};
-  if (profile) profile->clear();
-  out.best_step_seconds = 1e9;
-  start = clock::now();
-  for (std::uint32_t i = 0; i < w.decode; ++i) {
-    auto step_start = clock::now();
-    execute(engine, make_step(limits, w, 0, w.streams, w.prompt + i, {sampled_last}, adapters));
-    out.best_step_seconds = std::min(out.best_step_seconds, seconds_since(step_start));
+  if (w.decode != 0) {
+    load = {};
+    if (profile) profile->clear();
+    steps.clear();
+    auto sampled = [](std::uint32_t) { return std::vector<token_id>{sampled_last}; };
+    start = clock::now();
+    for (std::uint32_t i = 0; i < w.decode; ++i)
+      timed(make_step(limits, w, 0, w.streams, w.prompt + i, sampled, adapters));
+    out.tokens = static_cast<double>(w.streams) * w.decode;
   }
   out.seconds = seconds_since(start);
-  out.tokens = static_cast<double>(w.streams) * w.decode;
   out.cpu_seconds = load.own();
   out.foreign = load.foreign();
+  std::ranges::sort(steps);
+  out.best_step_seconds = steps.front();
+  out.median_step_seconds = steps[steps.size() / 2];
+  out.longest_step_seconds = steps.back();
+  return out;
+}
+
+double adapter_bytes(const workload& w, const std::vector<std::shared_ptr<const packed_adapter>>& adapters) {
+  double out = 0;
+  for (std::uint32_t a = 0; a < std::min(w.adapters, w.streams); ++a)
+    out += static_cast<double>(adapters[a]->bytes());
   return out;
 }
 
@@ -138,10 +153,8 @@ double bytes_per_step(const executor& engine, const workload& w,
                       const std::vector<std::shared_ptr<const packed_adapter>>& adapters) {
   auto& l = engine.limits();
   const double kv = static_cast<double>(l.kv_bytes) / l.blocks / l.block_tokens;
-  double out = static_cast<double>(l.weight_bytes) + w.streams * kv * (w.prompt + w.decode / 2.0);
-  for (std::uint32_t a = 0; a < std::min(w.adapters, w.streams); ++a)
-    out += static_cast<double>(adapters[a]->bytes());
-  return out;
+  return static_cast<double>(l.weight_bytes) + w.streams * kv * (w.prompt + w.decode / 2.0) +
+         adapter_bytes(w, adapters);
 }
 
 double memory_bandwidth(unsigned threads) {

@@ -15,28 +15,35 @@ namespace lorica::bench {
 struct workload {
   std::string name;
   std::uint32_t streams = 1;
-  std::uint32_t adapters = 0;  ///< stream i uses adapter i % adapters; 0: base
-  std::uint32_t prompt = 64;   ///< tokens of each stream
-  std::uint32_t decode = 128;  ///< new tokens of each stream; 0: the prompt is what is measured
+  std::uint32_t adapters = 0;               ///< stream i uses adapter i % adapters; 0: base
+  std::uint32_t prompt = 64;                ///< tokens of each stream
+  std::uint32_t decode = 128;               ///< new tokens of each stream; 0: the prompt is what is measured
+  std::vector<std::uint32_t> ranks = {16};  ///< dealt to the adapters in turns
+  bool one_step = false;                    ///< all prompts in one step, else one after the other
 };
 
 /// One run of it.
 struct run_time {
   double seconds = 0;            ///< of the measured part
   double best_step_seconds = 0;  ///< the shortest step of it
-  double tokens = 0;             ///< of the measured part, all streams
-  double cpu_seconds = 0;        ///< of all threads, waits that spin included
-  double foreign = 0;            ///< share of the machine that others used meanwhile
+  double median_step_seconds = 0;
+  double longest_step_seconds = 0;
+  double tokens = 0;       ///< of the measured part, all streams
+  double cpu_seconds = 0;  ///< of all threads, waits that spin included
+  double foreign = 0;      ///< share of the machine that others used meanwhile
 };
 
 /// An adapter on every projection of every layer: random, seeded, A and B non-zero, alpha = 2 rank.
 adapter_weights random_adapter(const model_config& m, std::uint32_t rank, std::uint32_t seed);
 
-/// Runs the workload from an empty cache: prompts one stream after the other, then all streams step by step.
+/// Runs the workload from an empty cache: prompts as the workload says, then all streams step by step.
 /// `adapters` are attached. Throws `std::runtime_error` when a step fails.
 run_time run(executor& engine, const model_config& m, const workload& w,
              const std::vector<std::shared_ptr<const packed_adapter>>& adapters,
              step_profile* profile = nullptr);
+
+/// Bytes of the adapters that a step of the workload reads.
+double adapter_bytes(const workload& w, const std::vector<std::shared_ptr<const packed_adapter>>& adapters);
 
 /// Bytes that one decode step of the workload must read: base, adapters, and K and V in the middle of the
 /// run.

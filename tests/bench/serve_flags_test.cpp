@@ -90,6 +90,15 @@ TEST_CASE("S-LoRA's and Punica's traffic have their authors' defaults") {
   CHECK(p->punica.seed == 0xABCDABCD987);
 }
 
+TEST_CASE("a shared beginning and Zipf's law are asked for by flags") {
+  auto o =
+      options("--random-prefix-len 512 --lora-modules a b --lora-assignment zipf --lora-zipf-exponent 0.9");
+  REQUIRE(o);
+  CHECK(o->random.prefix == 512);
+  CHECK(o->random.order == adapter_order::zipf);
+  CHECK(o->random.exponent == 0.9);
+}
+
 TEST_CASE("a flag with a value that it cannot have is refused by name, with what would work") {
   CHECK_THAT(refusal("--request-rate fast"), Catch::Contains("'fast'") && Catch::Contains("inf"));
   CHECK_THAT(refusal("--request-rate 0"), Catch::Contains("--request-rate"));

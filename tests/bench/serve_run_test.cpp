@@ -89,6 +89,25 @@ TEST_CASE(
   CHECK(body_of(o, r, 3) != body_of(other, r, 3));
 }
 
+TEST_CASE("requests of a run share the beginning that the traffic asks for, and nothing behind it") {
+  serve_options o;
+  o.model = "base";
+  planned_request r{.prompt = 40, .shared = 30, .output = 1};
+  auto ids = [&](std::uint64_t index) {
+    std::vector<std::int64_t> out;
+    auto body = body_json(o, r, index);
+    for (auto& id : *body.find("prompt")->as_array())
+      out.push_back(*id.whole());
+    return out;
+  };
+  auto same = [](const auto& a, const auto& b) { return std::ranges::mismatch(a, b).in1 - a.begin(); };
+  REQUIRE(ids(0).size() == 40);
+  CHECK(same(ids(0), ids(1)) == 30);
+  auto first = ids(0);
+  o.seed = 1;
+  CHECK(same(first, ids(0)) == 0);
+}
+
 TEST_CASE("llama.cpp's way names the adapter by its place and the base by a scale of none") {
   serve_options o;
   o.model = "base";

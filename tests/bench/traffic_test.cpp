@@ -193,6 +193,31 @@ TEST_CASE("Punica's lengths are lognormal prompts under a uniform whole") {
   CHECK(whole / static_cast<double>(all.size()) == Approx(1024).epsilon(0.02));
 }
 
+TEST_CASE("by Zipf's law the k-th adapter is asked for 1/k as often as the first") {
+  const random_traffic t{.requests = 50'000, .adapters = 100, .order = adapter_order::zipf, .seed = 3};
+  auto counts = popularity(planned(t));
+  REQUIRE(counts.size() == 100);
+  CHECK(static_cast<double>(counts[1]) / static_cast<double>(counts[0]) == Approx(0.5).epsilon(0.1));
+  CHECK(static_cast<double>(counts[9]) / static_cast<double>(counts[0]) == Approx(0.1).epsilon(0.15));
+  auto flat = t;
+  flat.exponent = 0;
+  CHECK(popularity(planned(flat)).front() < 700);  // 500 on the average
+}
+
+TEST_CASE("which adapters are asked for does not depend on lengths, so that a trace can be replayed") {
+  random_traffic t{.requests = 200, .adapters = 50, .order = adapter_order::zipf, .seed = 5};
+  auto one = planned(t);
+  t.input = 7;
+  t.range_ratio = 0.5;
+  t.prefix = 100;
+  auto other = planned(t);
+  for (std::size_t i = 0; i < one.size(); ++i)
+    REQUIRE(one[i].adapter == other[i].adapter);
+  CHECK(other[0].shared == 100);
+  CHECK(other[0].prompt > 100);
+  CHECK(other[0].prompt <= 111);
+}
+
 TEST_CASE("numbers that no traffic can have are refused by name") {
   CHECK_THAT(refusal(random_traffic{.requests = 0}), Catch::Contains("--num-prompts is 0"));
   CHECK_THAT(refusal(random_traffic{.requests = 2'000'000}), Catch::Contains("1 to 1000000"));
@@ -200,6 +225,8 @@ TEST_CASE("numbers that no traffic can have are refused by name") {
   CHECK_THAT(refusal(random_traffic{.range_ratio = 1}), Catch::Contains("--random-range-ratio is 1"));
   CHECK_THAT(refusal(random_traffic{.range_ratio = std::nan("")}), Catch::Contains("--random-range-ratio"));
   CHECK_THAT(refusal(random_traffic{.burstiness = -1}), Catch::Contains("--burstiness is -1"));
+  CHECK_THAT(refusal(random_traffic{.prefix = 2'000'000}), Catch::Contains("--random-prefix-len is 2000000"));
+  CHECK_THAT(refusal(random_traffic{.exponent = -1}), Catch::Contains("--lora-zipf-exponent is -1"));
   CHECK_THAT(refusal(s_lora_traffic{.adapters = 0}), Catch::Contains("--lora-modules"));
   CHECK_THAT(refusal(s_lora_traffic{.rate = std::numeric_limits<double>::infinity()}),
              Catch::Contains("--request-rate"));
