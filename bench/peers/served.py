@@ -8,20 +8,16 @@ says, adapters dealt round-robin. A run during which others used more than --for
 import argparse
 import datetime
 import json
-import os
 import pathlib
-import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-import urllib.error
-import urllib.request
 
+import load
 import machine
+from server_process import HOST, ServerProcess
 
-HOST = "127.0.0.1"
 CASES = {  # adapters, at once
     "base-8": (0, 8), "1-8": (1, 8), "8-8": (8, 8), "32-32": (32, 32), "128-32": (128, 32), "1000-32": (1000, 32)}
 
@@ -58,53 +54,23 @@ def vllm(options, adapters, at_once):
 SERVERS = {"lorica": lorica, "llama-server": llama_server, "vllm": vllm}
 
 
-class Server:
-    """One server process, ready when /health says so."""
-
-    def __init__(self, kind, options, adapters, at_once):
-        self.command, self.names, environment = SERVERS[kind](options, adapters, at_once)
-        log = open(pathlib.Path("build/peers") / f"served-{kind}.log", "w")
-        started = time.monotonic()
-        self.process = subprocess.Popen(self.command, env=os.environ | {"LORICA_PACKED_CACHE": "off"} | environment, stdout=log, stderr=log, start_new_session=True)
-        while not self.healthy(options.port):
-            if self.process.poll() is not None or time.monotonic() - started > options.start_seconds:
-                self.end()
-                raise RuntimeError(f"{kind} does not become ready; its log lies in build/peers")
-            time.sleep(0.2)
-        self.seconds_to_ready = time.monotonic() - started
-
-    def healthy(self, port):
-        try:
-            with urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=5) as answer:
-                return answer.status == 200
-        except (urllib.error.URLError, OSError):
-            return False
-
-    def end(self):
-        for what in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(self.process.pid, what)
-                self.process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                continue
-            except ProcessLookupError:
-                break
+def start(kind, options, adapters, at_once):
+    """The server, and the names of its adapters."""
+    command, names, environment = SERVERS[kind](options, adapters, at_once)
+    log = f"build/peers/served-{kind}.log"
+    return ServerProcess(kind, command, options.port, log, options.start_seconds, environment), names
 
 
-def load(options, kind, server, at_once, seed):
+def load_of(options, kind, server, names, at_once, seed):
     """The result of one run of lorica-bench serve."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [options.load_binary, "serve", "--host", HOST, "--port", str(options.port), "--model", "base", "--num-prompts",
-                   str(max(options.requests, 2 * at_once)), "--max-concurrency", str(at_once), "--random-input-len", "96",
-                   "--random-range-ratio", "0", "--random-output-len", "64", "--seed", str(seed), "--num-warmups", "2",
-                   "--percentile-metrics", "ttft,tpot,itl,e2el", "--metric-percentiles", "50,99", "--goodput", "ttft:1000", "tpot:50",
-                   "--save-result", "--result-filename", f"{folder}/result.json", "--server-pid", str(server.process.pid)]
-        if server.names:
-            command += ["--lora-assignment", "round-robin", "--lora-modules", *server.names]
-        if kind == "llama-server":
-            command += ["--lora-style", "llama.cpp"]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=sys.stderr, timeout=options.run_seconds)
-        result = json.loads(pathlib.Path(folder, "result.json").read_text())
+    more = ["--num-prompts", max(options.requests, 2 * at_once), "--max-concurrency", at_once, "--random-input-len", 96,
+            "--random-range-ratio", 0, "--random-output-len", 64, "--seed", seed, "--num-warmups", 2, "--percentile-metrics",
+            "ttft,tpot,itl,e2el", "--metric-percentiles", "50,99", "--goodput", "ttft:1000", "tpot:50", "--server-pid", server.process.pid]
+    if names:
+        more += ["--lora-assignment", "round-robin", "--lora-modules", *names]
+    if kind == "llama-server":
+        more += ["--lora-style", "llama.cpp"]
+    result = load.run(options.load_binary, options.port, more, options.run_seconds)
     for long in ("latencies", "queue_times", "command"):
         result.pop(long)
     return result
@@ -112,19 +78,17 @@ def load(options, kind, server, at_once, seed):
 
 def measure(options, kind, case, seed):
     adapters, at_once = CASES[case]
-    server = Server(kind, options, adapters, at_once)
-    try:
+    server, names = start(kind, options, adapters, at_once)
+    with server:
         runs = []
         for attempt in range(options.tries):
-            result = load(options, kind, server, at_once, seed * 100 + attempt)
+            result = load_of(options, kind, server, names, at_once, seed * 100 + attempt)
             result["accepted"] = (result["foreign_load"] or 0) <= options.foreign and result["steal"] <= options.steal
             result["seconds_to_ready"] = round(server.seconds_to_ready, 2)
             runs.append(result)
             if result["accepted"] or time.monotonic() > options.deadline:
                 break
         return " ".join(server.command)[:400], runs
-    finally:
-        server.end()
 
 
 KEPT = ("request_throughput", "output_throughput", "request_goodput", "p50_ttft_ms", "p99_ttft_ms", "p50_itl_ms", "p99_itl_ms", "median_tpot_ms",

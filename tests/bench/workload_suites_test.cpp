@@ -58,6 +58,20 @@ TEST_CASE("a workload with adapters knows the base's that differs in adapters on
   CHECK(base_of(all.at(1), {}) == nullptr);
 }
 
+TEST_CASE("a base that differs in more than adapters is none") {
+  const workload with{"w", 8, 8, 64, 128, {16}, false};
+  auto same = with;
+  same.adapters = 0;
+  CHECK(base_of(with, {same}) != nullptr);
+  for (auto change :
+       {+[](workload& w) { ++w.streams; }, +[](workload& w) { ++w.prompt; }, +[](workload& w) { ++w.decode; },
+        +[](workload& w) { w.one_step = true; }, +[](workload& w) { ++w.adapters; }}) {
+    auto other = same;
+    change(other);
+    CHECK(base_of(with, {other}) == nullptr);
+  }
+}
+
 TEST_CASE("patterns choose among the names") {
   const auto all = workloads("usual", 16);
   CHECK(names(matching(all, {"decode 8*"})) ==
