@@ -1,5 +1,5 @@
 # Thin: the commands live in tools/. `make serve` and `make test` are the same as tools/serve and tools/test.
-.PHONY: serve test check bench format soak clean
+.PHONY: serve test check bench bench-suite format soak clean
 
 serve:
 	tools/serve
@@ -12,6 +12,9 @@ check:
 
 bench:
 	tools/bench
+
+bench-suite:
+	tools/bench_suite
 
 format:
 	git ls-files '*.cpp' '*.hpp' '*.cu' '*.cuh' | xargs clang-format-14 -i

@@ -44,7 +44,7 @@ def served_plot(content, key, title, unit):
 
 def build(all_results):
     """({part: text}, {plot file: text})"""
-    parts, plots = dict.fromkeys(("peers", "served", "decode"), NONE), {}
+    parts, plots = dict.fromkeys(("peers", "served", "decode", "suite"), NONE), {}
     if found := results.latest(all_results, "peers"):
         plots["peers.svg"] = peers_plot(found[1])
         parts["peers"] = "![Lorica and its peers](performance/peers.svg)\n\n" + tables.peers(*found)
@@ -55,6 +55,8 @@ def build(all_results):
                                        "![First token](performance/first-token.svg)", tables.served(*found)])
     if found := results.latest(all_results, "decode"):
         parts["decode"] = tables.decode(*found)
+    if found := results.latest_of_each(all_results):
+        parts["suite"] = tables.suite(found)
     return parts, plots
 
 

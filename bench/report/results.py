@@ -8,7 +8,7 @@ OURS = "lorica"
 
 
 def load(folder=RESULTS):
-    """[(file name, kind, content)] in order of date and name; kinds: peers, decode, served, other."""
+    """[(file name, kind, content)] in order of date and name; kinds: peers, decode, served, suite, other."""
     out = []
     for file in sorted(folder.glob("*.json")):
         content = json.loads(file.read_text())
@@ -17,6 +17,8 @@ def load(folder=RESULTS):
 
 
 def kind_of(content):
+    if isinstance(content.get("findings"), list):
+        return "suite"
     if isinstance(content.get("served"), dict):
         return "served"
     if isinstance(content.get("tokens_per_second"), dict):
@@ -30,6 +32,11 @@ def latest(results, kind):
     """The newest (file name, content) of a kind, or None."""
     found = [(name, content) for name, its, content in results if its == kind]
     return found[-1] if found else None
+
+
+def latest_of_each(results):
+    """[(file name, content)]: of the suite's files the newest of every program, in order of the programs' names."""
+    return [found for _, found in sorted({content["kind"]: (name, content) for name, its, content in results if its == "suite"}.items())]
 
 
 def machine_text(content):

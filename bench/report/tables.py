@@ -58,3 +58,29 @@ def served(name, content):
     head = ["load", "server", "requests/s", "tok/s", "first token, ms (p50 / p99)", "between tokens, ms (p50 / p99)", "memory, MiB"]
     missing = [f"{m['server']}, {m['case']}: {m['why']}" for m in content.get("missing", [])]
     return table(head, rows) + "\n\n" + source(name, content) + ("\n\nNot measured: " + "; ".join(missing) + "." if missing else "")
+
+
+FORMS = {"share": lambda v: f"{100 * v:.1f} %", "times": lambda v: f"{v:.2f}x", "tok/s": lambda v: f"{v:,.1f} tok/s",
+         "ms": lambda v: f"{v:,.1f} ms", "MiB": lambda v: f"{v:,.1f} MiB", "of 1": lambda v: f"{v:.3f}"}
+BOUNDS = {">=": "at least", "<=": "at most"}
+
+
+def shown(value, unit):
+    return FORMS.get(unit, lambda v: f"{v:,.0f} {unit}")(value)
+
+
+def suite(found):
+    """One line for every figure of the suite's programs, in order of their cases; then where they come from and what is missing."""
+    rows = []
+    for _, content in found:
+        for one in content["findings"]:
+            noise = f" (others {100 * one['noise']:.0f} %)" if one["noise"] else ""
+            asked = f"{BOUNDS[one['wanted'][0]]} {shown(one['wanted'][1], one['unit'])}" if one["wanted"] else ""
+            met = "" if one["met"] is None else "yes" if one["met"] else "no"
+            rows.append([one["case"], one["what"], shown(one["value"], one["unit"]) + noise, asked, met])
+    rows.sort(key=lambda row: int(row[0].partition("-")[2]))
+    out = [table(["case", "what", "measured", "asked", "met"], rows), ""]
+    for name, content in found:
+        missing = "; ".join(f"{arm}: {why}" for arm, why in content.get("missing", {}).items())
+        out.append(f"- {content['kind']}: {source(name, content)}" + (f" Not measured: {missing}." if missing else ""))
+    return "\n".join(out)

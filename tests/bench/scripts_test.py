@@ -1,20 +1,37 @@
 """The benches' scripts: which runs count, and what the page of results says. `python3 tests/bench/scripts_test.py`"""
 
+import contextlib
+import io
+import json
 import pathlib
+import struct
 import subprocess
 import sys
+import tempfile
 import types
 import unittest
 import xml.dom.minidom
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
-sys.path[:0] = [str(ROOT / "bench/peers"), str(ROOT / "bench/report")]
+sys.path[:0] = [str(ROOT / "bench/peers"), str(ROOT / "bench/report"), str(ROOT / "bench/suite")]
 
+import adapter_files  # noqa: E402
+import cold  # noqa: E402
 import compare  # noqa: E402
+import findings  # noqa: E402
+import gguf_shape  # noqa: E402
+import instructions  # noqa: E402
+import lorica_server  # noqa: E402
 import machine  # noqa: E402
+import memory  # noqa: E402
+import neighbour  # noqa: E402
+import prefix  # noqa: E402
 import report  # noqa: E402
 import results  # noqa: E402
 import served  # noqa: E402
+import session  # noqa: E402
+import starvation  # noqa: E402
+import steps  # noqa: E402
 import svg  # noqa: E402
 import tables  # noqa: E402
 
@@ -94,6 +111,191 @@ class Page(unittest.TestCase):
 
     def test_the_page_is_what_the_results_say(self):
         subprocess.run([sys.executable, ROOT / "bench/report/report.py", "--check"], check=True)
+
+
+def arm(accepted=1, foreign=0.0, **figures):
+    return {"accepted": accepted, "rejected": 0, "foreign": foreign, "figures": figures}
+
+
+def one_run(accepted=True, foreign=0.0, **figures):
+    return {"figures": figures, "foreign": foreign, "steal": 0.0, "accepted": accepted}
+
+
+class Figures(unittest.TestCase):
+    """What the suite says of what it measured."""
+
+    def found(self, all_findings, part):
+        one = [f for f in all_findings if part in f["what"]]
+        self.assertEqual(len(one), 1, part)
+        return one[0]
+
+    def test_jain_is_one_of_equals_and_one_over_n_of_one_who_has_all(self):
+        self.assertEqual(findings.jain([5, 5, 5]), 1)
+        self.assertEqual(findings.jain([9, 0, 0]), 1 / 3)
+        self.assertEqual(findings.jain([3, 1]), 16 / 20)
+        self.assertEqual(findings.jain([0, 0]), 1)
+
+    def test_quantiles_lie_between_the_nearest_ranks(self):
+        self.assertEqual([findings.quantile([4, 1, 3, 2], q) for q in (0, 0.5, 1)], [1, 2.5, 4])
+        self.assertEqual(findings.quantile([], 0.99), 0)
+
+    def test_a_finding_is_met_on_its_own_side_of_the_bound(self):
+        self.assertTrue(findings.finding("C-1", "w", 0.6, "share", (">=", 0.6))["met"])
+        self.assertFalse(findings.finding("C-1", "w", 0.59, "share", (">=", 0.6))["met"])
+        self.assertFalse(findings.finding("C-1", "w", 11, "times", ("<=", 10))["met"])
+        self.assertIsNone(findings.finding("C-1", "w", 11, "times")["met"])
+
+    def test_noise_is_told_only_of_arms_without_a_quiet_run(self):
+        self.assertEqual(findings.noise_of(arm(1, 0.02), arm(0, 0.3), arm(0, 0.1)), 0.3)
+        self.assertEqual(findings.noise_of(arm(2, 0.02)), 0)
+
+    def test_only_quiet_runs_make_the_medians_where_there_is_one(self):
+        some = [one_run(x=1.0), one_run(False, 0.4, x=9.0), one_run(x=3.0, y=1.0)]
+        told = session.summary(some)
+        self.assertEqual((told["figures"], told["accepted"], told["rejected"]), ({"x": 2.0}, 2, 1))
+        self.assertEqual(session.summary(some[1:2])["figures"], {"x": 9.0})
+
+    def test_an_arm_that_cannot_be_measured_is_named_and_the_others_go_on(self):
+        how = options(rounds=2)
+        how.foreign = how.steal = 1.0
+
+        def refuses():
+            raise session.Missing("no such thing")
+
+        with contextlib.redirect_stderr(io.StringIO()):
+            runs, missing = session.in_turns(how, {"bad": refuses, "good": lambda: {"x": 1}})
+        self.assertEqual((list(runs), len(runs["good"]), missing), (["good"], 2, {"bad": "no such thing"}))
+
+    def test_after_the_limit_no_run_begins_and_what_has_none_says_so(self):
+        how = options(rounds=2)
+        how.deadline = 0
+        with contextlib.redirect_stderr(io.StringIO()):
+            self.assertEqual(session.in_turns(how, {"a": lambda: {"x": 1}}), ({}, {"a": "no time was left"}))
+
+    def test_the_neighbour_takes_the_longest_step_of_all_rounds(self):
+        name = "decode 1 longest over median"
+        both = {"decode 1 tok/s": 100.0, "decode 8 tok/s": 800.0, name: 2.0, "decode 8 longest over median": 2.0}
+        arms = {"lorica alone": arm(**both), "lorica beside": arm(**both | {"decode 1 tok/s": 70.0})}
+        runs = {"lorica beside": [one_run(**both), one_run(**both | {name: 12.0}), one_run(False, **both | {name: 99.0})]}
+        told = neighbour.derive(arms, runs)
+        self.assertEqual(self.found(told, "decode 1 beside a busy process on one core: kept")["value"], 0.7)
+        longest = self.found(told, "decode 1 beside a busy process on one core: longest")
+        self.assertEqual((longest["value"], longest["met"]), (12.0, False))
+
+    def test_memory_of_an_adapter_is_what_it_adds_over_its_file(self):
+        arms = {"0 int8": arm(**{"resident": 100.0, "weight bytes": 80.0}), "10 int8": arm(resident=150.0)}
+        told = memory.derive(arms, [0, 10], ["int8"], 10)
+        self.assertEqual(self.found(told, "over its file")["value"], 0.5)
+        self.assertEqual(self.found(told, "over the packed weights")["value"], 1.25)
+
+    def test_the_small_client_may_wait_twice_as_long_and_a_step(self):
+        arms = {"idle": arm(**{"first token p99 ms": 30.0}), "saturated": arm(**{"first token p99 ms": 75.0, "mean step ms": 10.0})}
+        told = self.found(starvation.derive(arms), "beside a client")
+        self.assertEqual((told["wanted"], told["met"]), (["<=", 70.0], False))
+
+    def test_service_is_prompt_tokens_and_twice_the_generated(self):
+        told = {'lorica_prompt_tokens_total{adapter="0"}': 10.0, 'lorica_generated_tokens_total{adapter="0"}': 7.0}
+        self.assertEqual((starvation.served(told, "0"), starvation.served(told, "1")), (24.0, 0.0))
+
+    def test_a_hit_across_adapters_counts_in_a_noisy_run_too(self):
+        figures = {"first token without ms": 600.0, "first token with ms": 20.0, "prefill skipped": 0.96, "share of hits": 1.0,
+                   "tokens found across adapters": 0.0}
+        runs = {"prefix": [one_run(**figures), one_run(False, **figures | {"tokens found across adapters": 512.0})]}
+        told = prefix.derive({"prefix": arm(**figures)}, runs)
+        self.assertFalse(self.found(told, "another adapter")["met"])
+        self.assertEqual(self.found(told, "first over the second")["value"], 30)
+
+    def test_cold_is_told_beside_warm_and_loads_beside_none(self):
+        arms = {"cold and warm": arm(**{"warm p50 ms": 10.0, "cold p50 ms": 30.0, "share that was cold": 1.0}),
+                "hits gdsf": arm(**{"hit rate": 0.4}), "hits lru": arm(**{"hit rate": 0.5}),
+                "streams beside resident": arm(**{"between tokens p99 ms": 20.0}), "streams beside cold": arm(**{"between tokens p99 ms": 21.0})}
+        told = cold.derive(arms, {"results": [{"trace": "t", "policy": "lfu", "hit_rate": 0.3}]})
+        self.assertEqual(self.found(told, "longer")["value"], 20)
+        self.assertFalse(self.found(told, "GDSF")["met"])
+        self.assertEqual(self.found(told, "p99 over that")["value"], 1.05)
+        self.assertEqual(self.found(told, "replayed, t, LFU")["value"], 0.3)
+
+    def test_steps_know_the_names_of_the_workloads(self):
+        program = ROOT / "build/release/bin/lorica-bench-decode"
+        if not program.exists():
+            self.skipTest("lorica-bench-decode is not built")
+        names = subprocess.run([program, "--suite", "all", "--list"], capture_output=True, text=True, check=True).stdout.splitlines()
+        needed = [steps.sweep_name(n) for n in steps.COUNTS] + list(instructions.WORKS.values()) + [w.name for w in neighbour.WORKS]
+        needed += ["decode 32", "prefill 8 x 64", "prefill 8 x 64, 8 adapters"]
+        needed += [f"decode {s}, 1 adapter of rank {r}" for s in (1, 8) for r in (8, 64)]
+        self.assertEqual([n for n in needed if n not in names], [])
+
+    def test_steps_tell_the_largest_loss_of_a_doubling(self):
+        rates = dict(zip(steps.COUNTS, (1000.0, 900.0, 450.0, 440.0, 430.0, 420.0)))
+        figures = {f"{steps.sweep_name(n)} tok/s": rate for n, rate in rates.items()}
+        told = steps.derive({"adapters": arm(**figures | {"decode 32 tok/s": 1100.0, "slope ratio": 1.2})})
+        self.assertEqual(self.found(told, "largest loss")["value"], 0.5)
+        self.assertTrue(self.found(told, "a byte of adapters")["met"])
+
+    def test_metrics_are_read_with_their_labels(self):
+        told = lorica_server.parse_metrics('# HELP a b\na 1\nlorica_x_total{adapter="k"} 2.5e+03\n')
+        self.assertEqual(told, {"a": 1.0, 'lorica_x_total{adapter="k"}': 2500.0})
+
+
+class AdapterFiles(unittest.TestCase):
+    SHAPE = {"layers": 2, "hidden": 8, "q": 8, "kv": 4, "ffn": 16}
+
+    def test_adapters_are_whole_distinct_and_the_same_when_made_again(self):
+        with tempfile.TemporaryDirectory() as folder:
+            contents = []
+            for name, seed in (("a", 1), ("b", 2), ("c", 1)):
+                adapter_files.make(pathlib.Path(folder, name), self.SHAPE, 4, seed)
+                contents.append(pathlib.Path(folder, name, "adapter_model.safetensors").read_bytes())
+            self.assertEqual(contents[0], contents[2])
+            self.assertNotEqual(contents[0], contents[1])
+            length = struct.unpack("<Q", contents[0][:8])[0]
+            head = json.loads(contents[0][8:8 + length])
+            self.assertEqual(len(head), 2 * 7 * 2)
+            self.assertEqual(max(t["data_offsets"][1] for t in head.values()), len(contents[0]) - 8 - length)
+            self.assertEqual(head["base_model.model.model.layers.1.mlp.down_proj.lora_A.weight"]["shape"], [4, 16])
+
+    def test_numbers_have_both_signs_and_one_order_of_magnitude(self):
+        raw = adapter_files.numbers(adapter_files.random.Random(3), 1000, adapter_files.A_EXPONENT)
+        values = [struct.unpack("<f", b"\0\0" + raw[i:i + 2])[0] for i in range(0, len(raw), 2)]
+        self.assertTrue(all(2 ** -7 <= abs(v) < 2 ** -5 for v in values))
+        self.assertTrue(400 < sum(v > 0 for v in values) < 600)
+
+    def test_the_shape_is_read_past_arrays(self):
+        def text(word):
+            return struct.pack("<Q", len(word)) + word.encode()
+
+        def whole(key, value):
+            return text(key) + struct.pack("<II", 4, value)
+
+        pairs = [text("general.architecture") + struct.pack("<I", 8) + text("llama"),
+                 text("tokenizer.list") + struct.pack("<IIQ", 9, 8, 2) + text("a") + text("bc"),
+                 text("tokenizer.scores") + struct.pack("<IIQ3f", 9, 6, 3, 1, 2, 3)]
+        pairs += [whole(f"llama.{k}", v) for k, v in (("block_count", 2), ("embedding_length", 64), ("feed_forward_length", 128),
+                                                      ("attention.head_count", 4), ("attention.head_count_kv", 2))]
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(struct.pack("<4sIQQ", b"GGUF", 3, 0, len(pairs)) + b"".join(pairs))
+            file.flush()
+            self.assertEqual(gguf_shape.shape(file.name), {"layers": 2, "hidden": 64, "q": 64, "kv": 32, "ffn": 128})
+            file.seek(0)
+            file.write(b"GGML")
+            file.flush()
+            with self.assertRaises(gguf_shape.NotGguf):
+                gguf_shape.shape(file.name)
+
+
+class SuitePage(unittest.TestCase):
+    def test_the_newest_of_each_program_stands_in_order_of_the_cases(self):
+        def content(kind, date, **more):
+            return {"kind": kind, "date": date, "machine": "m", "command": "c", "missing": more, "findings": [
+                findings.finding("C-13" if kind == "neighbour" else "C-9", f"{kind} {date}", 0.5, "share", (">=", 0.6), 0.25)]}
+
+        some = [("a", "suite", content("neighbour", "2026-01-01")), ("b", "suite", content("neighbour", "2026-01-02", llama="not set up")),
+                ("c", "suite", content("starvation", "2026-01-02")), ("d", "peers", PEERS)]
+        text = tables.suite(results.latest_of_each(some))
+        self.assertLess(text.index("| C-9 | starvation"), text.index("| C-13 | neighbour 2026-01-02 | 50.0 % (others 25 %) | at least 60.0 % | no |"))
+        self.assertNotIn("neighbour 2026-01-01", text)
+        self.assertIn("Not measured: llama: not set up.", text)
+        self.assertEqual(results.kind_of(some[0][2]), "suite")
 
 
 if __name__ == "__main__":
