@@ -23,7 +23,7 @@ def flags(adapter, prompts, at_once, prompt, output):
 
 def greedy(options, server):
     """The client that saturates; inside the server and waiting when this returns."""
-    load = server.endless(*flags(GREEDY, 1_000_000, options.greedy, 64, options.long), seed=1)
+    load = server.endless(*flags(GREEDY, 100_000, options.greedy, 64, options.long), seed=1)
     try:
         server.wait_for(lambda m: m["lorica_sessions"] >= options.greedy, f"{options.greedy} requests inside")
     except RuntimeError:
@@ -59,7 +59,7 @@ def shares(options, server):
     """Jain's index while both keep more inside than runs at once, over so many ended requests of the second."""
     start = requests(server.metrics(), PROBE)
     marks = []
-    with greedy(options, server), server.endless(*flags(PROBE, 1_000_000, options.greedy, 64, options.long), seed=2):
+    with greedy(options, server), server.endless(*flags(PROBE, 100_000, options.greedy, 64, options.long), seed=2):
         for ended in (SETTLED, SETTLED + options.window):
             server.wait_for(lambda m: requests(m, PROBE) - start >= ended, f"{ended} requests of the second client", 600)
             marks.append(server.metrics())

@@ -13,6 +13,7 @@ import unittest
 import xml.dom.minidom
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
+BUILD = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build/release").resolve()
 sys.path[:0] = [str(ROOT / "bench/peers"), str(ROOT / "bench/report"), str(ROOT / "bench/suite")]
 
 import adapter_files  # noqa: E402
@@ -216,7 +217,7 @@ class Figures(unittest.TestCase):
         self.assertEqual(self.found(told, "replayed, t, LFU")["value"], 0.3)
 
     def test_steps_know_the_names_of_the_workloads(self):
-        program = ROOT / "build/release/bin/lorica-bench-decode"
+        program = BUILD / "bin/lorica-bench-decode"
         if not program.exists():
             self.skipTest("lorica-bench-decode is not built")
         names = subprocess.run([program, "--suite", "all", "--list"], capture_output=True, text=True, check=True).stdout.splitlines()
