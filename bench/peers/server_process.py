@@ -31,7 +31,7 @@ class ServerProcess:
         log.parent.mkdir(parents=True, exist_ok=True)
         started = time.monotonic()
         with open(log, "w") as words:
-            self.process = subprocess.Popen(command, env=os.environ | (environment or {}), stdout=words, stderr=words,
+            self.process = subprocess.Popen(command, env=os.environ | {"LORICA_PACKED_CACHE": "off"} | (environment or {}), stdout=words, stderr=words,
                                             start_new_session=True)
         while not self.healthy():
             if self.process.poll() is not None or time.monotonic() - started > start_seconds:
