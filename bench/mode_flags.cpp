@@ -9,7 +9,7 @@ namespace lorica::bench {
 
 cpu_mode mode_flags::mode() const {
   return {dtype == "float32" ? cpu_dtype::float32 : cpu_dtype::bfloat16, dtype == "int8",
-          adapter_dtype == "int8"};
+          adapter_dtype == "int8", kv_cache_dtype == "int8"};
 }
 
 std::optional<isa> mode_flags::wanted() const {
@@ -27,6 +27,7 @@ void mode_flags::apply(cpu_options& o) const {
   o.dtype = m.dtype;
   o.int8 = m.int8;
   o.int8_adapters = m.int8_adapters;
+  o.int8_kv = m.int8_kv;
   o.threads = threads;
   o.instructions = wanted();
 }
@@ -37,6 +38,9 @@ void add_dtype_flags(CLI::App& app, mode_flags& f) {
       ->capture_default_str();
   app.add_option("--adapter-dtype", f.adapter_dtype, "int8 counts with --dtype int8 only")
       ->check(CLI::IsMember({"int8", "bfloat16"}))
+      ->capture_default_str();
+  app.add_option("--kv-cache-dtype", f.kv_cache_dtype, "int8: keys and values as codes, not with float32")
+      ->check(CLI::IsMember({"auto", "int8"}))
       ->capture_default_str();
 }
 

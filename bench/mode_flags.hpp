@@ -14,6 +14,7 @@ namespace lorica::bench {
 struct mode_flags {
   std::string dtype = "int8";
   std::string adapter_dtype = "int8";
+  std::string kv_cache_dtype = "auto";
   std::string instructions = "auto";
   std::uint32_t threads = 0;  ///< 0: the machine's
 
@@ -25,7 +26,7 @@ struct mode_flags {
   void apply(cpu_options& o) const;
 };
 
-/// --dtype and --adapter-dtype.
+/// --dtype, --adapter-dtype and --kv-cache-dtype.
 void add_dtype_flags(CLI::App& app, mode_flags& f);
 
 /// --isa and --threads.

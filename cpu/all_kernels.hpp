@@ -11,14 +11,20 @@
 #include "cpu/norm_kernel.hpp"
 #include "cpu/quantised_gemm_kernel.hpp"
 #include "cpu/softcap_kernel.hpp"
+// The walk of attention, and the two ways to keep K and V.
+#include "cpu/attention_kernel.hpp"
+// In any order.
+#include "cpu/attention_codes_kernel.hpp"
+#include "cpu/attention_values_kernel.hpp"
+// The same.
+#include "cpu/rope_kernel.hpp"
 // In any order.
 #include "cpu/activation_kernel.hpp"
-#include "cpu/attention_kernel.hpp"
 #include "cpu/gemm_kernel.hpp"
 #include "cpu/lora_codes_kernel.hpp"
 #include "cpu/lora_kernel.hpp"
 #include "cpu/outputs_kernel.hpp"
-#include "cpu/rope_kernel.hpp"
+#include "cpu/rope_codes_kernel.hpp"
 #include "cpu/summary_kernel.hpp"
 
 namespace lorica {
@@ -41,7 +47,9 @@ constexpr kernel_table table = {gemm<Format>,
                                 summary,
                                 shrink_codes,
                                 quantise_low_rank,
-                                expand_codes};
+                                expand_codes,
+                                rope_codes,
+                                attention_codes<Format>};
 
 const kernel_table& table_of(cpu_dtype dtype) noexcept {
   return dtype == cpu_dtype::float32 ? table<float32_format> : table<bfloat16_format>;

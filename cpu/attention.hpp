@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "cpu/weight_format.hpp"
+
 namespace lorica {
 
 /// Tokens that share one vector of keys; a KV block holds a multiple of it.
@@ -13,6 +15,21 @@ inline constexpr std::uint32_t tokens_ahead = 64;
 
 /// Widest head that the kernels take.
 inline constexpr std::uint32_t max_head_dim = 256;
+
+/// Groups of 32 codes, the last of them perhaps 16, that a query or a key is as codes.
+constexpr std::uint32_t head_groups(std::uint32_t padded_dim) noexcept {
+  return (padded_dim + depth_multiple - 1) / depth_multiple;
+}
+
+/// Bytes of one token's keys of one head as codes of 8 bits with a float32 scale for each group.
+constexpr std::size_t coded_key_bytes(std::uint32_t padded_dim) noexcept {
+  return padded_dim + head_groups(padded_dim) * sizeof(float);
+}
+
+/// Bytes of one token's values of one head as codes with one scale.
+constexpr std::size_t coded_value_bytes(std::uint32_t padded_dim) noexcept {
+  return padded_dim + sizeof(float);
+}
 
 /// Keys and values of one sequence for one layer and key-value head: positions [first, tokens).
 struct seen_tokens {
@@ -31,12 +48,17 @@ struct seen_tokens {
 /// 2][16][2]) and then V as [block_tokens][padded_dim] (pairs: [block_tokens / 2][padded_dim][2]). y is
 /// [rows, heads, head_dim] in that format, which the weights of the softmax are rounded to.
 ///
+/// Where K and V are codes, q is [rows, heads, head_groups] of `input_group`. Sixteen tokens of K are for
+/// each group of 32 dimensions [8][16][4] bytes and their scales, float32 [16]; then come the values, for
+/// sixteen tokens [4][padded_dim][4] bytes and float32 [16]. A byte is 128 above its code; key = scale *
+/// code. The weights of 32 tokens, each times the scale of its values, become codes with one scale too.
+///
 /// Blocks are walked in the order of positions, 32 tokens at a time, and what a row does not see weighs
 /// nothing: the result depends on q, K, V and the row's position alone. A thread is handed (row, heads)
 /// items.
 struct attention_args {
   const void* q = nullptr;
-  std::size_t q_stride = 0;  ///< elements from row to row
+  std::size_t q_stride = 0;  ///< elements, or groups, from row to row
   std::uint32_t rows = 1;
   std::uint32_t heads = 0;
   std::uint32_t head_dim = 0;

@@ -1,6 +1,7 @@
 #pragma once
 
-// Body of attention.hpp for one set of instructions; included after format_kernel.hpp.
+// Body of attention.hpp for one set of instructions, whatever K and V are kept as; included after
+// softcap_kernel.hpp. A `Cache` says how they are: attention_values_kernel.hpp, attention_codes_kernel.hpp.
 //
 // Scores: the lanes are sixteen tokens, so a score is one chain over the head's dimensions. Values: the lanes
 // are dimensions, so an output is one chain over the tokens. Q queries (heads of some rows) share every load
@@ -17,19 +18,20 @@ constexpr float lowest_score = -1e30f;
 constexpr int groups_at_once = 2;
 constexpr std::uint32_t tokens_at_once = groups_at_once * token_group;
 
-template <class Format, int Q>
+template <class Cache, int Q>
 struct attention_state {
   alignas(64) float sums[Q][max_head_dim];
   alignas(64) float totals[Q][token_group];
-  alignas(64) typename Format::element weights[Q][tokens_at_once];
+  alignas(64) typename Cache::weights weights[Q];  // of the tokens at hand
   float peaks[Q];
 };
 
 /// Q neighbouring queries, those of a row together: which they are, and what each sees.
-template <class Format, int Q>
+template <class Cache, int Q>
 struct queries {
-  using element = typename Format::element;
-  const element* q[Q];
+  using query = typename Cache::query;
+  using element = typename Cache::format::element;
+  const query* q[Q];
   element* y[Q];
   std::uint32_t first[Q];
   std::uint32_t tokens[Q];
@@ -38,7 +40,8 @@ struct queries {
     std::uint32_t row = number / a.heads;
     std::uint32_t head = number % a.heads;
     for (int i = 0; i < Q; ++i) {
-      q[i] = static_cast<const element*>(a.q) + row * a.q_stride + std::size_t{head} * a.padded_dim;
+      q[i] = static_cast<const query*>(a.q) + row * a.q_stride +
+             std::size_t{head} * Cache::query_width(a.padded_dim);
       y[i] = static_cast<element*>(a.y) + row * a.y_stride + std::size_t{head} * a.head_dim;
       tokens[i] = a.seen.tokens - (a.rows - 1 - row);
       first[i] = a.window != 0 && tokens[i] > a.window ? tokens[i] - a.window : 0;
@@ -72,31 +75,11 @@ LORICA_KERNEL vec score_of(vec product, const attention_args& a) {
   return a.softcap > 0 ? capped(score, a.softcap) : score;
 }
 
-/// Turns the scores of two groups into weights and rescales what was summed under a lower maximum.
-template <class Format, int Q>
-LORICA_KERNEL void weigh(attention_state<Format, Q>& s, const vec (&scores)[groups_at_once][Q],
-                         const attention_args& a, const queries<Format, Q>& of, std::uint32_t at) {
-  for (int h = 0; h < Q; ++h) {
-    const seen_lanes in_low(at, of.first[h], of.tokens[h]);
-    const seen_lanes in_high(at + token_group, of.first[h], of.tokens[h]);
-    const vec low = in_low.of(score_of(scores[0][h], a), lowest_score);
-    const vec high = in_high.of(score_of(scores[1][h], a), lowest_score);
-    const float highest = peak(larger(splat(s.peaks[h]), larger(low, high)));
-    const vec low_weight = in_low.of(exponential(low - splat(highest)), 0.0f);
-    const vec high_weight = in_high.of(exponential(high - splat(highest)), 0.0f);
-    Format::store_values(s.weights[h], low_weight);
-    Format::store_values(s.weights[h] + token_group, high_weight);
-    if (highest == s.peaks[h]) {  // what would be multiplied is multiplied by one
-      store(s.totals[h], load(s.totals[h]) + (low_weight + high_weight));
-      continue;
-    }
-    const vec keep = exponential(splat(s.peaks[h] - highest));
-    store(s.totals[h], fma(load(s.totals[h]), keep, low_weight + high_weight));
-    s.peaks[h] = highest;
-    for (std::uint32_t d = 0; d < a.padded_dim; d += 16)
-      store(&s.sums[h][d], load(&s.sums[h][d]) * keep);
-  }
-}
+/// Weights of sixteen tokens, zero where a query does not see them.
+struct seen_weights {
+  seen_lanes seen;
+  vec weights;
+};
 
 /// Walks over what a row sees, two groups of tokens at a time.
 class pair_walk {
@@ -128,9 +111,9 @@ class pair_walk {
 };
 
 /// Two groups of tokens: where they lie, and how many of each there are.
-template <class Format>
+template <class Cache>
 struct token_pair {
-  using element = typename Format::element;
+  using element = typename Cache::element;
   const element* keys[groups_at_once] = {};
   const element* values[groups_at_once] = {};
   std::uint32_t at;
@@ -149,16 +132,49 @@ struct token_pair {
         continue;
       }
       const auto* block = reinterpret_cast<const element*>(walk.block(a));
-      keys[g] = block + std::size_t{walk.within()} * a.padded_dim;
-      values[g] = block + (std::size_t{a.block_tokens} + walk.within()) * a.padded_dim;
+      const std::size_t key = Cache::key_width(a.padded_dim);
+      keys[g] = block + walk.within() * key;
+      values[g] = block + a.block_tokens * key + walk.within() * Cache::value_width(a.padded_dim);
       walk.next_group();
     }
   }
 };
 
+template <int Q>
+LORICA_KERNEL void clear(vec (&scores)[groups_at_once][Q]) {
+  for (int h = 0; h < Q; ++h)
+    scores[0][h] = scores[1][h] = zero();
+}
+
+/// Turns the scores of two groups into weights and rescales what was summed under a lower maximum.
+template <class Cache, int Q>
+LORICA_KERNEL void weigh(attention_state<Cache, Q>& s, const vec (&scores)[groups_at_once][Q],
+                         const attention_args& a, const queries<Cache, Q>& of,
+                         const token_pair<Cache>& pair) {
+  for (int h = 0; h < Q; ++h) {
+    const seen_lanes in_low(pair.at, of.first[h], of.tokens[h]);
+    const seen_lanes in_high(pair.at + token_group, of.first[h], of.tokens[h]);
+    const vec low = in_low.of(score_of(scores[0][h], a), lowest_score);
+    const vec high = in_high.of(score_of(scores[1][h], a), lowest_score);
+    const float highest = peak(larger(splat(s.peaks[h]), larger(low, high)));
+    const vec low_weight = in_low.of(exponential(low - splat(highest)), 0.0f);
+    const vec high_weight = in_high.of(exponential(high - splat(highest)), 0.0f);
+    Cache::keep(s.weights[h], pair, a, {in_low, low_weight}, {in_high, high_weight});
+    if (highest == s.peaks[h]) {  // what would be multiplied is multiplied by one
+      store(s.totals[h], load(s.totals[h]) + (low_weight + high_weight));
+      continue;
+    }
+    const vec keep = exponential(splat(s.peaks[h] - highest));
+    store(s.totals[h], fma(load(s.totals[h]), keep, low_weight + high_weight));
+    s.peaks[h] = highest;
+    for (std::uint32_t d = 0; d < a.padded_dim; d += 16)
+      store(&s.sums[h][d], load(&s.sums[h][d]) * keep);
+  }
+}
+
 /// What is asked for while a pair is worked on: the one that comes `tokens_ahead` later, of this row or of
 /// the work behind it, line by line beside the reads, so that none has to wait for many.
-template <class Format>
+template <class Cache>
 class pairs_ahead {
  public:
   LORICA_KERNEL explicit pairs_ahead(const attention_args& a)
@@ -168,14 +184,14 @@ class pairs_ahead {
   }
 
   /// The next of them; where there is none, what is at hand is asked for again.
-  LORICA_KERNEL token_pair<Format> next(const attention_args& a, const token_pair<Format>& at_hand) {
+  LORICA_KERNEL token_pair<Cache> next(const attention_args& a, const token_pair<Cache>& at_hand) {
     if (walk_.done() && !last_) {
       last_ = true;
       seen_ = &a.next;
       walk_ = pair_walk(a, a.next);
     }
     if (walk_.done()) return at_hand;
-    const token_pair<Format> out(a, *seen_, walk_);
+    const token_pair<Cache> out(a, *seen_, walk_);
     return seen_ == &a.next || a.cold ? out : at_hand;
   }
 
@@ -185,76 +201,24 @@ class pairs_ahead {
   bool last_;
 };
 
-template <class Format, int Q>
-LORICA_KERNEL void multiply_keys(const attention_args& a, const queries<Format, Q>& of,
-                                 const token_pair<Format>& pair, const token_pair<Format>& ahead,
-                                 vec (&scores)[groups_at_once][Q]) {
-  for (int h = 0; h < Q; ++h)
-    scores[0][h] = scores[1][h] = zero();
-  for (std::uint32_t d = 0; d < a.padded_dim; d += Format::depth_step) {
-    const std::size_t at = std::size_t{d} * token_group;
-    const auto low = Format::load_weights(pair.keys[0] + at);
-    const auto high = Format::load_weights(pair.keys[1] + at);
-    __builtin_prefetch(ahead.keys[0] + at);
-    __builtin_prefetch(ahead.keys[1] + at);
-    for (int h = 0; h < Q; ++h) {
-      const auto x = Format::splat_input(of.q[h] + d);
-      scores[0][h] = Format::step(low, x, scores[0][h]);
-      scores[1][h] = Format::step(high, x, scores[1][h]);
-    }
-  }
-}
-
-/// Adds the weighted values of two groups of tokens to V vectors of dimensions.
-template <class Format, int Q, int V>
-LORICA_KERNEL void add_values(attention_state<Format, Q>& s, const token_pair<Format>& pair, std::uint32_t d,
-                              const token_pair<Format>& ahead, const attention_args& a) {
-  constexpr std::uint32_t step = Format::depth_step;
-  vec sums[Q][V];
-  for (int h = 0; h < Q; ++h)
-    for (int v = 0; v < V; ++v)
-      sums[h][v] = load(&s.sums[h][d + 16 * std::uint32_t(v)]);
-  auto add = [&](std::uint32_t group, std::uint32_t t, auto taken) __attribute__((always_inline)) {
-    const std::size_t at = std::size_t{t} * a.padded_dim + std::size_t{d} * step;
-    for (std::size_t line = 0; line < 16 * V * step; line += 64 / sizeof(typename Format::element))
-      __builtin_prefetch(ahead.values[group] + at + line);
-    typename Format::weights values[V];
-    for (int v = 0; v < V; ++v)
-      values[v] = taken(Format::load_weights(pair.values[group] + at + 16 * step * std::uint32_t(v)));
-    for (int h = 0; h < Q; ++h) {
-      const auto weight = Format::splat_input(s.weights[h] + group * token_group + t);
-      for (int v = 0; v < V; ++v)
-        sums[h][v] = Format::step(values[v], weight, sums[h][v]);
-    }
-  };
-  for (std::uint32_t group = 0; group < groups_at_once; ++group) {
-    std::uint32_t t = 0;
-    for (; t + step <= pair.tokens[group]; t += step)
-      add(group, t, [](auto value) { return value; });
-    if (t < pair.tokens[group]) add(group, t, [](auto value) { return Format::first_of_step(value); });
-  }
-  for (int h = 0; h < Q; ++h)
-    for (int v = 0; v < V; ++v)
-      store(&s.sums[h][d + 16 * std::uint32_t(v)], sums[h][v]);
-}
-
-template <class Format, int Q>
-LORICA_KERNEL void add_pair(attention_state<Format, Q>& s, const token_pair<Format>& pair,
-                            const token_pair<Format>& ahead, const attention_args& a) {
-  constexpr int wide = accumulators >= 4 * Q ? 4 : accumulators >= 2 * Q ? 2 : 1;
+template <class Cache, int Q>
+LORICA_KERNEL void add_pair(attention_state<Cache, Q>& s, const token_pair<Cache>& pair,
+                            const token_pair<Cache>& ahead, const attention_args& a) {
+  constexpr int most = Cache::most_sums;
+  constexpr int wide = most >= 4 * Q ? 4 : most >= 2 * Q ? 2 : 1;
   std::uint32_t d = 0;
   for (; d + 16 * wide <= a.padded_dim; d += 16 * wide)
-    add_values<Format, Q, wide>(s, pair, d, ahead, a);
+    Cache::template add_values<Q, wide>(s, pair, d, ahead, a);
   for (; d < a.padded_dim; d += 16)
-    add_values<Format, Q, 1>(s, pair, d, ahead, a);
+    Cache::template add_values<Q, 1>(s, pair, d, ahead, a);
 }
 
 /// The scores of the next pair are begun before this one's are weighed: exponentials and the search for the
 /// highest are long chains, beside which they cost nothing.
-template <class Format, int Q>
+template <class Cache, int Q>
 void attend(const attention_args& a, std::uint32_t number) {
-  const queries<Format, Q> of(a, number);
-  attention_state<Format, Q> s;
+  const queries<Cache, Q> of(a, number);
+  attention_state<Cache, Q> s;
   for (int h = 0; h < Q; ++h) {
     s.peaks[h] = lowest_score;
     store(s.totals[h], zero());
@@ -262,19 +226,21 @@ void attend(const attention_args& a, std::uint32_t number) {
       store(&s.sums[h][d], zero());
   }
   pair_walk walk(a, a.seen);
-  pairs_ahead<Format> later(a);
-  token_pair<Format> pair(a, a.seen, walk);
-  token_pair<Format> ahead = later.next(a, pair);
+  pairs_ahead<Cache> later(a);
+  token_pair<Cache> pair(a, a.seen, walk);
+  token_pair<Cache> ahead = later.next(a, pair);
   vec scores[groups_at_once][Q];
-  multiply_keys<Format, Q>(a, of, pair, ahead, scores);
+  clear(scores);
+  Cache::template multiply_keys<Q>(a, of, pair, ahead, scores);
   for (bool last = false; !last;) {
     last = walk.done();
-    const token_pair<Format> behind = last ? pair : token_pair<Format>(a, a.seen, walk);
-    const token_pair<Format> ahead_of_it = last ? ahead : later.next(a, behind);
+    const token_pair<Cache> behind = last ? pair : token_pair<Cache>(a, a.seen, walk);
+    const token_pair<Cache> ahead_of_it = last ? ahead : later.next(a, behind);
     vec next[groups_at_once][Q];
-    if (!last) multiply_keys<Format, Q>(a, of, behind, ahead_of_it, next);
-    weigh<Format, Q>(s, scores, a, of, pair.at);
-    add_pair<Format, Q>(s, pair, ahead, a);
+    clear(next);
+    if (!last) Cache::template multiply_keys<Q>(a, of, behind, ahead_of_it, next);
+    weigh<Cache, Q>(s, scores, a, of, pair);
+    add_pair<Cache, Q>(s, pair, ahead, a);
     pair = behind;
     ahead = ahead_of_it;
     for (int h = 0; h < Q && !last; ++h) {
@@ -285,8 +251,8 @@ void attend(const attention_args& a, std::uint32_t number) {
   for (int h = 0; h < Q; ++h) {
     const vec factor = splat(1.0f / sum(load(s.totals[h])));
     for (std::uint32_t d = 0; d < a.head_dim; d += 16) {
-      typename Format::element narrow[16];
-      Format::store_values(narrow, load(&s.sums[h][d]) * factor);
+      typename Cache::format::element narrow[16];
+      Cache::format::store_values(narrow, load(&s.sums[h][d]) * factor);
       const std::uint32_t n = a.head_dim - d < 16 ? a.head_dim - d : 16;
       __builtin_memcpy(of.y[h] + d, narrow, n * sizeof narrow[0]);
     }
@@ -294,19 +260,14 @@ void attend(const attention_args& a, std::uint32_t number) {
 }
 
 /// As many at once as there are accumulators for two groups of tokens.
-template <class Format, int Q = accumulators / groups_at_once>
+template <class Cache, int Q = accumulators / groups_at_once>
 LORICA_KERNEL void attend_from(const attention_args& a, std::uint32_t number, std::uint32_t all) {
   for (; number + Q <= all; number += Q)
-    attend<Format, Q>(a, number);
+    attend<Cache, Q>(a, number);
   if constexpr (Q > 4)
-    attend_from<Format, Q / 2>(a, number, all);
+    attend_from<Cache, Q / 2>(a, number, all);
   else if constexpr (Q > 1)
-    attend_from<Format, Q - 1>(a, number, all);
-}
-
-template <class Format>
-void attention(const attention_args& a) {
-  attend_from<Format>(a, 0, a.rows * a.heads);
+    attend_from<Cache, Q - 1>(a, number, all);
 }
 
 }  // namespace

@@ -123,6 +123,8 @@ result<void> check(const cpu_options& o, const model_config& m) {
   auto bad = [](std::string text) { return fail(errc::bad_config, std::move(text)); };
   if (o.block_tokens == 0 || o.block_tokens % token_group != 0)
     return bad("block_tokens: " + std::to_string(o.block_tokens) + " is not a multiple of 16");
+  if (o.int8_kv && o.dtype == cpu_dtype::float32)
+    return bad("int8_kv: the exact mode keeps keys and values in float32");
   if (o.blocks == 0) return bad("blocks: the KV cache needs at least one block");
   if (o.max_sequences == 0 || o.max_rows == 0) return bad("max_sequences and max_rows: must be at least 1");
   if (o.max_positions == 0 || o.max_positions > m.max_positions)
@@ -150,11 +152,11 @@ result<std::unique_ptr<executor>> make_cpu_executor(std::shared_ptr<const model_
   auto threads = options.threads != 0 ? options.threads
                                       : std::clamp(std::thread::hardware_concurrency(), 1u, most_threads);
   auto team = std::make_unique<thread_team>(threads);
-  const cpu_mode mode{options.dtype, options.int8, options.int8_adapters};
+  const cpu_mode mode{options.dtype, options.int8, options.int8_adapters, options.int8_kv};
   auto weights = read_or_pack(*model, mode, *chosen, *team, options.progress, options.cache, options.tell);
   if (!weights) return std::move(weights).error();
   model->release_pages();
-  auto cache = kv_cache::allocate(m, options.dtype, options.blocks, options.block_tokens);
+  auto cache = kv_cache::allocate(m, mode, options.blocks, options.block_tokens);
   if (!cache) return std::move(cache).error();
   executor_limits limits;
   limits.block_tokens = options.block_tokens;

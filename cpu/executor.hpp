@@ -26,6 +26,7 @@ struct cpu_options {
   cpu_dtype dtype = cpu_dtype::bfloat16;  ///< float32 is the exact mode
   bool int8 = false;                      ///< weights and inputs of linear maps as codes (`cpu_mode`)
   bool int8_adapters = false;             ///< and A and B of adapters; only with `int8`
+  bool int8_kv = false;                   ///< keys and values too; not with float32
   std::uint32_t threads = 0;              ///< 0: every processor this process may use
   std::uint32_t blocks = 0;         ///< KV blocks; bytes are `kv_bytes_per_token` * block_tokens * blocks
   std::uint32_t block_tokens = 16;  ///< a multiple of 16

@@ -13,6 +13,7 @@ void forward::rope_rows(const step_plan& plan, std::uint32_t layer, unsigned mem
   auto& w = weights_->layers()[layer];
   auto& qkv = w.qkv;
   auto mine = share_of(plan.rows(), member, team_.active());
+  const auto rope = mode_.int8_kv ? kernels_.rope_codes : kernels_.rope;
   rope_args a;
   a.heads = m.heads;
   a.kv_heads = m.kv_heads;
@@ -35,7 +36,7 @@ void forward::rope_rows(const step_plan& plan, std::uint32_t layer, unsigned mem
     auto position = plan.position(row);
     a.cache = cache_.at(layer, 0) + plan.blocks(row)[position / block_tokens_] * cache_.block_stride();
     a.token = position % block_tokens_;
-    kernels_.rope(a);
+    rope(a);
   }
   pass(step_phase::rope, member);
 }
@@ -88,8 +89,9 @@ void forward::attend(const step_plan& plan, std::uint32_t layer, attention_item 
   a.heads = to.head - from.head;
   a.head_dim = m.head_dim;
   a.padded_dim = padded_head_dim(m.head_dim);
-  a.q = memory_.query.row(from.row) + std::size_t{from.head} * a.padded_dim * element;
-  a.q_stride = memory_.query.stride;
+  auto& query = memory_.query;
+  a.q = query.row(from.row) + from.head * (query.stride / m.heads) * query.element_size;
+  a.q_stride = query.stride;
   a.seen = seen_by(plan, layer, from);
   a.seen.tokens += a.rows - 1;
   a.window = m.window(layer);
@@ -101,7 +103,7 @@ void forward::attend(const step_plan& plan, std::uint32_t layer, attention_item 
   a.softcap = m.attention_softcap;
   a.y = memory_.attended.values.row(from.row) + std::size_t{from.head} * m.head_dim * element;
   a.y_stride = memory_.attended.values.stride;
-  kernels_.attention(a);
+  (mode_.int8_kv ? kernels_.attention_codes : kernels_.attention)(a);
   for (auto row = from.row; row < to.row && mode_.int8 && quantises_heads(); ++row)
     quantise_attended(row, from.head * m.head_dim, a.heads * m.head_dim);
 }

@@ -51,6 +51,8 @@ struct kernel_table {
   shrink_codes_kernel shrink_codes = nullptr;
   quantise_low_rank_kernel quantise_low_rank = nullptr;
   expand_codes_kernel expand_codes = nullptr;
+  rope_kernel rope_codes = nullptr;            ///< K and V become codes
+  attention_kernel attention_codes = nullptr;  ///< with those
 
   /// The product with weights of this format; where they are plain, the table's.
   gemm_kernel gemm_for(weight_format f) const noexcept {

@@ -3,8 +3,8 @@
 #include <cstdint>
 
 #include "cpu/attention.hpp"
-#include "cpu/kernels.hpp"
 #include "cpu/mapped_memory.hpp"
+#include "cpu/mode.hpp"
 #include "model/model_config.hpp"
 
 namespace lorica {
@@ -14,9 +14,16 @@ constexpr std::uint32_t padded_head_dim(std::uint32_t head_dim) noexcept {
   return (head_dim + 15) / 16 * 16;
 }
 
+/// Bytes of one token's keys and values of one head.
+constexpr std::size_t kv_head_bytes(std::uint32_t head_dim, cpu_mode mode) noexcept {
+  const auto padded = padded_head_dim(head_dim);
+  if (mode.int8_kv) return coded_key_bytes(padded) + coded_value_bytes(padded);
+  return std::size_t{2} * padded * element_bytes(mode.dtype);
+}
+
 /// Bytes of keys and values that one token needs over all layers.
-constexpr std::uint64_t kv_bytes_per_token(const model_config& m, cpu_dtype dtype) noexcept {
-  return std::uint64_t{2} * m.layers * m.kv_heads * padded_head_dim(m.head_dim) * element_bytes(dtype);
+constexpr std::uint64_t kv_bytes_per_token(const model_config& m, cpu_mode mode) noexcept {
+  return std::uint64_t{m.layers} * m.kv_heads * kv_head_bytes(m.head_dim, mode);
 }
 
 /// The pool of KV blocks: [blocks][layers][kv_heads][K, V]; one head of one block is what attention.hpp says.
@@ -27,7 +34,7 @@ class kv_cache {
   kv_cache() = default;
 
   /// Maps the pool. Fails with `errc::out_of_memory`.
-  static result<kv_cache> allocate(const model_config& m, cpu_dtype dtype, std::uint32_t blocks,
+  static result<kv_cache> allocate(const model_config& m, cpu_mode mode, std::uint32_t blocks,
                                    std::uint32_t block_tokens);
 
   /// Block 0 of a layer and head.

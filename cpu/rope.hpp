@@ -15,9 +15,9 @@ namespace lorica {
 ///
 /// query, key and value are float32 [heads, head_dim] and [kv_heads, head_dim]; cos and sin are [d/2] of the
 /// row's position; q_norm and k_norm are [head_dim], zero up to the next multiple of 16, or null. q is
-/// [heads, padded_dim] in the format of the kernel; K and V go to token `token` of the block
-/// at `cache` (head 0; heads `head_stride` bytes apart; layout in attention.hpp). A thread is handed whole
-/// rows.
+/// [heads, padded_dim] in the format of the kernel, or [heads, head_groups] of codes; K and V go to token
+/// `token` of the block at `cache` (head 0; heads `head_stride` bytes apart; layout in attention.hpp). A
+/// thread is handed whole rows.
 struct rope_args {
   const float* query = nullptr;
   const float* key = nullptr;

@@ -70,6 +70,7 @@ result<workspace> workspace::allocate(const model_config& m, const executor_limi
   const auto rows = limits.max_rows;
   const auto coded = mode.int8 ? rows : 0;
   const bool marked = padded_depth(m.hidden) / depth_multiple <= most_marked_groups;
+  const auto head = padded_head_dim(m.head_dim);
   const auto qkv_width =
       (blocks_for(m.heads * m.head_dim) + 2 * blocks_for(m.kv_heads * m.head_dim)) * block_outputs;
   std::vector<wanted> all = {
@@ -78,7 +79,8 @@ result<workspace> workspace::allocate(const model_config& m, const executor_limi
       {&out.normed.groups, coded, groups_for(m.hidden), sizeof(input_group)},
       {&out.normed.high, marked ? coded : 0, high_bytes(m.hidden), 1},
       {&out.qkv, rows, stride_for(qkv_width), sizeof(float)},
-      {&out.query, rows, std::size_t{m.heads} * padded_head_dim(m.head_dim), element},
+      {&out.query, rows, m.heads * std::size_t{mode.int8_kv ? head_groups(head) : head},
+       mode.int8_kv ? std::uint32_t{sizeof(input_group)} : element},
       {&out.attended.values, rows, stride_for(m.heads * m.head_dim), element},
       {&out.attended.groups, coded, groups_for(m.heads * m.head_dim), sizeof(input_group)},
       {&out.activated.values, rows, stride_for(m.ffn), element},

@@ -50,7 +50,7 @@ class workspace {
   row_buffer residual;     ///< float32 [rows, hidden]
   linear_input normed;     ///< [rows, hidden]: of qkv, gate and up
   row_buffer qkv;          ///< float32 [rows, q | k | v], each from a block of its own
-  row_buffer query;        ///< [rows, heads * padded_head_dim]
+  row_buffer query;        ///< [rows, heads * padded_head_dim], or `input_group`s where keys are codes
   linear_input attended;   ///< [rows, heads * head_dim]: of o
   linear_input activated;  ///< [rows, ffn]: of down
   row_buffer branch;       ///< float32 [rows, hidden]: what a branch adds, where it is normalised first

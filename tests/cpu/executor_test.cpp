@@ -280,7 +280,9 @@ TEST_CASE("a composition adds its adapters in order, each by its weight") {
 }
 
 TEST_CASE("logits that are not finite are told of their own sequence and touch no other") {
-  auto engine = make(small_options());
+  auto options = small_options();
+  options.int8_kv = GENERATE(false, true);
+  auto engine = make(options);
   auto adapter = adapter_for(*engine, small_model()->config());
   REQUIRE(engine->attach(adapter));
   auto alone = engine->execute(one_sequence({5, 6, 7}, 0));
@@ -330,6 +332,18 @@ TEST_CASE("options that cannot work are refused by name") {
   refused("max_rows", [](cpu_options& o) { o.max_rows = 0; });
   refused("max_positions", [](cpu_options& o) { o.max_positions = 513; });
   refused("threads", [](cpu_options& o) { o.threads = 257; });
+  refused("int8_kv", [](cpu_options& o) { o.dtype = cpu_dtype::float32, o.int8_kv = true; });
+}
+
+TEST_CASE("limits tell the bytes of keys and values as codes") {
+  auto options = small_options();
+  options.int8_kv = true;
+  options.blocks = 4096;
+  const cpu_mode codes(options.dtype, false, false, true);
+  const auto wanted = kv_bytes_per_token(small_model()->config(), codes) * 16 * 4096;
+  const auto given = make(options)->limits().kv_bytes;
+  CHECK(given >= wanted);
+  CHECK(given <= wanted + (std::uint64_t{2} << 20));  // whole pages
 }
 
 TEST_CASE("limits tell what was allocated, and packing reports its progress") {

@@ -46,6 +46,7 @@ std::unique_ptr<executor> make(const std::shared_ptr<const model_weights>& weigh
   o.dtype = how.mode.dtype;
   o.int8 = how.mode.int8;
   o.int8_adapters = how.mode.int8_adapters;
+  o.int8_kv = how.mode.int8_kv;
   o.threads = how.threads;
   o.block_tokens = how.block_tokens;
   o.blocks = blocks;

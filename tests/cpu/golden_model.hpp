@@ -59,14 +59,16 @@ struct answer {
 /// has the kernels of bfloat16 for attention, and for adapters that are not codes.
 inline std::vector<cpu_mode> modes() {
 #if defined(__SANITIZE_THREAD__)
-  return {{cpu_dtype::bfloat16, true, true}};
+  return {{cpu_dtype::bfloat16, true, true}, {cpu_dtype::bfloat16, true, true, true}};
 #elif defined(__SANITIZE_ADDRESS__)
-  return {cpu_dtype::float32, {cpu_dtype::bfloat16, true}, {cpu_dtype::bfloat16, true, true}};
+  return {cpu_dtype::float32, {cpu_dtype::bfloat16, true}, {cpu_dtype::bfloat16, true, true, true}};
 #else
   return {cpu_dtype::float32,
           cpu_dtype::bfloat16,
           {cpu_dtype::bfloat16, true},
-          {cpu_dtype::bfloat16, true, true}};
+          {cpu_dtype::bfloat16, true, true},
+          {cpu_dtype::bfloat16, false, false, true},
+          {cpu_dtype::bfloat16, true, true, true}};
 #endif
 }
 

@@ -17,12 +17,15 @@ model_config small_model() {
 }  // namespace
 
 TEST_CASE("keys and values of every layer, block and head have a place of their own") {
-  auto dtype = GENERATE(cpu_dtype::float32, cpu_dtype::bfloat16);
+  auto mode = GENERATE(cpu_mode(cpu_dtype::float32), cpu_mode(cpu_dtype::bfloat16),
+                       cpu_mode(cpu_dtype::bfloat16, true, true, true));
   constexpr std::uint32_t blocks = 5, block_tokens = 32;
   auto m = small_model();
-  auto cache = kv_cache::allocate(m, dtype, blocks, block_tokens);
+  auto cache = kv_cache::allocate(m, mode, blocks, block_tokens);
   REQUIRE(cache);
-  const std::size_t head = std::size_t{2} * block_tokens * 16 * element_bytes(dtype);
+  // Of sixteen dimensions, keys and values: codes, and a scale for each.
+  const std::size_t head = mode.int8_kv ? block_tokens * 2 * (16 + 4)
+                                        : std::size_t{2} * block_tokens * 16 * element_bytes(mode.dtype);
   auto* next = cache->at(0, 0);
   for (std::uint32_t block = 0; block < blocks; ++block)
     for (std::uint32_t layer = 0; layer < m.layers; ++layer)
@@ -32,6 +35,18 @@ TEST_CASE("keys and values of every layer, block and head have a place of their 
       }
   CHECK(cache->head_stride() == head);
   CHECK(next <= cache->at(0, 0) + cache->bytes());
+}
+
+TEST_CASE("keys and values as codes take little more than half of bfloat16, and the exact mode has none") {
+  auto m = small_model();
+  m.head_dim = 64;
+  const cpu_mode codes(cpu_dtype::bfloat16, false, false, true);
+  CHECK(kv_bytes_per_token(m, cpu_dtype::bfloat16) == 3 * 2 * 256);
+  CHECK(kv_bytes_per_token(m, codes) == 3 * 2 * (64 + 8 + 64 + 4));
+  CHECK(kv_format(codes) == "int8");
+  const cpu_mode exact(cpu_dtype::float32, false, false, true);
+  CHECK(kv_format(exact) == "float32");
+  CHECK(kv_bytes_per_token(m, exact) == kv_bytes_per_token(m, cpu_dtype::float32));
 }
 
 TEST_CASE("a pool whose bytes cannot be counted is refused") {

@@ -47,7 +47,7 @@ TEST_CASE("answers are bit-equal whether their beginnings were computed for them
   auto name = GENERATE(as<std::string>{}, "llama-tied-gqa", "llama-gguf-q4_1", "mistral-window", "qwen3",
                        "phi3", "gemma2");
   auto mode = GENERATE(from_range(modes()));
-  INFO(name << ' ' << to_string(mode));
+  INFO(name << ' ' << to_string(mode) << ", K and V in " << kv_format(mode));
   auto path = golden + "/models/" + name;
   auto opened = open_model(name == "llama-gguf-q4_1" ? path + "/model.gguf" : path);
   REQUIRE(opened);
