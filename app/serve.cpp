@@ -85,9 +85,14 @@ cpu_mode mode_for(compute_dtype wanted, const model_weights& weights) {
   }
 }
 
+/// The numbers of `mode`, as a setting names them.
+compute_dtype numbers_of(cpu_mode mode) noexcept {
+  return mode.dtype == cpu_dtype::float32 ? compute_dtype::float32 : compute_dtype::bfloat16;
+}
+
 /// `mode` with adapters kept as is wanted: as codes or as the rest of what it computes with.
 result<cpu_mode> with_adapters(cpu_mode mode, compute_dtype wanted) {
-  const auto own = mode.dtype == cpu_dtype::float32 ? compute_dtype::float32 : compute_dtype::bfloat16;
+  const auto own = numbers_of(mode);
   const bool codes = wanted == compute_dtype::int8 || (wanted == compute_dtype::automatic && mode.int8);
   if (codes && !mode.int8)
     return fail(errc::bad_config,
@@ -98,7 +103,17 @@ result<cpu_mode> with_adapters(cpu_mode mode, compute_dtype wanted) {
     return fail(errc::bad_config,
                 fmt::format("--adapter-dtype: with --dtype {} it can be {}{} or auto", to_string(mode),
                             mode.int8 ? "int8, " : "", to_string(mode.dtype)));
-  return cpu_mode(mode.dtype, mode.int8, codes);
+  return cpu_mode(mode.dtype, mode.int8, codes, mode.int8_kv);
+}
+
+/// `mode` with keys and values kept as is wanted: as codes or as the rest of what it computes with.
+result<cpu_mode> with_kv(cpu_mode mode, compute_dtype wanted) {
+  const bool exact = mode.dtype == cpu_dtype::float32;
+  const bool codes = wanted == compute_dtype::int8;
+  if (codes ? exact : wanted != compute_dtype::automatic && wanted != numbers_of(mode))
+    return fail(errc::bad_config, fmt::format("--kv-cache-dtype: with --dtype {} it can be {}{} or auto",
+                                              to_string(mode), exact ? "" : "int8, ", to_string(mode.dtype)));
+  return cpu_mode(mode.dtype, mode.int8, mode.int8_adapters, codes);
 }
 
 isa to_isa(instruction_set wanted) noexcept {
@@ -110,10 +125,11 @@ isa to_isa(instruction_set wanted) noexcept {
   }
 }
 
-result<kv_plan> plan_memory(const serve_settings& s, const model_config& model, const cpu_options& options) {
+result<kv_plan> plan_memory(const serve_settings& s, const model_config& model, cpu_mode mode,
+                            const cpu_options& options) {
   kv_request r;
   r.available = available_memory();
-  r.bytes_per_token = kv_bytes_per_token(model, options.dtype);
+  r.bytes_per_token = kv_bytes_per_token(model, mode);
   r.block_tokens = options.block_tokens;
   r.max_sequences = s.max_batch_size;
   r.max_positions = model.max_positions;
@@ -121,8 +137,9 @@ result<kv_plan> plan_memory(const serve_settings& s, const model_config& model, 
   r.max_total_tokens = s.max_total_tokens.value_or(0);
   auto plan = plan_kv(r);
   if (plan)
-    log_info("KV cache: {} blocks of {} tokens, {} MiB; longest request {} tokens", plan->blocks,
-             r.block_tokens, plan->blocks * r.bytes_per_token * r.block_tokens >> 20, plan->max_total_tokens);
+    log_info("KV cache in {}: {} blocks of {} tokens, {} MiB; longest request {} tokens", kv_format(mode),
+             plan->blocks, r.block_tokens, plan->blocks * r.bytes_per_token * r.block_tokens >> 20,
+             plan->max_total_tokens);
   return plan;
 }
 
@@ -148,16 +165,18 @@ result<parts> load(const serve_settings& s, const model_source& source) {
 
   cpu_options options;
   auto mode = with_adapters(mode_for(s.dtype, *p.weights), s.adapter_dtype);
+  if (mode) mode = with_kv(*mode, s.kv_cache_dtype);
   if (!mode) return mode.error();
   p.mode = *mode;
   options.dtype = p.mode.dtype;
   options.int8 = p.mode.int8;
   options.int8_adapters = p.mode.int8_adapters;
+  options.int8_kv = p.mode.int8_kv;
   if (s.instructions) options.instructions = to_isa(*s.instructions);
   options.threads = s.threads.value_or(0);
   options.max_sequences = s.max_batch_size;
   options.max_rows = s.max_batch_prefill_tokens + s.max_batch_size;
-  auto plan = plan_memory(s, model, options);
+  auto plan = plan_memory(s, model, p.mode, options);
   if (!plan) return std::move(plan).error();
   p.kv = *plan;
   options.blocks = plan->blocks;
@@ -185,6 +204,7 @@ server_info describe(const serve_settings& s, const parts& p) {
     out.served_model_names.assign(s.served_model_names.begin() + 1, s.served_model_names.end());
   out.model_dtype = to_string(p.mode);
   out.adapter_dtype = adapter_format(p.mode);
+  out.kv_cache_dtype = kv_format(p.mode);
   out.device = "cpu";
   out.isa = p.engine->description();
   out.version = LORICA_VERSION;

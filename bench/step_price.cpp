@@ -70,6 +70,7 @@ void run(const std::string& model, unsigned threads) {
   how.dtype = mode.dtype;
   how.int8 = mode.int8;
   how.int8_adapters = mode.int8_adapters;
+  how.int8_kv = mode.int8_kv;
   how.threads = threads;
   how.blocks = 1024;
   how.max_rows = 256;

@@ -338,6 +338,7 @@ result<serve_settings> merge_settings(const flag_values& flags, const environmen
   s.port = static_cast<std::uint16_t>(v.number("port"));
   s.dtype = to_dtype(v.text("dtype"));
   s.adapter_dtype = to_dtype(v.text("adapter-dtype"));
+  s.kv_cache_dtype = to_dtype(v.text("kv-cache-dtype"));
   if (v.text("dtype") == "float16") v.warnings.push_back("--dtype float16 is taken as auto on a CPU");
   s.instructions = to_instructions(v.text("isa"));
   s.threads = v.count("threads");

@@ -48,6 +48,7 @@ struct serve_settings {
   std::uint16_t port = 0;
   compute_dtype dtype = compute_dtype::automatic;
   compute_dtype adapter_dtype = compute_dtype::automatic;
+  compute_dtype kv_cache_dtype = compute_dtype::automatic;
   std::optional<instruction_set> instructions;  ///< absent: the widest that runs
   std::optional<std::uint32_t> threads;
   std::optional<std::uint64_t> kv_memory;

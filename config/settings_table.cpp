@@ -181,6 +181,14 @@ constexpr setting table[] = {
          "How adapters are kept: int8 (only with --dtype int8) or as --dtype computes; auto is the former "
          "where it can be.",
      .choices = "auto|float32|bfloat16|int8"},
+    {.flag = "kv-cache-dtype",
+     .environment = "KV_CACHE_DTYPE",
+     .kind = choice,
+     .fallback = "auto",
+     .text =
+         "How keys and values are kept: as --dtype computes (auto), or as int8, codes of 8 bits that take "
+         "little more than half of bfloat16 and cost some quality; not with --dtype float32.",
+     .choices = "auto|float32|bfloat16|int8"},
     {.flag = "isa",
      .environment = "LORICA_ISA",
      .kind = choice,
@@ -461,10 +469,6 @@ constexpr setting table[] = {
      .text = "speculative decoding is not served; use 0",
      .use = refused,
      .neutral = "0"},
-    {.flag = "kv-cache-dtype",
-     .environment = "KV_CACHE_DTYPE",
-     .text = "the KV cache follows --dtype",
-     .use = refused},
     {.flag = "rope-scaling",
      .environment = "ROPE_SCALING",
      .text = "scaling comes from the model's own files",

@@ -12,10 +12,11 @@ namespace lorica {
 struct server_info {
   std::string model_id;                         ///< public id of the base, never a path
   std::vector<std::string> served_model_names;  ///< further names of the base
-  std::string model_dtype;    ///< `float32`, `bfloat16` or `int8`: what the engine computes in
-  std::string adapter_dtype;  ///< the same: what adapters are kept in
-  std::string device;         ///< `cpu` or `cuda`
-  std::string isa;            ///< instruction set the kernels use
+  std::string model_dtype;     ///< `float32`, `bfloat16` or `int8`: what the engine computes in
+  std::string adapter_dtype;   ///< the same: what adapters are kept in
+  std::string kv_cache_dtype;  ///< and keys and values
+  std::string device;          ///< `cpu` or `cuda`
+  std::string isa;             ///< instruction set the kernels use
   std::string version;
   std::string commit;
   std::int64_t started = 0;  ///< seconds since the epoch

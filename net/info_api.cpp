@@ -30,6 +30,8 @@ http_reply show_info(const api_context& context) {
   w.key("max_client_batch_size").unsigned_integer(i.max_client_batch_size);
   w.key("adapter_dtype")
       .string(i.adapter_dtype)
+      .key("kv_cache_dtype")
+      .string(i.kv_cache_dtype)
       .key("isa")
       .string(i.isa)
       .key("router")

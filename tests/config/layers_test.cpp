@@ -74,6 +74,7 @@ std::map<std::string, std::string> outcome(const serve_settings& s) {
           {"port", std::to_string(s.port)},
           {"dtype", word(s.dtype)},
           {"adapter-dtype", word(s.adapter_dtype)},
+          {"kv-cache-dtype", word(s.kv_cache_dtype)},
           {"isa", word(s.instructions)},
           {"threads", word(s.threads)},
           {"kv-memory", word(s.kv_memory)},
@@ -126,7 +127,7 @@ std::pair<std::string, std::string> two_values(const setting& row) {
       if (row.flag == "adapter-eviction") return {"lru", "gdsf"};
       if (row.flag == "isa") return {"avx2", "portable"};
       if (row.flag == "schedule-policy") return {"fcfs", "fair"};
-      if (row.flag == "adapter-dtype") return {"bfloat16", "int8"};
+      if (row.flag == "adapter-dtype" || row.flag == "kv-cache-dtype") return {"bfloat16", "int8"};
       return row.flag == "dtype" ? std::pair("float32", "int8") : std::pair("debug", "error");
     case setting_kind::list: return {"a,b", "c"};
     default: return {"one", "two"};

@@ -50,6 +50,7 @@ TEST_CASE("a bad value names the setting, the value and what is allowed") {
       {{{"max-stop-sequences", "-1"}}, {"--max-stop-sequences", "'-1'"}},
       {{{"max-batch-size", "99999999999999999999"}}, {"--max-batch-size"}},
       {{{"dtype", "int3"}}, {"--dtype", "'int3'", "auto, float32, bfloat16, int8, float16"}},
+      {{{"kv-cache-dtype", "fp8_e5m2"}}, {"--kv-cache-dtype", "'fp8_e5m2'", "auto, float32, bfloat16, int8"}},
       {{{"kv-memory", "1T"}}, {"--kv-memory", "'1T'"}},
       {{{"kv-memory", "9999999999999G"}}, {"--kv-memory"}},
       {{{"skip-bad-adapters", "maybe"}}, {"--skip-bad-adapters", "true or false"}},
@@ -292,7 +293,6 @@ TEST_CASE("what would change answers if it were ignored is refused from the envi
                                                                {"SHARDED", "true"},
                                                                {"NUM_SHARD", "2"},
                                                                {"SPECULATE", "3"},
-                                                               {"KV_CACHE_DTYPE", "fp8_e5m2"},
                                                                {"ROPE_FACTOR", "2"}}) {
     INFO(name);
     auto refused = merge_settings({}, env({{"MODEL_ID", "m"}, {name, text}}));

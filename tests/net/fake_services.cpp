@@ -176,6 +176,7 @@ server_info test_info() {
   out.served_model_names = {"alias"};
   out.model_dtype = "float32";
   out.adapter_dtype = "float32";
+  out.kv_cache_dtype = "float32";
   out.device = "cpu";
   out.version = "0.1.0";
   out.started = 1'700'000'000;

@@ -151,6 +151,30 @@ TEST_CASE("a ready server answers the routes that describe it") {
   CHECK_THAT(exchange(port, "GET", "/metrics").body, Catch::Contains("lorica_") && Catch::Contains("tgi_"));
 }
 
+TEST_CASE(
+    "keys and values as codes: more tokens in the same memory, told in /info, refused in the exact mode") {
+  auto tokens = [](const std::string& kv) {
+    server_process server(
+        {"--model-id", tiny_model, "--dtype", "bfloat16", "--kv-memory", "1M", "--kv-cache-dtype", kv});
+    auto info = parse_json(exchange(server.port(), "GET", "/info").body);
+    REQUIRE(info);
+    CHECK(*info->find("kv_cache_dtype")->as_string() == (kv == "int8" ? "int8" : "bfloat16"));
+    auto reply = exchange(server.port(), "POST", "/generate",
+                          R"({"inputs":"a b c","parameters":{"max_new_tokens":8}})");
+    CHECK(reply.status == 200);
+    return info->find("max_batch_total_tokens")->number();
+  };
+  CHECK(tokens("int8") > 1.4 * tokens("auto"));
+  auto end = run_lorica(
+      {"serve", "--model-id", tiny_model, "--port", "0", "--dtype", "float32", "--kv-cache-dtype", "int8"});
+  CHECK(end.exit_code != 0);
+  CHECK_THAT(end.err, Catch::Contains("--kv-cache-dtype: with --dtype float32 it can be float32 or auto"));
+  end = run_lorica({"serve", "--model-id", tiny_model, "--port", "0", "--dtype", "bfloat16",
+                    "--kv-cache-dtype", "float32"});
+  CHECK(end.exit_code != 0);
+  CHECK_THAT(end.err, Catch::Contains("it can be int8, bfloat16 or auto"));
+}
+
 TEST_CASE("SIGTERM lets a running stream finish and ends with 0") {
   server_process server({"--model-id", tiny_model});
   auto reply = stream_with_signal(server, 400, [] {});
