@@ -11,9 +11,16 @@ LORICA_KERNEL vec upper_half(const turned_head& head, std::uint32_t k, std::uint
   return k + 16 < padded ? load(head.values + k + 16) : zero();
 }
 
+/// Not a number where the scale is not finite: a score of minus infinity would weigh nothing, and hide it.
+LORICA_KERNEL float shown(float scale) {
+  return scale + (scale - scale);
+}
+
 LORICA_KERNEL void quantise_turned(const turned_head& head, std::uint32_t padded, input_group* out) {
-  for (std::uint32_t k = 0; k < padded; k += depth_multiple)
-    quantise_group(load(head.values + k), upper_half(head, k, padded), out++);
+  for (std::uint32_t k = 0; k < padded; k += depth_multiple, ++out) {
+    quantise_group(load(head.values + k), upper_half(head, k, padded), out);
+    out->scale = shown(out->scale);
+  }
 }
 
 /// Of sizes that are not below zero, the larger one; not a number where there is one.
@@ -52,7 +59,7 @@ LORICA_KERNEL void store_value(const turned_head& head, std::uint32_t lane, std:
     size = larger_size(size, largest_size(load(head.values + k), upper_half(head, k, padded)));
   const bool nothing = size < least_size;  // not a number is not
   const vec factor = splat(nothing ? 0.0f : 127.0f / size);
-  const float scale = nothing ? 0.0f : size * (1.0f / 127.0f);
+  const float scale = nothing ? 0.0f : shown(size * (1.0f / 127.0f));
   std::uint8_t* quads = to + std::size_t{lane / 4} * padded * 4 + lane % 4;
   std::int8_t codes[depth_multiple];
   for (std::uint32_t k = 0; k < padded; k += depth_multiple) {

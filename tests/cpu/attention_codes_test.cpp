@@ -346,6 +346,9 @@ TEST_CASE("a key or a value that is not finite shows in every row that sees its 
   coded_world w(which, cpu_dtype::bfloat16, {.group = 1, .dim = 80, .tokens = 53});
   (in_key ? w.key : w.value)[(std::size_t{at} * kv_heads) * 80 + 70] = bad;
   w.write(at);
+  w.query[std::size_t{45} * kv_heads * 80 + 7] = bad;
+  w.write(45);
+  CHECK(std::isnan(w.attend(45, 0, 1).value(0)));
   for (std::uint32_t position : {0u, 8u, 9u, 19u, 20u, 39u, 40u, 52u}) {
     INFO(position);
     auto y = w.attend(position, 0, 1), other = w.attend(position, 1, 1);
