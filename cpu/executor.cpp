@@ -38,6 +38,7 @@ class cpu_executor final : public executor {
         mode_(mode),
         vocab_(model->config().vocab),
         plan_(limits, model->config(), team_->members()),
+        read_(limits, model->config(), team_->members()),
         history_(limits.max_sequences, limits.max_positions),
         sampler_(team_->members(), vocab_, options.token_ids),
         observer_(options.observer) {
@@ -64,6 +65,7 @@ class cpu_executor final : public executor {
   cpu_mode mode_;
   std::uint32_t vocab_;
   step_plan plan_;
+  step_plan read_;  // the rows of `plan_` that are read, where these are not all
   token_history history_;
   step_sampler sampler_;
   logits_observer observer_;
@@ -86,13 +88,16 @@ result<step_output> cpu_executor::execute(const batch& step) {
 
 void cpu_executor::compute(step_output& out) {
   const auto start = std::chrono::steady_clock::now();
+  const bool narrow = plan_.readings().size() < plan_.rows();
+  if (narrow) read_.narrow(plan_, size_.active());
+  const auto& read = narrow ? read_ : plan_;
   team_->run(size_.active(), [&](unsigned member) {
-    forward_.layers(plan_, member);
+    forward_.layers(plan_, read, member);
     const auto at_once = forward_.memory().head_rows;
     const auto all = static_cast<std::uint32_t>(plan_.readings().size());
     for (std::uint32_t first = 0; first < all; first += at_once) {
       const auto count = std::min(at_once, all - first);
-      forward_.head(plan_, first, count, member);
+      forward_.head(read, first, count, member);
       if (observer_ && member == 0) show_logits(first, count);
       sampler_.read(plan_, history_, forward_.memory(), first, share_of(count, member, team_->active()),
                     member, out);

@@ -1,6 +1,7 @@
 #include "cpu/forward.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace lorica {
@@ -48,15 +49,22 @@ void forward::pass(step_phase phase, unsigned member) {
   if (profile_) profile_->waited(member, phase);
 }
 
-void forward::layers(const step_plan& plan, unsigned member) {
+void forward::layers(const step_plan& plan, const step_plan& read, unsigned member) {
   if (profile_) profile_->begin(member);
   embed(*model_, weights_->tied_embedding(), kernels_, plan, embedding_, memory_,
         share_of(plan.rows(), member, team_.active()));
   pass(step_phase::embed, member);
-  for (std::uint32_t layer = 0; layer < weights_->layers().size(); ++layer) {
+  const auto last = static_cast<std::uint32_t>(weights_->layers().size()) - 1;
+  for (std::uint32_t layer = 0; layer < last; ++layer) {
+    keys_and_values(plan, layer, member);
     attention_layer(plan, layer, member);
     feed_forward(plan, layer, member);
   }
+  keys_and_values(plan, last, member);
+  if (read.rows() == 0) return;
+  if (&read != &plan) keep_rows(read, member);
+  attention_layer(read, last, member);
+  feed_forward(read, last, member);
 }
 
 bool forward::wants_values(const step_plan& plan) const noexcept {
@@ -86,11 +94,25 @@ void forward::norm_rows(const step_plan& plan, std::uint32_t layer, lora_group g
   pass(step_phase::norm, member);
 }
 
-void forward::attention_layer(const step_plan& plan, std::uint32_t layer, unsigned member) {
+void forward::keys_and_values(const step_plan& plan, std::uint32_t layer, unsigned member) {
   auto& w = weights_->layers()[layer];
   norm_rows(plan, layer, lora_group::qkv, w.attn_norm, member);
   linear(plan, layer, lora_group::qkv, w.qkv, memory_.normed, gemm_into::store, memory_.qkv, member);
   rope_rows(plan, layer, member);
+}
+
+void forward::keep_rows(const step_plan& read, unsigned member) {
+  for (std::uint32_t row = 0; member == 0 && row < read.rows(); ++row) {
+    const auto from = read.whole_row(row);  // never before `row`
+    if (from == row) continue;
+    for (auto* b : {&memory_.residual, &memory_.query})
+      std::memcpy(b->row(row), b->row(from), b->stride * b->element_size);
+  }
+  pass(step_phase::rope, member);
+}
+
+void forward::attention_layer(const step_plan& plan, std::uint32_t layer, unsigned member) {
+  auto& w = weights_->layers()[layer];
   attend(plan, layer, member);
   add_branch(plan, layer, lora_group::o, w.o, memory_.attended, w.after_attention, member);
 }

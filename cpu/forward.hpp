@@ -23,12 +23,14 @@ class forward {
           const kernel_table& kernels, cpu_mode mode, std::uint32_t block_tokens, kv_cache cache,
           workspace memory, std::uint32_t max_positions, thread_team& team, step_profile* profile);
 
-  /// From tokens to the residual stream after the last layer. Ends with a barrier.
-  void layers(const step_plan& plan, unsigned member);
+  /// From tokens to the residual stream after the last layer. In that layer all rows get their keys and
+  /// values, and only those of `read` the rest: of them the residual stream is what is left. `read` is `plan`
+  /// or narrowed from it. Ends with a barrier.
+  void layers(const step_plan& plan, const step_plan& read, unsigned member);
 
-  /// Logits of readings [first, first + count), count <= head_rows, and their pieces into the workspace. Ends
-  /// with a barrier.
-  void head(const step_plan& plan, std::uint32_t first, std::uint32_t count, unsigned member);
+  /// Logits of readings [first, first + count) of what `layers` left, count <= head_rows, and their pieces
+  /// into the workspace. Ends with a barrier.
+  void head(const step_plan& read, std::uint32_t first, std::uint32_t count, unsigned member);
 
   workspace& memory() noexcept { return memory_; }
   const packed_weights& weights() const noexcept { return *weights_; }
@@ -45,6 +47,9 @@ class forward {
                 std::uint32_t row);
   /// Whether inputs of linear maps are read as values, not only as codes: by adapters.
   bool wants_values(const step_plan& plan) const noexcept;
+  void keys_and_values(const step_plan& plan, std::uint32_t layer, unsigned member);
+  /// Residual stream and queries of the rows of `read` alone, moved up.
+  void keep_rows(const step_plan& read, unsigned member);
   void attention_layer(const step_plan& plan, std::uint32_t layer, unsigned member);
   /// The projection that ends a branch, added to the residual stream; `norm` is null where the model adds it
   /// as it is.

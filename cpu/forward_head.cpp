@@ -6,21 +6,21 @@
 
 namespace lorica {
 
-void forward::head(const step_plan& plan, std::uint32_t first, std::uint32_t count, unsigned member) {
+void forward::head(const step_plan& read, std::uint32_t first, std::uint32_t count, unsigned member) {
   auto rows = share_of(count, member, team_.active());
   for (auto i = rows.first; i < rows.last; ++i) {
-    norm_row(plan, weights_->final_norm(), plan.readings()[first + i].row, memory_.head_input, i);
+    norm_row(read, weights_->final_norm(), read.readings()[first + i].row, memory_.head_input, i);
   }
-  if (plan.changes_head())
-    for_head_runs(plan, first, count, [&](const segment& run, bool changed) {
-      if (changed) shrink_segment(plan, 0, lora_group::head, run, memory_.head_input, rows);
+  if (read.changes_head())
+    for_head_runs(read, first, count, [&](const segment& run, bool changed) {
+      if (changed) shrink_segment(read, 0, lora_group::head, run, memory_.head_input, rows);
     });
   pass(step_phase::head, member);
   // Whole pieces, so that their sums do not depend on the number of threads.
   constexpr auto piece_blocks = summary_logits / block_outputs;
   const auto blocks = weights_->head().blocks;
   const auto pieces = share_of((blocks + piece_blocks - 1) / piece_blocks, member, team_.active());
-  logits(plan, first, count,
+  logits(read, first, count,
          {std::min(pieces.first * piece_blocks, blocks), std::min(pieces.last * piece_blocks, blocks)});
   summarise(count, pieces);
   pass(step_phase::head, member);

@@ -19,6 +19,7 @@ step_plan::step_plan(const executor_limits& limits, const model_config& model, u
   positions_.reserve(limits.max_rows);
   sequence_.reserve(limits.max_rows);
   readings_.reserve(limits.max_rows);
+  kept_.reserve(limits.max_rows);
 }
 
 result<void> step_plan::prepare(const batch& step, const std::unordered_set<const packed_adapter*>& attached,
@@ -168,6 +169,56 @@ void step_plan::read(const sequence_rows& s, std::uint32_t number) {
     readings_.push_back({row, number, place, row == last ? s.behind : tokens_[row + 1]});
   }
   if (s.sample) readings_.push_back({last, number, sampled_++, no_token});
+}
+
+void step_plan::narrow(const step_plan& whole, unsigned members) {
+  for (auto* rows : {&positions_, &sequence_, &kept_})
+    rows->clear();
+  tokens_.clear();
+  readings_ = whole.readings_;
+  sampled_ = whole.sampled_;
+  low_rank_width_ = whole.low_rank_width_;
+  changes_head_ = whole.changes_head_;
+  merges_ = whole.merges_;
+  own_.block_table = whole.step_->block_table;
+  own_.uses = whole.step_->uses;
+  own_.sequences.clear();
+  own_.segments.clear();
+  step_ = &own_;
+  for (auto r = readings_.begin(); r != readings_.end();) {
+    const auto end =
+        std::find_if(r, readings_.end(), [&](auto& other) { return other.sequence != r->sequence; });
+    const auto shift = r->row - static_cast<std::uint32_t>(kept_.size());
+    keep(whole.step_->sequences[r->sequence], r->row, std::prev(end)->row);
+    for (; r != end; ++r)
+      r->row -= shift;
+  }
+  for (auto s : whole.step_->segments) {
+    const auto place = [&](std::uint32_t row) {
+      return static_cast<std::uint32_t>(std::ranges::lower_bound(kept_, row) - kept_.begin());
+    };
+    const auto end = place(s.first_row + s.rows);
+    s.first_row = place(s.first_row);
+    s.rows = end - s.first_row;
+    if (s.rows != 0) own_.segments.push_back(s);
+  }
+  share_attention(members);
+}
+
+/// Adds rows [first, last] of sequence `s` to a narrowed plan.
+void step_plan::keep(const sequence_rows& s, std::uint32_t first, std::uint32_t last) {
+  auto narrowed = s;
+  narrowed.first_row = rows();
+  narrowed.rows = last - first + 1;
+  narrowed.context = s.context + (first - s.first_row);
+  const auto number = static_cast<std::uint32_t>(own_.sequences.size());
+  own_.sequences.push_back(narrowed);
+  for (auto row = first; row <= last; ++row) {
+    kept_.push_back(row);
+    positions_.push_back(s.context + (row - s.first_row));
+    sequence_.push_back(number);
+    tokens_.push_back(no_token);
+  }
 }
 
 const segment* step_plan::segment_of(std::uint32_t row) const noexcept {

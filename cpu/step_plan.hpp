@@ -40,6 +40,13 @@ class step_plan {
   result<void> prepare(const batch& step, const std::unordered_set<const packed_adapter*>& attached,
                        token_history& history, unsigned members);
 
+  /// What is left of `whole` once its keys and values are written: of each sequence the rows from the first
+  /// that is read to the last one. Valid while `whole` is and its step lives.
+  void narrow(const step_plan& whole, unsigned members);
+
+  /// The row of `whole` that row `row` of a narrowed plan was.
+  std::uint32_t whole_row(std::uint32_t row) const noexcept { return kept_[row]; }
+
   const batch& step() const noexcept { return *step_; }
   std::uint32_t rows() const noexcept { return static_cast<std::uint32_t>(tokens_.size()); }
   token_id token(std::uint32_t row) const noexcept { return tokens_[row]; }
@@ -95,6 +102,7 @@ class step_plan {
   static std::string_view broken_company(const batch& step);
   void fill(const batch& step, token_history& history);
   void read(const sequence_rows& s, std::uint32_t number);
+  void keep(const sequence_rows& s, std::uint32_t first, std::uint32_t last);
   void share_attention(unsigned members);
 
   executor_limits limits_;
@@ -109,6 +117,8 @@ class step_plan {
   std::uint32_t low_rank_width_ = 0;
   bool changes_head_ = false;
   bool merges_ = false;
+  batch own_;                              // of a narrowed plan
+  std::vector<std::uint32_t> kept_;        // likewise
   std::uint64_t check_ = 0;                // number of the check, so that marks need no clearing
   std::vector<std::uint64_t> slot_mark_;   // last check that met the slot
   std::vector<std::uint64_t> block_mark_;  // last check in which the block was written

@@ -125,3 +125,54 @@ TEST_CASE("the widest composition of a step decides how wide the low-rank inputs
   REQUIRE(s.plan.prepare(s.step, {narrow.get(), wide.get()}, s.history, 1));
   CHECK(s.plan.low_rank_width() == 0);
 }
+
+TEST_CASE("a narrowed plan has the rows that are read, from the first of a sequence to its last") {
+  planned_step s(small_limits(), small_model(), 2);
+  s.add(0, 0, some_tokens(5), {0});                    // its last row chooses
+  s.add(1, 0, some_tokens(7), {1}).sample = false;     // none is read
+  auto& scored = s.add(2, 0, some_tokens(9), {2, 3});  // rows 3 and 4 are scored
+  scored.first_scored = 3;
+  scored.scored = 2;
+  scored.prompt_tokens = 30;
+  scored.sample = false;
+  REQUIRE(s.prepare());
+  step_plan read(s.limits, s.model, 2);
+  read.narrow(s.plan, 2);
+  REQUIRE(read.rows() == 3);
+  const std::uint32_t rows[] = {4, 15, 16}, positions[] = {4, 3, 4};
+  for (std::uint32_t row = 0; row < 3; ++row) {
+    CHECK(read.whole_row(row) == rows[row]);
+    CHECK(read.position(row) == positions[row]);
+    CHECK(*read.blocks(row) == *s.plan.blocks(rows[row]));
+    CHECK(read.begins_sequence(row) == (row != 2));
+    CHECK(read.readings()[row].row == row);
+    CHECK(read.readings()[row].sequence == s.plan.readings()[row].sequence);
+  }
+  CHECK(read.attention_begin(0) == attention_item{0, 0});
+  CHECK(read.attention_begin(2) == attention_item{3, 0});
+}
+
+TEST_CASE("segments of a narrowed plan are those of the rows that are left") {
+  auto adapter = adapter_of_rank(4);
+  planned_step s(small_limits(), small_model());
+  s.add(0, 0, some_tokens(5), {0});
+  s.add(1, 0, some_tokens(7), {1}).sample = false;
+  s.add(2, 0, some_tokens(9), {2});
+  s.step.uses = {{adapter.get(), 1.0f}, {adapter.get(), 0.5f}, {adapter.get(), 2.0f}};
+  s.step.segments = {{0, 5, 0, 1}, {5, 7, 1, 1}, {12, 9, 2, 1}};
+  REQUIRE(s.plan.prepare(s.step, {adapter.get()}, s.history, 1));
+  step_plan read(s.limits, s.model, 1);
+  read.narrow(s.plan, 1);
+  REQUIRE(read.step().segments.size() == 2);
+  CHECK(read.step().segments[0].rows == 1);
+  CHECK(read.step().segments[1].first_row == 1);
+  CHECK(read.step().segments[1].rows == 1);
+  CHECK(read.step().uses[read.step().segments[1].first_use].weight == 2.0f);
+  // Nothing that is read leaves nothing.
+  s.step.sequences[0].sample = s.step.sequences[2].sample = false;
+  s.history = token_history(s.limits.max_sequences, s.limits.max_positions);
+  REQUIRE(s.plan.prepare(s.step, {adapter.get()}, s.history, 1));
+  read.narrow(s.plan, 1);
+  CHECK(read.rows() == 0);
+  CHECK(read.step().segments.empty());
+}
