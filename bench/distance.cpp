@@ -55,6 +55,7 @@ class reader {
     o.dtype = mode.dtype;
     o.int8 = mode.int8;
     o.int8_adapters = mode.int8_adapters;
+    o.int8_kv = mode.int8_kv;
     o.blocks = (piece + 15) / 16;
     o.max_sequences = 1;
     o.max_rows = piece;
