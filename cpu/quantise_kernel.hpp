@@ -23,33 +23,36 @@ constexpr float heavy = 4.0f;  // squares of scales over their mean
 constexpr float worth = 1.5f;  // how much smaller a scale a quad's high codes must make
 constexpr std::uint32_t quads = depth_multiple / 4;
 
+LORICA_KERNEL float larger_of(float a, float b) {
+  return a > b ? a : b;
+}
+LORICA_KERNEL float smaller_of(float a, float b) {
+  return a < b ? a : b;
+}
+
 /// Which quads of x are to have high codes, at most two, as bits; `size` becomes the largest |x| of the
-/// others.
+/// others. Without a branch on the numbers, which no processor would foresee.
 LORICA_KERNEL std::uint32_t quads_that_stick_out(const float (&x)[depth_multiple], float& size) {
+  float sizes[quads];
   float largest = 0, second = 0, third = 0;
-  std::uint32_t first_at = 0, second_at = 0;
   for (std::uint32_t q = 0; q < quads; ++q) {
-    float own = 0;
-    for (std::uint32_t i = 0; i < 4; ++i) {
-      const float one = __builtin_fabsf(x[4 * q + i]);
-      own = one > own ? one : own;
-    }
-    if (own > largest) {
-      third = second, second = largest, second_at = first_at;
-      largest = own, first_at = q;
-    } else if (own > second) {
-      third = second;
-      second = own, second_at = q;
-    } else if (own > third) {
-      third = own;
-    }
+    const float* own = x + 4 * q;
+    sizes[q] = larger_of(larger_of(__builtin_fabsf(own[0]), __builtin_fabsf(own[1])),
+                         larger_of(__builtin_fabsf(own[2]), __builtin_fabsf(own[3])));
+    const float below = smaller_of(largest, sizes[q]);
+    largest = larger_of(largest, sizes[q]);
+    third = larger_of(third, smaller_of(second, below));
+    second = larger_of(second, below);
   }
   const bool one = second * worth < largest;
   const bool two = third * (one ? worth : worth * worth) < (one ? second : largest);
   if (!one && !two) return 0;
-  const float rest = two ? third : second;
-  size = rest > largest * (1.0f / 16.0f) ? rest : largest * (1.0f / 16.0f);
-  return two ? 1u << first_at | 1u << second_at : 1u << first_at;
+  size = larger_of(two ? third : second, largest * (1.0f / 16.0f));
+  const float least = two ? second : largest;
+  std::uint32_t marks = 0;
+  for (std::uint32_t q = 0; q < quads; ++q)
+    marks |= static_cast<std::uint32_t>(sizes[q] >= least) << q;
+  return marks;
 }
 
 /// The group at `out` again, with high codes for the quads of `marks`. `size` is the largest of the rest.
