@@ -11,6 +11,8 @@
 #include <string_view>
 #include <utility>
 
+#include "core/descriptor.hpp"
+
 namespace lorica {
 namespace {
 
@@ -79,21 +81,6 @@ error database_failed(sqlite3* database, int code) {
     default: return damaged();
   }
 }
-
-/// A descriptor that closes itself.
-class descriptor {
- public:
-  explicit descriptor(int number) noexcept : number_(number) {}
-  descriptor(descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  descriptor& operator=(descriptor&&) = delete;
-  ~descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  int number() const noexcept { return number_; }
-
- private:
-  int number_;
-};
 
 /// Opens or makes a regular file that only this user may read.
 result<descriptor> open_private(const std::string& path) {

@@ -125,11 +125,10 @@ isa to_isa(instruction_set wanted) noexcept {
   }
 }
 
-result<kv_plan> plan_memory(const serve_settings& s, const model_config& model, cpu_mode mode,
-                            const cpu_options& options) {
+result<kv_plan> plan_memory(const serve_settings& s, const model_config& model, const cpu_options& options) {
   kv_request r;
   r.available = available_memory();
-  r.bytes_per_token = kv_bytes_per_token(model, mode);
+  r.bytes_per_token = kv_bytes_per_token(model, options.mode);
   r.block_tokens = options.block_tokens;
   r.max_sequences = s.max_batch_size;
   r.max_positions = model.max_positions;
@@ -137,9 +136,9 @@ result<kv_plan> plan_memory(const serve_settings& s, const model_config& model, 
   r.max_total_tokens = s.max_total_tokens.value_or(0);
   auto plan = plan_kv(r);
   if (plan)
-    log_info("KV cache in {}: {} blocks of {} tokens, {} MiB; longest request {} tokens", kv_format(mode),
-             plan->blocks, r.block_tokens, plan->blocks * r.bytes_per_token * r.block_tokens >> 20,
-             plan->max_total_tokens);
+    log_info("KV cache in {}: {} blocks of {} tokens, {} MiB; longest request {} tokens",
+             kv_format(options.mode), plan->blocks, r.block_tokens,
+             plan->blocks * r.bytes_per_token * r.block_tokens >> 20, plan->max_total_tokens);
   return plan;
 }
 
@@ -168,15 +167,12 @@ result<parts> load(const serve_settings& s, const model_source& source) {
   if (mode) mode = with_kv(*mode, s.kv_cache_dtype);
   if (!mode) return mode.error();
   p.mode = *mode;
-  options.dtype = p.mode.dtype;
-  options.int8 = p.mode.int8;
-  options.int8_adapters = p.mode.int8_adapters;
-  options.int8_kv = p.mode.int8_kv;
+  options.mode = p.mode;
   if (s.instructions) options.instructions = to_isa(*s.instructions);
   options.threads = s.threads.value_or(0);
   options.max_sequences = s.max_batch_size;
   options.max_rows = s.max_batch_prefill_tokens + s.max_batch_size;
-  auto plan = plan_memory(s, model, p.mode, options);
+  auto plan = plan_memory(s, model, options);
   if (!plan) return std::move(plan).error();
   p.kv = *plan;
   options.blocks = plan->blocks;

@@ -52,10 +52,7 @@ class reader {
   reader(const std::shared_ptr<const model_weights>& weights, cpu_mode mode, std::uint32_t piece)
       : vocab_(weights->config().vocab), logits_(std::size_t{piece} * vocab_) {
     cpu_options o;
-    o.dtype = mode.dtype;
-    o.int8 = mode.int8;
-    o.int8_adapters = mode.int8_adapters;
-    o.int8_kv = mode.int8_kv;
+    o.mode = mode;
     o.blocks = (piece + 15) / 16;
     o.max_sequences = 1;
     o.max_rows = piece;

@@ -23,11 +23,7 @@ std::uint32_t mode_flags::members() const {
 }
 
 void mode_flags::apply(cpu_options& o) const {
-  const auto m = mode();
-  o.dtype = m.dtype;
-  o.int8 = m.int8;
-  o.int8_adapters = m.int8_adapters;
-  o.int8_kv = m.int8_kv;
+  o.mode = mode();
   o.threads = threads;
   o.instructions = wanted();
 }

@@ -66,11 +66,7 @@ void print(const char* name, std::vector<double> off) {
 void run(const std::string& model, unsigned threads) {
   auto weights = must(open_model(model));
   cpu_options how;
-  const auto mode = mode_like(*weights);
-  how.dtype = mode.dtype;
-  how.int8 = mode.int8;
-  how.int8_adapters = mode.int8_adapters;
-  how.int8_kv = mode.int8_kv;
+  how.mode = mode_like(*weights);
   how.threads = threads;
   how.blocks = 1024;
   how.max_rows = 256;

@@ -128,7 +128,7 @@ result<void> check(const cpu_options& o, const model_config& m) {
   auto bad = [](std::string text) { return fail(errc::bad_config, std::move(text)); };
   if (o.block_tokens == 0 || o.block_tokens % token_group != 0)
     return bad("block_tokens: " + std::to_string(o.block_tokens) + " is not a multiple of 16");
-  if (o.int8_kv && o.dtype == cpu_dtype::float32)
+  if (o.mode.int8_kv && o.mode.dtype == cpu_dtype::float32)
     return bad("int8_kv: the exact mode keeps keys and values in float32");
   if (o.blocks == 0) return bad("blocks: the KV cache needs at least one block");
   if (o.max_sequences == 0 || o.max_rows == 0) return bad("max_sequences and max_rows: must be at least 1");
@@ -157,7 +157,7 @@ result<std::unique_ptr<executor>> make_cpu_executor(std::shared_ptr<const model_
   auto threads = options.threads != 0 ? options.threads
                                       : std::clamp(std::thread::hardware_concurrency(), 1u, most_threads);
   auto team = std::make_unique<thread_team>(threads);
-  const cpu_mode mode{options.dtype, options.int8, options.int8_adapters, options.int8_kv};
+  const auto mode = options.mode;
   auto weights = read_or_pack(*model, mode, *chosen, *team, options.progress, options.cache, options.tell);
   if (!weights) return std::move(weights).error();
   model->release_pages();
@@ -177,7 +177,7 @@ result<std::unique_ptr<executor>> make_cpu_executor(std::shared_ptr<const model_
       memory->bytes() + std::uint64_t{limits.max_sequences} * limits.max_positions * sizeof(token_id);
   auto description = std::string(to_string(mode)) + " (" + std::string(to_string(*chosen)) + ", " +
                      std::to_string(threads) + (threads == 1 ? " thread)" : " threads)");
-  auto& kernels = kernels_for(*chosen, options.dtype);
+  auto& kernels = kernels_for(*chosen, mode.dtype);
   forward layers(model, std::move(weights->weights), kernels, mode, options.block_tokens, *std::move(cache),
                  *std::move(memory), limits.max_positions, *team, options.profile);
   return std::unique_ptr<executor>(std::make_unique<cpu_executor>(model, limits, std::move(description),

@@ -11,6 +11,7 @@
 #include "cpu/kept_weights.hpp"
 #include "cpu/kernels.hpp"
 #include "cpu/kv_cache.hpp"
+#include "cpu/mode.hpp"
 #include "cpu/step_profile.hpp"
 #include "engine/executor.hpp"
 #include "model/weights.hpp"
@@ -23,13 +24,10 @@ using logits_observer = std::function<void(std::uint32_t reading, std::span<cons
 
 /// How to build a CPU executor. Every size is fixed for its life.
 struct cpu_options {
-  cpu_dtype dtype = cpu_dtype::bfloat16;  ///< float32 is the exact mode
-  bool int8 = false;                      ///< weights and inputs of linear maps as codes (`cpu_mode`)
-  bool int8_adapters = false;             ///< and A and B of adapters; only with `int8`
-  bool int8_kv = false;                   ///< keys and values too; not with float32
-  std::uint32_t threads = 0;              ///< 0: every processor this process may use
-  std::uint32_t blocks = 0;         ///< KV blocks; bytes are `kv_bytes_per_token` * block_tokens * blocks
-  std::uint32_t block_tokens = 16;  ///< a multiple of 16
+  cpu_mode mode = cpu_dtype::bfloat16;  ///< float32 is the exact mode
+  std::uint32_t threads = 0;            ///< 0: every processor this process may use
+  std::uint32_t blocks = 0;             ///< KV blocks; bytes are `kv_bytes_per_token` * block_tokens * blocks
+  std::uint32_t block_tokens = 16;      ///< a multiple of 16
   std::uint32_t max_sequences = 16;
   std::uint32_t max_rows = 512;
   std::uint32_t max_positions = 2048;

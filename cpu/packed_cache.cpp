@@ -13,26 +13,12 @@
 #include <utility>
 #include <vector>
 
+#include "core/descriptor.hpp"
+
 namespace lorica {
 namespace {
 
 constexpr std::string_view unfinished = ".tmp-";
-
-/// An open file or directory.
-class descriptor {
- public:
-  explicit descriptor(int number) noexcept : number_(number) {}
-  descriptor(descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  descriptor& operator=(descriptor&&) = delete;
-  ~descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  explicit operator bool() const noexcept { return number_ >= 0; }
-  int number() const noexcept { return number_; }
-
- private:
-  int number_;
-};
 
 error problem(int number) {
   return fail(errc::io, std::string(problem_text(number)));

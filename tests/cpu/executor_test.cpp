@@ -251,7 +251,7 @@ TEST_CASE("penalties read the history of the slot, recomputed ones too") {
 
 TEST_CASE("a composition adds its adapters in order, each by its weight") {
   auto options = small_options();
-  options.dtype = cpu_dtype::float32;
+  options.mode = cpu_dtype::float32;
   auto weights = small_model();
   auto engine = make(options);
   auto adapter = adapter_for(*engine, weights->config());
@@ -281,7 +281,7 @@ TEST_CASE("a composition adds its adapters in order, each by its weight") {
 
 TEST_CASE("logits that are not finite are told of their own sequence and touch no other") {
   auto options = small_options();
-  options.int8_kv = GENERATE(false, true);
+  options.mode.int8_kv = GENERATE(false, true);
   auto engine = make(options);
   auto adapter = adapter_for(*engine, small_model()->config());
   REQUIRE(engine->attach(adapter));
@@ -313,7 +313,7 @@ TEST_CASE("logits that are not finite are told of their own sequence and touch n
 TEST_CASE("an adapter of another format is not attached") {
   auto options = small_options();
   auto engine = make(options);
-  options.dtype = cpu_dtype::float32;
+  options.mode = cpu_dtype::float32;
   auto other = make(options);
   CHECK_FALSE(engine->attach(adapter_for(*other, small_model()->config())));
 }
@@ -332,15 +332,14 @@ TEST_CASE("options that cannot work are refused by name") {
   refused("max_rows", [](cpu_options& o) { o.max_rows = 0; });
   refused("max_positions", [](cpu_options& o) { o.max_positions = 513; });
   refused("threads", [](cpu_options& o) { o.threads = 257; });
-  refused("int8_kv", [](cpu_options& o) { o.dtype = cpu_dtype::float32, o.int8_kv = true; });
+  refused("int8_kv", [](cpu_options& o) { o.mode = cpu_dtype::float32, o.mode.int8_kv = true; });
 }
 
 TEST_CASE("limits tell the bytes of keys and values as codes") {
   auto options = small_options();
-  options.int8_kv = true;
+  options.mode.int8_kv = true;
   options.blocks = 4096;
-  const cpu_mode codes(options.dtype, false, false, true);
-  const auto wanted = kv_bytes_per_token(small_model()->config(), codes) * 16 * 4096;
+  const auto wanted = kv_bytes_per_token(small_model()->config(), options.mode) * 16 * 4096;
   const auto given = make(options)->limits().kv_bytes;
   CHECK(given >= wanted);
   CHECK(given <= wanted + (std::uint64_t{2} << 20));  // whole pages
@@ -360,7 +359,7 @@ TEST_CASE("limits tell what was allocated, and packing reports its progress") {
   auto& l = engine->limits();
   CHECK(l.blocks == 8);
   CHECK(l.weight_bytes >= all);
-  CHECK(l.kv_bytes >= kv_bytes_per_token(small_model()->config(), options.dtype) * 16 * 8);
+  CHECK(l.kv_bytes >= kv_bytes_per_token(small_model()->config(), options.mode) * 16 * 8);
   CHECK(l.workspace_bytes > 0);
   CHECK(engine->description().find("bfloat16") == 0);
 }

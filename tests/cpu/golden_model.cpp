@@ -43,10 +43,7 @@ std::vector<told_token> told_tokens(const value* list) {
 std::unique_ptr<executor> make(const std::shared_ptr<const model_weights>& weights, const drive& how,
                                std::uint32_t blocks) {
   cpu_options o;
-  o.dtype = how.mode.dtype;
-  o.int8 = how.mode.int8;
-  o.int8_adapters = how.mode.int8_adapters;
-  o.int8_kv = how.mode.int8_kv;
+  o.mode = how.mode;
   o.threads = how.threads;
   o.block_tokens = how.block_tokens;
   o.blocks = blocks;
