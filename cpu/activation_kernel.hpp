@@ -7,13 +7,13 @@ namespace {
 
 /// 1 / (1 + exp(-z)). Below -80 it is nothing beside anything; the bound keeps exp finite.
 LORICA_KERNEL vec sigmoid(vec z) {
-  return splat(1.0f) / (splat(1.0f) + exponential(zero() - larger(splat(-80.0f), z)));
+  return quotient(splat(1.0f), splat(1.0f) + exponential(zero() - larger(splat(-80.0f), z)));
 }
 
 struct silu {
   static LORICA_KERNEL vec of(vec g) {
     g = larger(splat(-80.0f), g);
-    return g / (splat(1.0f) + exponential(zero() - g));
+    return quotient(g, splat(1.0f) + exponential(zero() - g));
   }
 };
 
@@ -29,7 +29,7 @@ struct gelu {
   static LORICA_KERNEL vec of(vec g) {
     const vec x = g * splat(0.7071067811865476f);
     const vec size = larger(x, zero() - x);
-    const vec t = splat(1.0f) / fma(splat(0.3275911f), size, splat(1.0f));
+    const vec t = quotient(splat(1.0f), fma(splat(0.3275911f), size, splat(1.0f)));
     vec p = splat(1.061405429f);
     p = fma(p, t, splat(-1.453152027f));
     p = fma(p, t, splat(1.421413741f));
@@ -48,14 +48,20 @@ void activate(const activation_args& a) {
     const float* up = a.up + row * a.stride;
     auto* y = a.y ? static_cast<typename Format::element*>(a.y) + row * a.y_stride : nullptr;
     auto* groups = a.groups ? a.groups + row * a.groups_stride : nullptr;
+    const auto values = [&](std::uint32_t k, vec & low, vec & high) __attribute__((always_inline)) {
+      low = Function::of(load(gate + k)) * load(up + k);
+      high = Function::of(load(gate + k + 16)) * load(up + k + 16);
+      if (!y) return;
+      Format::store_values(y + k, low);
+      Format::store_values(y + k + 16, high);
+    };
+    if (groups) {
+      quantise_groups(a.width / depth_multiple, groups, values);
+      continue;
+    }
     for (std::uint32_t k = 0; k < a.width; k += depth_multiple) {
-      const vec low = Function::of(load(gate + k)) * load(up + k);
-      const vec high = Function::of(load(gate + k + 16)) * load(up + k + 16);
-      if (y) {
-        Format::store_values(y + k, low);
-        Format::store_values(y + k + 16, high);
-      }
-      if (groups) quantise_group(low, high, groups + k / depth_multiple);
+      vec low, high;
+      values(k, low, high);
     }
   }
 }

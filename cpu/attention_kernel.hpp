@@ -35,16 +35,21 @@ struct queries {
   element* y[Q];
   std::uint32_t first[Q];
   std::uint32_t tokens[Q];
+  std::uint32_t whole_from, whole_until;  // what all of them see
 
   LORICA_KERNEL queries(const attention_args& a, std::uint32_t number) {
     std::uint32_t row = number / a.heads;
     std::uint32_t head = number % a.heads;
+    whole_from = 0;
+    whole_until = a.seen.tokens;
     for (int i = 0; i < Q; ++i) {
       q[i] = static_cast<const query*>(a.q) + row * a.q_stride +
              std::size_t{head} * Cache::query_width(a.padded_dim);
       y[i] = static_cast<element*>(a.y) + row * a.y_stride + std::size_t{head} * a.head_dim;
       tokens[i] = a.seen.tokens - (a.rows - 1 - row);
       first[i] = a.window != 0 && tokens[i] > a.window ? tokens[i] - a.window : 0;
+      if (first[i] > whole_from) whole_from = first[i];
+      if (tokens[i] < whole_until) whole_until = tokens[i];
       if (++head == a.heads) head = 0, ++row;
     }
   }
@@ -53,7 +58,10 @@ struct queries {
 /// Lanes [from, until) of a group of tokens that a query sees.
 struct seen_lanes {
   std::uint32_t from = 0;
-  std::uint32_t until = 0;
+  std::uint32_t until = token_group;
+
+  /// All of them, known to the compiler.
+  LORICA_KERNEL seen_lanes() = default;
 
   /// Of the group at position `at`.
   LORICA_KERNEL seen_lanes(std::uint32_t at, std::uint32_t first, std::uint32_t tokens)
@@ -70,10 +78,22 @@ struct seen_lanes {
   }
 };
 
-LORICA_KERNEL vec score_of(vec product, const attention_args& a) {
-  const vec score = product * splat(a.scale);
-  return a.softcap > 0 ? capped(score, a.softcap) : score;
-}
+/// Scores as they are compared, whose weights are 2^(unit * (score - highest score)).
+struct score_rule {
+  static constexpr float log2_e = 1.44269504088896341f;
+  float scale, softcap, unit;
+
+  /// Without a cap, products are scores already.
+  LORICA_KERNEL explicit score_rule(const attention_args& a)
+      : scale(a.scale), softcap(a.softcap), unit(log2_e * (a.softcap > 0 ? 1 : a.scale)) {}
+
+  LORICA_KERNEL vec score(vec product) const {
+    return softcap > 0 ? capped(product * splat(scale), softcap) : product;
+  }
+  LORICA_KERNEL vec weight(vec score, float highest) const {
+    return power_of_two(fma(score, splat(unit), splat(-highest * unit)));
+  }
+};
 
 /// Weights of sixteen tokens, zero where a query does not see them.
 struct seen_weights {
@@ -140,35 +160,49 @@ struct token_pair {
   }
 };
 
-template <int Q>
-LORICA_KERNEL void clear(vec (&scores)[groups_at_once][Q]) {
+/// Products of Q queries and a pair, summed in registers.
+template <class Cache, int Q>
+LORICA_KERNEL void multiply(const attention_args& a, const queries<Cache, Q>& of,
+                            const token_pair<Cache>& pair, const token_pair<Cache>& ahead,
+                            float (&scores)[groups_at_once][Q][token_group]) {
+  vec sums[groups_at_once][Q];
   for (int h = 0; h < Q; ++h)
-    scores[0][h] = scores[1][h] = zero();
+    sums[0][h] = sums[1][h] = zero();
+  Cache::template multiply_keys<Q>(a, of, pair, ahead, sums);
+  for (int h = 0; h < Q; ++h) {
+    store(scores[0][h], sums[0][h]);
+    store(scores[1][h], sums[1][h]);
+  }
 }
 
-/// Turns the scores of two groups into weights and rescales what was summed under a lower maximum.
+/// What was summed under a lower maximum, for a query whose highest score is now `highest`.
 template <class Cache, int Q>
-LORICA_KERNEL void weigh(attention_state<Cache, Q>& s, const vec (&scores)[groups_at_once][Q],
-                         const attention_args& a, const queries<Cache, Q>& of,
+LORICA_KERNEL void rescale(attention_state<Cache, Q>& s, int h, float highest, const score_rule& rule,
+                           std::uint32_t padded_dim) {
+  const vec keep = rule.weight(splat(s.peaks[h]), highest);
+  s.peaks[h] = highest;
+  store(s.totals[h], load(s.totals[h]) * keep);
+  for (std::uint32_t d = 0; d < padded_dim; d += 16)
+    store(&s.sums[h][d], load(&s.sums[h][d]) * keep);
+}
+
+/// Turns the scores of two groups into weights. Highest scores are searched for where one is above the
+/// highest before, which is seldom: nobody waits for the search. `Whole`: every query sees all of the pair.
+template <bool Whole, class Cache, int Q>
+LORICA_KERNEL void weigh(attention_state<Cache, Q>& s, const float (&scores)[groups_at_once][Q][token_group],
+                         const attention_args& a, const score_rule& rule, const queries<Cache, Q>& of,
                          const token_pair<Cache>& pair) {
   for (int h = 0; h < Q; ++h) {
-    const seen_lanes in_low(pair.at, of.first[h], of.tokens[h]);
-    const seen_lanes in_high(pair.at + token_group, of.first[h], of.tokens[h]);
-    const vec low = in_low.of(score_of(scores[0][h], a), lowest_score);
-    const vec high = in_high.of(score_of(scores[1][h], a), lowest_score);
-    const float highest = peak(larger(splat(s.peaks[h]), larger(low, high)));
-    const vec low_weight = in_low.of(exponential(low - splat(highest)), 0.0f);
-    const vec high_weight = in_high.of(exponential(high - splat(highest)), 0.0f);
+    const auto in_low = Whole ? seen_lanes() : seen_lanes(pair.at, of.first[h], of.tokens[h]);
+    const auto in_high = Whole ? seen_lanes() : seen_lanes(pair.at + token_group, of.first[h], of.tokens[h]);
+    const vec low = in_low.of(rule.score(load(scores[0][h])), lowest_score);
+    const vec high = in_high.of(rule.score(load(scores[1][h])), lowest_score);
+    const vec most = larger(low, high);
+    if (any_above(most, splat(s.peaks[h]))) rescale<Cache, Q>(s, h, peak(most), rule, a.padded_dim);
+    const vec low_weight = in_low.of(rule.weight(low, s.peaks[h]), 0.0f);
+    const vec high_weight = in_high.of(rule.weight(high, s.peaks[h]), 0.0f);
     Cache::keep(s.weights[h], pair, a, {in_low, low_weight}, {in_high, high_weight});
-    if (highest == s.peaks[h]) {  // what would be multiplied is multiplied by one
-      store(s.totals[h], load(s.totals[h]) + (low_weight + high_weight));
-      continue;
-    }
-    const vec keep = exponential(splat(s.peaks[h] - highest));
-    store(s.totals[h], fma(load(s.totals[h]), keep, low_weight + high_weight));
-    s.peaks[h] = highest;
-    for (std::uint32_t d = 0; d < a.padded_dim; d += 16)
-      store(&s.sums[h][d], load(&s.sums[h][d]) * keep);
+    store(s.totals[h], load(s.totals[h]) + (low_weight + high_weight));
   }
 }
 
@@ -229,24 +263,22 @@ void attend(const attention_args& a, std::uint32_t number) {
   pairs_ahead<Cache> later(a);
   token_pair<Cache> pair(a, a.seen, walk);
   token_pair<Cache> ahead = later.next(a, pair);
-  vec scores[groups_at_once][Q];
-  clear(scores);
-  Cache::template multiply_keys<Q>(a, of, pair, ahead, scores);
-  for (bool last = false; !last;) {
+  const score_rule rule(a);
+  alignas(64) float scores[2][groups_at_once][Q][token_group];  // of the pair at hand and of the next one
+  int now = 0;
+  multiply<Cache, Q>(a, of, pair, ahead, scores[now]);
+  for (bool last = false; !last; now ^= 1) {
     last = walk.done();
     const token_pair<Cache> behind = last ? pair : token_pair<Cache>(a, a.seen, walk);
     const token_pair<Cache> ahead_of_it = last ? ahead : later.next(a, behind);
-    vec next[groups_at_once][Q];
-    clear(next);
-    if (!last) Cache::template multiply_keys<Q>(a, of, behind, ahead_of_it, next);
-    weigh<Cache, Q>(s, scores, a, of, pair);
+    if (!last) multiply<Cache, Q>(a, of, behind, ahead_of_it, scores[now ^ 1]);
+    if (pair.at >= of.whole_from && pair.at + tokens_at_once <= of.whole_until)
+      weigh<true, Cache, Q>(s, scores[now], a, rule, of, pair);
+    else
+      weigh<false, Cache, Q>(s, scores[now], a, rule, of, pair);
     add_pair<Cache, Q>(s, pair, ahead, a);
     pair = behind;
     ahead = ahead_of_it;
-    for (int h = 0; h < Q && !last; ++h) {
-      scores[0][h] = next[0][h];
-      scores[1][h] = next[1][h];
-    }
   }
   for (int h = 0; h < Q; ++h) {
     const vec factor = splat(1.0f / sum(load(s.totals[h])));

@@ -34,23 +34,48 @@ struct bfloat16_format {
   static LORICA_KERNEL void store_values(std::uint16_t* to, vec a) { store_bfloats(to, a); }
 };
 
-/// exp(x) within 2 units of the last place; below -87 it stays exp(-87). NaN stays NaN.
-/// x = n ln 2 + r, |r| <= ln 2 / 2; exp(r) by its polynomial (Cephes).
+constexpr float round_by = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
+
+/// b^r for |r| at most half of log_b 2, as a polynomial of least relative error (2e-9): coefficients of
+/// r^0, r^1, … for the base whose logarithm is `ln_b` times smaller than that of two.
+struct power_series {
+  static constexpr int terms = 7;
+  float of[terms];
+
+  constexpr explicit power_series(double ln_b) : of{} {
+    constexpr double two_to[terms] = {
+        1, 0.6931471825, 0.2402264625, 0.05550328642, 0.009618489072, 0.00133999309, 0.0001534581097};
+    double scale = 1;
+    for (int i = 0; i < terms; ++i, scale *= ln_b)
+      of[i] = static_cast<float>(two_to[i] * scale);
+  }
+};
+constexpr power_series powers_of_two(1.0);
+constexpr power_series powers_of_e(1.44269504088896341);
+
+/// b^r 2^n, where t = n + round_by.
+LORICA_KERNEL vec power(const power_series& series, vec r, vec t) {
+  vec p = splat(series.of[power_series::terms - 1]);
+  for (int i = power_series::terms - 2; i >= 0; --i)
+    p = fma(p, r, splat(series.of[i]));
+  return add_to_exponent(p, t);
+}
+
+/// 2^x within 2 units of the last place, for x below 127; below -126 it stays 2^-126. NaN stays NaN.
+LORICA_KERNEL vec power_of_two(vec x) {
+  x = larger(splat(-126.0f), x);
+  const vec t = x + splat(round_by);
+  return power(powers_of_two, x - (t - splat(round_by)), t);
+}
+
+/// exp(x) within 2 units of the last place, for x below 88; below -87 it stays exp(-87). NaN stays NaN.
+/// x = n ln 2 + r, with ln 2 in two parts, of which the first times n is exact.
 LORICA_KERNEL vec exponential(vec x) {
-  const vec magic = splat(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
   x = larger(splat(-87.0f), x);
-  const vec t = fma(x, splat(1.44269504088896341f), magic);
-  const vec n = t - magic;
-  vec r = fma(n, splat(-0.693359375f), x);
-  r = fma(n, splat(2.12194440e-4f), r);
-  vec p = splat(1.9875691500e-4f);
-  p = fma(p, r, splat(1.3981999507e-3f));
-  p = fma(p, r, splat(8.3334519073e-3f));
-  p = fma(p, r, splat(4.1665795894e-2f));
-  p = fma(p, r, splat(1.6666665459e-1f));
-  p = fma(p, r, splat(5.0000001201e-1f));
-  p = fma(p, r * r, r + splat(1.0f));
-  return p * power_of_two(t);
+  const vec t = fma(x, splat(1.44269504088896341f), splat(round_by));
+  const vec n = t - splat(round_by);
+  const vec r = fma(n, splat(2.12194440e-4f), fma(n, splat(-0.693359375f), x));
+  return power(powers_of_e, r, t);
 }
 
 }  // namespace

@@ -7,10 +7,15 @@ namespace {
 
 /// 1 / sqrt(mean(x²) + ε) in every lane.
 LORICA_KERNEL vec norm_factor(const float* x, std::uint32_t width, std::uint32_t padded, float epsilon) {
-  vec squares = zero();
-  for (std::uint32_t k = 0; k < padded; k += 16)
-    squares = fma(load(x + k), load(x + k), squares);
-  const float mean = sum(squares) / static_cast<float>(width);
+  constexpr std::uint32_t chains = 4;
+  vec squares[chains] = {zero(), zero(), zero(), zero()};
+  std::uint32_t k = 0;
+  for (; k + 16 * chains <= padded; k += 16 * chains)
+    for (std::uint32_t i = 0; i < chains; ++i)
+      squares[i] = fma(load(x + k + 16 * i), load(x + k + 16 * i), squares[i]);
+  for (; k < padded; k += 16)
+    squares[0] = fma(load(x + k), load(x + k), squares[0]);
+  const float mean = sum((squares[0] + squares[1]) + (squares[2] + squares[3])) / static_cast<float>(width);
   return splat(1.0f / __builtin_sqrtf(mean + epsilon));
 }
 
@@ -22,16 +27,15 @@ void norm(const norm_args& a) {
     low = load(a.x + k) * factor * load(a.weight + k);
     high = load(a.x + k + 16) * factor * load(a.weight + k + 16);
   };
-  for (std::uint32_t k = 0; k < a.padded; k += depth_multiple) {
+  for (std::uint32_t k = 0; y && k < a.padded; k += depth_multiple) {
     vec low, high;
     values(k, low, high);
-    if (y) {
-      Format::store_values(y + k, low);
-      Format::store_values(y + k + 16, high);
-    }
-    if (a.groups) quantise_group(low, high, a.groups + k / depth_multiple);
+    Format::store_values(y + k, low);
+    Format::store_values(y + k + 16, high);
   }
-  if (a.groups && a.high) keep_apart(a.groups, a.padded, a.high, values);
+  if (!a.groups) return;
+  quantise_groups(a.padded / depth_multiple, a.groups, values);
+  if (a.high) keep_apart(a.groups, a.padded, a.high, values);
 }
 
 void norm_add(const norm_args& a) {

@@ -19,6 +19,61 @@ LORICA_KERNEL void quantise_group(vec low, vec high, input_group* out) {
   out->minus_128 = -128 * sum;
 }
 
+/// F times four groups: what each has one of is computed side by side, and the chains of several fours hide
+/// one another.
+template <int F>
+LORICA_KERNEL void quantise_fours(vec (&low)[F][4], vec (&high)[F][4], input_group* out) {
+  floats4 sizes[F], factors[F];
+  ints4 nothing[F], sums[F];
+  for (int f = 0; f < F; ++f)
+    sizes[f] = (floats4)largest_sizes(low[f], high[f]);
+  for (int f = 0; f < F; ++f) {
+    nothing[f] = sizes[f] < least_size;  // not a number is not
+    factors[f] = (floats4)((ints4)(127.0f / sizes[f]) & ~nothing[f]);
+  }
+  for (int f = 0; f < F; ++f)
+    for (int g = 0; g < 4; ++g) {
+      low[f][g] = low[f][g] * splat(factors[f][g]);
+      high[f][g] = high[f][g] * splat(factors[f][g]);
+    }
+  for (int f = 0; f < F; ++f)
+    sums[f] = store_four_codes(out[4 * f].codes, sizeof *out, low[f], high[f]);
+  for (int f = 0; f < F; ++f) {
+    const ints4 scales = (ints4)(sizes[f] * (1.0f / 127.0f)) & ~nothing[f];
+    ints4 of[4] = {scales, (ints4)((floats4)scales * __builtin_convertvector(sums[f], floats4)), -8 * sums[f],
+                   -128 * sums[f]};
+    transpose(of);
+    for (int g = 0; g < 4; ++g)
+      __builtin_memcpy(reinterpret_cast<std::byte*>(out + 4 * f + g) + sizeof out->codes, &of[g],
+                       sizeof of[g]);
+  }
+}
+
+template <int F, class Values>
+LORICA_KERNEL void quantise_fours_from(std::uint32_t g, input_group* out, const Values& values) {
+  vec low[F][4], high[F][4];
+  for (int f = 0; f < F; ++f)
+    for (int i = 0; i < 4; ++i)
+      values((g + std::uint32_t(4 * f + i)) * depth_multiple, low[f][i], high[f][i]);
+  quantise_fours<F>(low, high, out + g);
+}
+
+/// Quantises `count` groups; `values(k, low, high)` gives the inputs from k on.
+template <class Values>
+LORICA_KERNEL void quantise_groups(std::uint32_t count, input_group* out, const Values& values) {
+  constexpr int fours = accumulators >= 16 ? 2 : 1;
+  std::uint32_t g = 0;
+  for (; g + 4 * fours <= count; g += 4 * fours)
+    quantise_fours_from<fours>(g, out, values);
+  for (; g + 4 <= count; g += 4)
+    quantise_fours_from<1>(g, out, values);
+  for (; g < count; ++g) {
+    vec low, high;
+    values(g * depth_multiple, low, high);
+    quantise_group(low, high, out + g);
+  }
+}
+
 constexpr float heavy = 4.0f;  // squares of scales over their mean
 constexpr float worth = 1.5f;  // how much smaller a scale a quad's high codes must make
 constexpr std::uint32_t quads = depth_multiple / 4;
@@ -102,9 +157,12 @@ LORICA_KERNEL void keep_apart(input_group* groups, std::uint32_t width, std::int
 template <class Format>
 void quantise(const quantise_args& a) {
   const auto* x = static_cast<const typename Format::element*>(a.x);
-  for (std::uint32_t k = 0; k < a.width; k += depth_multiple)
-    quantise_group(Format::load_values(x + k), Format::load_values(x + k + 16),
-                   a.groups + k / depth_multiple);
+  quantise_groups(
+      a.width / depth_multiple,
+      a.groups, [&](std::uint32_t k, vec & low, vec & high) __attribute__((always_inline)) {
+        low = Format::load_values(x + k);
+        high = Format::load_values(x + k + 16);
+      });
 }
 
 }  // namespace

@@ -11,9 +11,13 @@ struct turned_head {
 
 /// Takes a head in, normalised where there is a weight; lanes from head_dim to the next vector are zero.
 LORICA_KERNEL void take_head(const float* x, const float* weight, const rope_args& a, turned_head& out) {
-  for (std::uint32_t k = a.head_dim / 16 * 16; k < a.padded_dim; k += 16)
-    store(out.values + k, zero());
-  __builtin_memcpy(out.values, x, a.head_dim * sizeof(float));
+  const std::uint32_t whole = a.head_dim / 16 * 16;
+  for (std::uint32_t k = 0; k < whole; k += 16)
+    store(out.values + k, load(x + k));
+  if (whole != a.padded_dim) {
+    store(out.values + whole, zero());
+    __builtin_memcpy(out.values + whole, x + whole, (a.head_dim - whole) * sizeof(float));
+  }
   if (!weight) return;
   const vec factor = norm_factor(out.values, a.head_dim, a.padded_dim, a.epsilon);
   for (std::uint32_t k = 0; k < a.padded_dim; k += 16)
@@ -22,7 +26,14 @@ LORICA_KERNEL void take_head(const float* x, const float* weight, const rope_arg
 
 LORICA_KERNEL void turn(const rope_args& a, turned_head& head) {
   const std::uint32_t half = a.rotary_dim / 2;
-  for (std::uint32_t k = 0; k < half; ++k) {
+  std::uint32_t k = 0;
+  for (; k + 16 <= half; k += 16) {
+    const vec cos = load(a.cos + k), sin = load(a.sin + k);
+    const vec left = load(head.values + k), right = load(head.values + k + half);
+    store(head.values + k, left * cos - right * sin);
+    store(head.values + k + half, right * cos + left * sin);
+  }
+  for (; k < half; ++k) {
     const float left = head.values[k];
     const float right = head.values[k + half];
     head.values[k] = left * a.cos[k] - right * a.sin[k];
@@ -65,8 +76,8 @@ void rope(const rope_args& a) {
     turn(a, turned);
     store_head<Format>(row, turned.values, a.head_dim, a.padded_dim);
     auto* to = keys + group * token_group * a.padded_dim;
-    for (std::uint32_t d = 0; d < a.padded_dim; ++d)
-      to[(d / step) * token_group * step + lane * step + d % step] = row[d];
+    for (std::uint32_t d = 0; d < a.padded_dim; d += step)
+      __builtin_memcpy(to + (d * token_group + lane * step), row + d, sizeof(element) * step);
     store_head<Format>(row, a.value + std::size_t{h} * a.head_dim, a.head_dim, a.padded_dim);
     auto* value = values + std::size_t{a.token / step} * step * a.padded_dim + a.token % step;
     for (std::uint32_t d = 0; d < a.padded_dim; ++d)

@@ -9,6 +9,8 @@
 #include <cstdint>
 
 #define LORICA_KERNEL __attribute__((always_inline)) inline
+#include "cpu/four_lanes.hpp"
+#include "cpu/simd_four.hpp"
 
 namespace lorica {
 namespace {
@@ -56,9 +58,18 @@ LORICA_KERNEL vec operator/(vec a, vec b) {
 LORICA_KERNEL vec fma(vec a, vec b, vec c) {
   return {_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)};
 }
+/// a / b, where 1 / b is a normal number.
+LORICA_KERNEL vec quotient(vec a, vec b) {
+  return a / b;
+}
 /// The larger of both; b when one is NaN.
 LORICA_KERNEL vec larger(vec a, vec b) {
   return {_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)};
+}
+/// Whether any lane of a is above that of b; not where one is NaN.
+LORICA_KERNEL bool any_above(vec a, vec b) {
+  return _mm256_movemask_ps(
+             _mm256_or_ps(_mm256_cmp_ps(a.lo, b.lo, _CMP_GT_OQ), _mm256_cmp_ps(a.hi, b.hi, _CMP_GT_OQ))) != 0;
 }
 /// Lanes from `n` on become `other`.
 LORICA_KERNEL vec first_lanes(vec a, std::uint32_t n, float other) {
@@ -83,13 +94,13 @@ LORICA_KERNEL float peak(vec a) {
   q = _mm_max_ps(q, _mm_movehl_ps(q, q));
   return _mm_cvtss_f32(_mm_max_ss(q, _mm_shuffle_ps(q, q, 1)));
 }
-LORICA_KERNEL __m256 power_of_two(__m256 t) {
-  __m256i n = _mm256_add_epi32(_mm256_castps_si256(t), _mm256_set1_epi32(127));
-  return _mm256_castsi256_ps(_mm256_slli_epi32(n, 23));
+LORICA_KERNEL __m256 add_to_exponent(__m256 a, __m256 t) {
+  const __m256i n = _mm256_slli_epi32(_mm256_castps_si256(t), 23);
+  return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), n));
 }
-/// 2^n, where t = n + 1.5 * 2^23.
-LORICA_KERNEL vec power_of_two(vec t) {
-  return {power_of_two(t.lo), power_of_two(t.hi)};
+/// a * 2^n, where t = n + 1.5 * 2^23 and the result is a normal number.
+LORICA_KERNEL vec add_to_exponent(vec a, vec t) {
+  return {add_to_exponent(a.lo, t.lo), add_to_exponent(a.hi, t.hi)};
 }
 LORICA_KERNEL __m256 widen(__m128i bfloats) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bfloats), 16));
@@ -224,29 +235,50 @@ LORICA_KERNEL ints dot_bytes(codes c, quad x, ints sum) {
 LORICA_KERNEL __m256i sizes(__m256 a) {
   return _mm256_and_si256(_mm256_castps_si256(a), _mm256_set1_epi32(0x7fffffff));
 }
+LORICA_KERNEL __m256i half_of_sizes(vec low, vec high) {
+  return _mm256_max_epi32(_mm256_max_epi32(sizes(low.lo), sizes(low.hi)),
+                          _mm256_max_epi32(sizes(high.lo), sizes(high.hi)));
+}
 /// The largest |x|; not a number where there is one.
 LORICA_KERNEL float largest_size(vec low, vec high) {
-  const __m256i h = _mm256_max_epi32(_mm256_max_epi32(sizes(low.lo), sizes(low.hi)),
-                                     _mm256_max_epi32(sizes(high.lo), sizes(high.hi)));
+  const __m256i h = half_of_sizes(low, high);
   __m128i q = _mm_max_epi32(_mm256_castsi256_si128(h), _mm256_extracti128_si256(h, 1));
   q = _mm_max_epi32(q, _mm_shuffle_epi32(q, 0x4e));
   q = _mm_max_epi32(q, _mm_shuffle_epi32(q, 0xb1));
   return _mm_cvtss_f32(_mm_castsi128_ps(q));
 }
-/// Rounds to nearest, ties to even; the sum of what was stored.
-LORICA_KERNEL int store_codes(std::int8_t* to, vec low, vec high) {
+/// The largest |x| of each of four groups, as bits; not a number where there is one.
+LORICA_KERNEL ints4 largest_sizes(const vec (&low)[4], const vec (&high)[4]) {
+  __m256i halves[4];
+  for (int g = 0; g < 4; ++g)
+    halves[g] = half_of_sizes(low[g], high[g]);
+  return largest_of_four(halves);
+}
+/// Rounds to nearest, ties to even; eight sums of what was stored.
+LORICA_KERNEL __m256i store_codes_and_sums(std::int8_t* to, vec low, vec high) {
   const __m256i a = _mm256_packs_epi32(_mm256_cvtps_epi32(low.lo), _mm256_cvtps_epi32(low.hi));
   const __m256i b = _mm256_packs_epi32(_mm256_cvtps_epi32(high.lo), _mm256_cvtps_epi32(high.hi));
   // Both packings go by halves of 128 bits.
   const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
   const __m256i all = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(a, b), order);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), all);
-  const __m256i ones = _mm256_set1_epi16(1);
-  const __m256i sums = _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), all), ones);
+  return _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), all), _mm256_set1_epi16(1));
+}
+/// Rounds to nearest, ties to even; the sum of what was stored.
+LORICA_KERNEL int store_codes(std::int8_t* to, vec low, vec high) {
+  const __m256i sums = store_codes_and_sums(to, low, high);
   __m128i q = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
   q = _mm_add_epi32(q, _mm_shuffle_epi32(q, 0x4e));
   q = _mm_add_epi32(q, _mm_shuffle_epi32(q, 0xb1));
   return _mm_cvtsi128_si32(q);
+}
+/// As `store_codes` for four groups, `stride` bytes apart; the sum of each.
+LORICA_KERNEL ints4 store_four_codes(std::int8_t* to, std::size_t stride, const vec (&low)[4],
+                                     const vec (&high)[4]) {
+  __m256i sums[4];
+  for (int g = 0; g < 4; ++g)
+    sums[g] = store_codes_and_sums(to + std::size_t(g) * stride, low[g], high[g]);
+  return sums_of_four(sums);
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 #include <cstdint>
 
 #define LORICA_KERNEL __attribute__((always_inline)) inline
+#include "cpu/four_lanes.hpp"
+#include "cpu/simd_four.hpp"
 
 namespace lorica {
 namespace {
@@ -55,9 +57,19 @@ LORICA_KERNEL vec operator/(vec a, vec b) {
 LORICA_KERNEL vec fma(vec a, vec b, vec c) {
   return {_mm512_fmadd_ps(a.v, b.v, c.v)};
 }
+/// a / b within two units of the last place, where 1 / b is a normal number: a guess, bettered once.
+LORICA_KERNEL vec quotient(vec a, vec b) {
+  const __m512 guess = _mm512_rcp14_ps(b.v);
+  const __m512 rest = _mm512_fnmadd_ps(b.v, guess, _mm512_set1_ps(1.0f));
+  return {_mm512_mul_ps(a.v, _mm512_fmadd_ps(guess, rest, guess))};
+}
 /// The larger of both; b when one is NaN.
 LORICA_KERNEL vec larger(vec a, vec b) {
   return {_mm512_max_ps(a.v, b.v)};
+}
+/// Whether any lane of a is above that of b; not where one is NaN.
+LORICA_KERNEL bool any_above(vec a, vec b) {
+  return _mm512_cmp_ps_mask(a.v, b.v, _CMP_GT_OQ) != 0;
 }
 /// Lanes from `n` on become `other`.
 LORICA_KERNEL vec first_lanes(vec a, std::uint32_t n, float other) {
@@ -74,10 +86,10 @@ LORICA_KERNEL float sum(vec a) {
 LORICA_KERNEL float peak(vec a) {
   return _mm512_reduce_max_ps(a.v);
 }
-/// 2^n, where t = n + 1.5 * 2^23.
-LORICA_KERNEL vec power_of_two(vec t) {
-  __m512i n = _mm512_add_epi32(_mm512_castps_si512(t.v), _mm512_set1_epi32(127));
-  return {_mm512_castsi512_ps(_mm512_slli_epi32(n, 23))};
+/// a * 2^n, where t = n + 1.5 * 2^23 and the result is a normal number.
+LORICA_KERNEL vec add_to_exponent(vec a, vec t) {
+  const __m512i n = _mm512_slli_epi32(_mm512_castps_si512(t.v), 23);
+  return {_mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a.v), n))};
 }
 LORICA_KERNEL vec load_bfloats(const std::uint16_t* from) {
   __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
@@ -182,6 +194,38 @@ LORICA_KERNEL int store_codes(std::int8_t* to, vec low, vec high) {
   q = _mm_add_epi32(q, _mm_shuffle_epi32(q, 0x4e));
   q = _mm_add_epi32(q, _mm_shuffle_epi32(q, 0xb1));
   return _mm_cvtsi128_si32(q);
+}
+
+/// The largest |x| of each of four groups, as bits; not a number where there is one.
+LORICA_KERNEL ints4 largest_sizes(const vec (&low)[4], const vec (&high)[4]) {
+  const __m512i sign = _mm512_set1_epi32(0x7fffffff);
+  __m256i halves[4];
+  for (int g = 0; g < 4; ++g) {
+    const __m512i all = _mm512_max_epi32(_mm512_and_si512(_mm512_castps_si512(low[g].v), sign),
+                                         _mm512_and_si512(_mm512_castps_si512(high[g].v), sign));
+    halves[g] = _mm256_max_epi32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
+  }
+  return largest_of_four(halves);
+}
+/// As `store_codes` for four groups, `stride` bytes apart; the sum of each.
+LORICA_KERNEL ints4 store_four_codes(std::int8_t* to, std::size_t stride, const vec (&low)[4],
+                                     const vec (&high)[4]) {
+  // Packing goes by quarters of 128 bits; this takes the two groups apart again.
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  __m256i sums[4];
+  for (int g = 0; g < 4; g += 2) {
+    __m512i words[2];
+    for (int i = 0; i < 2; ++i)
+      words[i] = _mm512_packs_epi32(_mm512_cvtps_epi32(low[g + i].v), _mm512_cvtps_epi32(high[g + i].v));
+    const __m512i both = _mm512_permutexvar_epi32(order, _mm512_packs_epi16(words[0], words[1]));
+    const __m512i added = _mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_set1_epi8(1), both);
+    auto* own = to + std::size_t(g) * stride;
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(own), _mm512_castsi512_si256(both));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(own + stride), _mm512_extracti64x4_epi64(both, 1));
+    sums[g] = _mm512_castsi512_si256(added);
+    sums[g + 1] = _mm512_extracti64x4_epi64(added, 1);
+  }
+  return sums_of_four(sums);
 }
 
 }  // namespace

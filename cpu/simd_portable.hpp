@@ -7,11 +7,11 @@
 #include <cstdint>
 
 #define LORICA_KERNEL __attribute__((always_inline)) inline
+#include "cpu/four_lanes.hpp"
 
 namespace lorica {
 namespace {
 
-using floats4 = float __attribute__((vector_size(16)));
 using words4 = std::uint32_t __attribute__((vector_size(16)));
 
 struct vec {
@@ -62,9 +62,23 @@ LORICA_KERNEL vec fma(vec a, vec b, vec c) {
 LORICA_KERNEL floats4 larger(floats4 a, floats4 b) {
   return a > b ? a : b;
 }
+/// a / b, where 1 / b is a normal number.
+LORICA_KERNEL vec quotient(vec a, vec b) {
+  return a / b;
+}
 /// The larger of both; b when one is NaN.
 LORICA_KERNEL vec larger(vec a, vec b) {
   return {{larger(a.v[0], b.v[0]), larger(a.v[1], b.v[1]), larger(a.v[2], b.v[2]), larger(a.v[3], b.v[3])}};
+}
+/// Whether any lane of a is above that of b; not where one is NaN.
+LORICA_KERNEL bool any_above(vec a, vec b) {
+  float own[16], other[16];
+  __builtin_memcpy(own, &a, sizeof own);
+  __builtin_memcpy(other, &b, sizeof other);
+  bool any = false;
+  for (int i = 0; i < 16; ++i)
+    any |= own[i] > other[i];
+  return any;
 }
 /// Lanes from `n` on become `other`.
 LORICA_KERNEL vec first_lanes(vec a, std::uint32_t n, float other) {
@@ -86,12 +100,13 @@ LORICA_KERNEL float peak(vec a) {
     out = q[i] > out ? q[i] : out;
   return out;
 }
-LORICA_KERNEL floats4 power_of_two(floats4 t) {
-  return (floats4)(((words4)t + 127u) << 23);
+LORICA_KERNEL floats4 add_to_exponent(floats4 a, floats4 t) {
+  return (floats4)((words4)a + ((words4)t << 23));
 }
-/// 2^n, where t = n + 1.5 * 2^23.
-LORICA_KERNEL vec power_of_two(vec t) {
-  return {{power_of_two(t.v[0]), power_of_two(t.v[1]), power_of_two(t.v[2]), power_of_two(t.v[3])}};
+/// a * 2^n, where t = n + 1.5 * 2^23 and the result is a normal number.
+LORICA_KERNEL vec add_to_exponent(vec a, vec t) {
+  return {{add_to_exponent(a.v[0], t.v[0]), add_to_exponent(a.v[1], t.v[1]), add_to_exponent(a.v[2], t.v[2]),
+           add_to_exponent(a.v[3], t.v[3])}};
 }
 LORICA_KERNEL vec load_bfloats(const std::uint16_t* from) {
   std::uint32_t wide[16];
@@ -247,6 +262,24 @@ LORICA_KERNEL int store_codes(std::int8_t* to, vec low, vec high) {
     sum += to[i];
   }
   return sum;
+}
+
+/// The largest |x| of each of four groups, as bits; not a number where there is one.
+LORICA_KERNEL ints4 largest_sizes(const vec (&low)[4], const vec (&high)[4]) {
+  float out[4];
+  for (int g = 0; g < 4; ++g)
+    out[g] = largest_size(low[g], high[g]);
+  ints4 bits = {};
+  __builtin_memcpy(&bits, out, sizeof bits);
+  return bits;
+}
+/// As `store_codes` for four groups, `stride` bytes apart; the sum of each.
+LORICA_KERNEL ints4 store_four_codes(std::int8_t* to, std::size_t stride, const vec (&low)[4],
+                                     const vec (&high)[4]) {
+  ints4 sums = {};
+  for (int g = 0; g < 4; ++g)
+    sums[g] = store_codes(to + std::size_t(g) * stride, low[g], high[g]);
+  return sums;
 }
 
 }  // namespace

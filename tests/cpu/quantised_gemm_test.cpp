@@ -202,6 +202,27 @@ TEST_CASE("ties of a code go to the even one, and a group of next to nothing is 
   CHECK(std::ranges::all_of(group.codes, [](auto c) { return c == 0; }));
 }
 
+TEST_CASE("a group among any number of others gets the codes that it gets alone") {
+  auto which = GENERATE(from_range(other_instructions()));
+  auto& kernels = kernels_for(which, cpu_dtype::float32);
+  for (std::size_t count = 1; count <= 21; ++count) {
+    auto values = some_numbers(count * 32, 33 + static_cast<unsigned>(count));
+    for (std::size_t g = 0; g < count; ++g)  // of very different sizes, some of them nothing
+      for (std::size_t i = 0; i < 32; ++i)
+        values[32 * g + i] *= g % 5 == 3 ? 1e-32f : std::exp2(static_cast<float>(g % 7) * 5 - 15);
+    std::vector<input_group> together(count), alone(count);
+    kernels.quantise({values.data(), static_cast<std::uint32_t>(32 * count), together.data()});
+    for (std::size_t g = 0; g < count; ++g)
+      kernels.quantise({values.data() + 32 * g, 32, &alone[g]});
+    CHECK(std::memcmp(together.data(), alone.data(), count * sizeof(input_group)) == 0);
+    values[32 * (count / 2) + 7] = std::nanf("");  // spoils its own group only
+    kernels.quantise({values.data(), static_cast<std::uint32_t>(32 * count), together.data()});
+    for (std::size_t g = 0; g < count; ++g)
+      CHECK((std::memcmp(&together[g], &alone[g], sizeof(input_group)) == 0) == (g != count / 2));
+    CHECK(std::isnan(together[count / 2].scale));
+  }
+}
+
 TEST_CASE("what is not finite is not hidden by codes") {
   auto which = GENERATE(from_range(other_instructions()));
   auto format = GENERATE(from_range(formats));
