@@ -195,3 +195,55 @@ TEST_CASE("a number that is not finite makes its row of codes so") {
     CHECK(std::isnan(b.value(r, 0)) == (r == 3));
   }
 }
+
+TEST_CASE("codes are the nearest whole numbers, ties to even, in any place and of any length") {
+  auto rank = GENERATE(1u, 3u, 4u, 16u, 18u, 70u);
+  auto first = GENERATE(0u, 3u, 16u, 20u);
+  constexpr std::uint32_t cols = 71, depth = 96;
+  INFO(rank << " rows from " << first);
+  auto numbers = some_numbers(std::size_t{std::max(rank, block_outputs)} * cols, 53);
+  const float ties[] = {127, 0.5f, 1.5f, -2.5f, 126.5f, -127};  // of the scale 1
+  for (std::uint32_t r = 0; r < rank; r += 2)
+    std::ranges::copy(ties, numbers.begin() + std::size_t{r} * cols);
+  auto nearest = [](const float* row, std::uint32_t count, float scale, std::uint32_t k) {
+    return k < count ? static_cast<int>(std::nearbyint(row[k] * (1 / scale))) + 128 : 128;
+  };
+  auto largest = [](const float* row, std::uint32_t count) {
+    float out = 0;
+    for (std::uint32_t k = 0; k < count; ++k)
+      out = std::max(out, std::abs(row[k]));
+    return out;
+  };
+
+  const auto untouched = std::byte{7};
+  std::vector<std::byte> a(coded_a_bytes(first + rank + 1, depth), untouched);
+  std::vector<float> scales(first + rank + 1, -1.0f);
+  pack_coded_a(std::span(numbers).first(std::size_t{rank} * cols), rank, depth, first, a.data(),
+               scales.data());
+  for (std::uint32_t r = 0; r < first + rank + 1; ++r) {
+    const bool own = r >= first && r < first + rank;
+    const float* row = own ? &numbers[std::size_t{r - first} * cols] : nullptr;
+    REQUIRE(scales[r] == (own ? largest(row, cols) / 127 : -1.0f));
+    for (std::uint32_t k = 0; k < depth; ++k) {
+      const auto at = std::size_t{r / 16} * 16 * depth + k / 4 * 64 + r % 16 * 4 + k % 4;
+      const bool written = own && k < (cols + 3) / 4 * 4;
+      REQUIRE(std::to_integer<int>(a[at]) == (written ? nearest(row, cols, scales[r], k) : 7));
+    }
+  }
+
+  const float* rows[block_outputs] = {};
+  for (std::uint32_t n = 0; n < 30; ++n)
+    rows[n] = &numbers[std::size_t{n} * cols];
+  const auto padded = (rank + 3) / 4 * 4;
+  std::vector<std::byte> b(coded_b_bytes(padded));
+  pack_coded_block(rows, rank, padded, b.data());
+  for (std::uint32_t n = 0; n < block_outputs; ++n) {
+    std::uint16_t scale = 0;
+    std::memcpy(&scale, b.data() + std::size_t{block_outputs} * padded + n * sizeof scale, sizeof scale);
+    for (std::uint32_t k = 0; k < padded; ++k) {
+      const auto code = b[std::size_t{n / 16} * 16 * padded + k / 4 * 64 + n % 16 * 4 + k % 4];
+      const auto want = rows[n] ? nearest(rows[n], rank, from_bfloat(scale), k) : 128;
+      REQUIRE(std::to_integer<int>(code) == want);
+    }
+  }
+}
