@@ -15,9 +15,10 @@
 namespace lorica {
 namespace {
 
-constexpr std::size_t lanes = 16;            // of the widest vector
-constexpr std::size_t rows_at_once = 64;     // summed in registers
-constexpr std::size_t rows_in_single = 512;  // summed in single precision
+constexpr std::size_t lanes = 16;                // of the widest vector
+constexpr std::size_t rows_at_once = 64;         // summed in registers
+constexpr std::size_t rows_in_single = 512;      // summed in single precision
+constexpr std::size_t columns_in_single = 2048;  // the same, of which each lane sums a sixteenth
 
 using vector = float __attribute__((vector_size(lanes * sizeof(float))));
 
@@ -45,6 +46,51 @@ LORICA_EACH_ISA void add_products(const float* rows, std::size_t width, float* s
     }
 }
 
+/// The sum of sixteen; vectors are halved until one is short.
+[[gnu::always_inline]] inline float sum_of(const vector& all) {
+  using half_vector = float __attribute__((vector_size(sizeof(vector) / 2)));
+  using quarter_vector = float __attribute__((vector_size(sizeof(vector) / 4)));
+  half_vector half[2];
+  std::memcpy(half, &all, sizeof half);
+  half[0] += half[1];
+  quarter_vector quarter[2];
+  std::memcpy(quarter, half, sizeof quarter);
+  quarter[0] += quarter[1];
+  return (quarter[0][0] + quarter[0][1]) + (quarter[0][2] + quarter[0][3]);
+}
+
+/// Adds the products of rows with each other to sum [width, width], on and right of the diagonal. Rows are
+/// `stride` apart; `columns` is a multiple of sixteen and small enough for single precision.
+LORICA_EACH_ISA void add_row_products(const float* rows, std::size_t rank, std::size_t stride,
+                                      std::size_t columns, double* sum, std::size_t width) {
+  constexpr std::size_t down = 2;  // sums that grow side by side
+  constexpr std::size_t right = 4;
+  for (std::size_t i = 0; i < rank; i += down)
+    for (std::size_t j = i / right * right; j < rank; j += right) {
+      const float* x[down];
+      const float* y[right];
+      for (std::size_t a = 0; a < down; ++a)
+        x[a] = rows + std::min(i + a, rank - 1) * stride;
+      for (std::size_t b = 0; b < right; ++b)
+        y[b] = rows + std::min(j + b, rank - 1) * stride;
+      vector part[down][right] = {};
+      for (std::size_t k = 0; k < columns; k += lanes) {
+        vector of_x[down];
+        vector of_y[right];
+        for (std::size_t a = 0; a < down; ++a)
+          std::memcpy(&of_x[a], x[a] + k, sizeof of_x[a]);
+        for (std::size_t b = 0; b < right; ++b)
+          std::memcpy(&of_y[b], y[b] + k, sizeof of_y[b]);
+        for (std::size_t a = 0; a < down; ++a)
+          for (std::size_t b = 0; b < right; ++b)
+            part[a][b] += of_x[a] * of_y[b];
+      }
+      for (std::size_t a = 0; a < down && i + a < rank; ++a)
+        for (std::size_t b = 0; b < right && j + b < rank; ++b)
+          sum[(i + a) * width + j + b] += static_cast<double>(sum_of(part[a][b]));
+    }
+}
+
 /// The sum of v'v over vectors v of `rank` numbers.
 class gram_matrix {
  public:
@@ -57,12 +103,18 @@ class gram_matrix {
 
   /// Over the columns of a matrix [rank, columns], times `by`.
   void add_columns(const float* matrix, std::size_t columns, float by) {
-    for (std::size_t first = 0; first < columns; first += rows_at_once) {
+    std::size_t first = 0;
+    while (by == 1 && columns - first >= lanes) {
+      const auto count = std::min(columns - first, columns_in_single) / lanes * lanes;
+      add_row_products(matrix + first, rank_, columns, count, sum_.data(), width_);
+      first += count;
+    }
+    for (; first < columns; first += rows_at_once) {
       const auto count = begin_block(columns - first);
       for (std::size_t i = 0; i < rank_; ++i)
         for (std::size_t k = 0; k < count; ++k)
-          rows_[k * width_ + i] = matrix[i * columns + first + k] * by;
-      end_block(rows_.data());
+          rows_[i * rows_at_once + k] = matrix[i * columns + first + k] * by;
+      add_row_products(rows_.data(), rank_, rows_at_once, rows_at_once, sum_.data(), width_);
     }
   }
 

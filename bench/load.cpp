@@ -35,6 +35,7 @@ struct settings {
   std::string model = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
   std::string adapters;
   std::uint32_t loads = 30;
+  std::string only;  ///< a kind of load; empty: all, and their parts
   bench::mode_flags how;
 };
 
@@ -42,6 +43,8 @@ void add_flags(CLI::App& app, settings& s) {
   app.add_option("--model", s.model)->capture_default_str();
   app.add_option("--adapters", s.adapters, "a directory of directories of adapters")->required();
   app.add_option("--loads", s.loads, "of each kind")->check(CLI::Range(1, 10'000))->capture_default_str();
+  app.add_option("--only", s.only, "for a profile")
+      ->check(CLI::IsMember({"first load", "load again", "without packing"}));
   bench::add_dtype_flags(app, s.how);
 }
 
@@ -97,7 +100,7 @@ class load_bench {
         "load again", [&](const std::string& path) { load(path, &packer_, false); }, json);
     kind(
         "without packing", [&](const std::string& path) { load(path, nullptr, false); }, json);
-    parts(json);
+    if (settings_.only.empty()) parts(json);
   }
 
  private:
@@ -108,6 +111,7 @@ class load_bench {
 
   /// The medians of loads, each of another adapter.
   void kind(const char* name, const std::function<void(const std::string&)>& work, json_writer& json) {
+    if (!settings_.only.empty() && settings_.only != name) return;
     for (const auto& path : places_)
       if (&path - places_.data() < 4) work(path);  // into the page cache, and code that was never run
     std::vector<cost> all;
