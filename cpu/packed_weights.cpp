@@ -85,7 +85,7 @@ void packed_matrix::read_output(std::uint32_t output, std::span<float> out) cons
   const auto lane = output % block_outputs;
   if (format == weight_format::float32) return unpack_floats(block, lane, out);
   if (format == weight_format::bfloat16) return unpack_bfloats(block, lane, out);
-  unpack_output(format, block, lane, out);
+  unpack_output(format, block, depth / depth_multiple, lane, out);
 }
 
 /// Lays the model out in one mapping, then fills it.

@@ -66,7 +66,7 @@ struct packed_layer {
 
 /// The layout of the bytes of `packed_weights`, for files that outlive the program. To be raised with every
 /// change of what a byte of them means or how it is computed: formats, order, alignment, rounding.
-inline constexpr std::uint32_t packed_layout_version = 1;
+inline constexpr std::uint32_t packed_layout_version = 2;
 
 /// Told the bytes packed so far and in all; called on the thread that packs.
 using packing_progress = std::function<void(std::uint64_t done, std::uint64_t all)>;

@@ -8,15 +8,26 @@ namespace {
 
 constexpr float least_size = 1e-30f;
 
+/// To bfloat16, to nearest, ties to even, and back. What is not a number stays none, but for its payload.
+LORICA_KERNEL ints4 rounded_to_bfloats(ints4 bits) {
+  return (bits + 0x7fff + ((bits >> 16) & 1)) & static_cast<std::int32_t>(0xffff0000u);
+}
+
+/// What products need of a group's sum of codes.
+LORICA_KERNEL void write_sum(input_group* out, int sum) {
+  const floats4 scaled = {out->scale * static_cast<float>(sum), 0, 0, 0};
+  out->scaled_sum = ((floats4)rounded_to_bfloats((ints4)scaled))[0];
+  out->minus_8 = -8 * sum;
+  out->minus_128 = -128 * sum;
+}
+
 LORICA_KERNEL void quantise_group(vec low, vec high, input_group* out) {
   const float size = largest_size(low, high);
   const bool nothing = size < least_size;  // not a number is not
   const float factor = nothing ? 0.0f : 127.0f / size;
   const int sum = store_codes(out->codes, low * splat(factor), high * splat(factor));
   out->scale = nothing ? 0.0f : size * (1.0f / 127.0f);
-  out->scaled_sum = out->scale * static_cast<float>(sum);
-  out->minus_8 = -8 * sum;
-  out->minus_128 = -128 * sum;
+  write_sum(out, sum);
 }
 
 /// F times four groups: what each has one of is computed side by side, and the chains of several fours hide
@@ -40,8 +51,8 @@ LORICA_KERNEL void quantise_fours(vec (&low)[F][4], vec (&high)[F][4], input_gro
     sums[f] = store_four_codes(out[4 * f].codes, sizeof *out, low[f], high[f]);
   for (int f = 0; f < F; ++f) {
     const ints4 scales = (ints4)(sizes[f] * (1.0f / 127.0f)) & ~nothing[f];
-    ints4 of[4] = {scales, (ints4)((floats4)scales * __builtin_convertvector(sums[f], floats4)), -8 * sums[f],
-                   -128 * sums[f]};
+    const floats4 scaled = (floats4)scales * __builtin_convertvector(sums[f], floats4);
+    ints4 of[4] = {scales, rounded_to_bfloats((ints4)scaled), -8 * sums[f], -128 * sums[f]};
     transpose(of);
     for (int g = 0; g < 4; ++g)
       __builtin_memcpy(reinterpret_cast<std::byte*>(out + 4 * f + g) + sizeof out->codes, &of[g],
@@ -123,9 +134,7 @@ LORICA_KERNEL void requantise_group(const float (&x)[depth_multiple], float size
     sum += whole;
   }
   out->scale = size * (1.0f / 127.0f);
-  out->scaled_sum = out->scale * static_cast<float>(sum);
-  out->minus_8 = -8 * sum;
-  out->minus_128 = -128 * sum;
+  write_sum(out, sum);
 }
 
 /// The plane of high codes of a row whose groups are quantised already. `values(k, low, high)` gives the

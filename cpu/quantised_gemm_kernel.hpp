@@ -4,7 +4,8 @@
 //
 // A tile of M rows and V vectors of sixteen outputs: the integer sums of one group of 32 depths live in
 // registers, then join the float sums, which do so over the whole depth. Weights are unpacked once per tile.
-// What is subtracted from every code (8, 128) is in the sums before they begin. Quads of inputs that have
+// What is subtracted from every code (8, 128) is in the sums before they begin. Shifts of two groups join the
+// float sums in one product of pairs. Quads of inputs that have
 // high codes in any row of the tile are multiplied once more; to rows without them that adds the integer
 // zero.
 
@@ -55,6 +56,7 @@ struct tile_high_codes {
 
 struct q4_codes {
   static constexpr std::uint32_t bytes = 512;
+  static LORICA_KERNEL ints start(const input_group& x) { return splat_int(x.minus_8); }
   template <int M>
   static LORICA_KERNEL void add(ints (&sums)[M], const std::uint8_t* w, const input_group* x,
                                 std::size_t stride) {
@@ -79,18 +81,16 @@ struct q4_codes {
 };
 
 struct q4_0_format : q4_codes {
-  static constexpr bool has_minimum = false;
-  static LORICA_KERNEL ints start(const input_group& x) { return splat_int(x.minus_8); }
+  static constexpr bool has_shift = false;
 };
 
 struct q4_1_format : q4_codes {
-  static constexpr bool has_minimum = true;
-  static LORICA_KERNEL ints start(const input_group&) { return splat_int(0); }
+  static constexpr bool has_shift = true;
 };
 
 struct q8_0_format {
   static constexpr std::uint32_t bytes = 1024;
-  static constexpr bool has_minimum = false;
+  static constexpr bool has_shift = false;
   static LORICA_KERNEL ints start(const input_group& x) { return start_of_bytes(x); }
   template <int M>
   static LORICA_KERNEL void add(ints (&sums)[M], const std::uint8_t* w, const input_group* x,
@@ -113,7 +113,7 @@ struct q8_0_format {
 constexpr std::size_t groups_ahead = 8;
 
 template <class Format>
-constexpr std::size_t group_size = Format::bytes + 64 + (Format::has_minimum ? 64 : 0);
+constexpr std::size_t group_size = Format::bytes + 64 + (Format::has_shift ? 64 : 0);
 
 /// Asks for the group some groups on, in the next block where this one ends: with the work of several rows
 /// between its reads a processor does not look far enough ahead by itself.
@@ -132,10 +132,10 @@ struct tile_place {
   std::uint32_t odd;  // the first vector is a block's second
 };
 
-/// Adds the group at hand to the sums of M rows and V vectors; the high codes of the quads of `marks` lie at
-/// `quads`.
+/// Adds the codes of the group at hand to the sums of M rows and V vectors; the high codes of the
+/// quads of `marks` lie at `quads`.
 template <class Format, int M, int V, bool High>
-LORICA_KERNEL void add_quantised_group(vec (&totals)[V][M], const tile_place& at, std::uint32_t marks,
+LORICA_KERNEL void add_quantised_codes(vec (&totals)[V][M], const tile_place& at, std::uint32_t marks,
                                        const code_quad* quads) {
   for (int v = 0; v < V; v += 2)
     fetch_ahead<Format>(at.w + (at.odd + std::uint32_t(v)) / 2 * at.block);
@@ -158,12 +158,37 @@ LORICA_KERNEL void add_quantised_group(vec (&totals)[V][M], const tile_place& at
       const input_group& in = at.x[std::size_t(m) * at.x_stride];
       totals[v][m] = fma(to_floats(sums[m]), scale * splat(in.scale), totals[v][m]);
     }
-    if constexpr (Format::has_minimum) {
-      const vec minimum = load_halves(scales + block_outputs);
+  }
+}
+
+/// Adds the shifts of the group at hand and of the even one before it, or of a last even one alone.
+template <class Format, int M, int V>
+LORICA_KERNEL void add_shifts(vec (&totals)[V][M], const tile_place& at, bool alone) {
+  for (int v = 0; v < V; ++v) {
+    const std::size_t half = (at.odd + std::uint32_t(v)) % 2;
+    const std::uint8_t* group = at.w + (at.odd + std::uint32_t(v)) / 2 * at.block;
+    const auto* shifts = reinterpret_cast<const std::uint16_t*>(group + Format::bytes + 64);
+    if (alone) {
+      const vec own = load_bfloats(shifts + 16 * half);
       for (int m = 0; m < M; ++m)
-        totals[v][m] = fma(minimum, splat(at.x[std::size_t(m) * at.x_stride].scaled_sum), totals[v][m]);
+        totals[v][m] = fma(own, splat(at.x[std::size_t(m) * at.x_stride].scaled_sum), totals[v][m]);
+      continue;
+    }
+    const pairs both =
+        load_pairs(shifts - (half == 0 ? group_size<Format> / sizeof *shifts : std::size_t{0}));
+    for (int m = 0; m < M; ++m) {
+      const input_group* in = at.x + std::size_t(m) * at.x_stride;
+      totals[v][m] = dot_sums(both, in[-1], in[0], totals[v][m]);
     }
   }
+}
+
+template <class Format, int M, int V, bool High>
+LORICA_KERNEL void add_quantised_group(vec (&totals)[V][M], const tile_place& at, std::uint32_t group,
+                                       std::uint32_t groups, std::uint32_t marks, const code_quad* quads) {
+  add_quantised_codes<Format, M, V, High>(totals, at, marks, quads);
+  if constexpr (Format::has_shift)
+    if (group % 2 == 1 || group + 1 == groups) add_shifts<Format, M, V>(totals, at, group % 2 == 0);
 }
 
 /// Runs of groups without high codes have a loop of their own: beside the loop over marked quads the
@@ -185,9 +210,9 @@ void quantised_tile(const gemm_args& a, std::uint32_t first_row, std::uint32_t f
   for (std::uint32_t g = 0; g < groups; ++g, ++marked) {
     const std::uint32_t stop = High ? marked->group : groups;
     for (; g < stop; ++g, ++at.x, at.w += group_size<Format>)
-      add_quantised_group<Format, M, V, false>(totals, at, 0, nullptr);
+      add_quantised_group<Format, M, V, false>(totals, at, g, groups, 0, nullptr);
     if (g == groups) break;
-    add_quantised_group<Format, M, V, true>(totals, at, marked->marks, quads);
+    add_quantised_group<Format, M, V, true>(totals, at, g, groups, marked->marks, quads);
     quads += M * __builtin_popcount(marked->marks);
     ++at.x, at.w += group_size<Format>;
   }

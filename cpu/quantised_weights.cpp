@@ -5,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include "cpu/bfloat.hpp"
 #include "files/dequantise.hpp"
 
 namespace lorica {
@@ -68,12 +69,24 @@ void quantise(std::span<const float> weights, weight_group& out) noexcept {
   }
 }
 
-float weight_of(weight_format f, int code, float scale, float minimum) noexcept {
-  switch (f) {
-    case weight_format::q8_0: return scale * static_cast<float>(code - 128);
-    case weight_format::q4_0: return scale * static_cast<float>(code - 8);
-    default: return scale * static_cast<float>(code) + minimum;
-  }
+/// The shift of a group of q4_1.
+std::uint16_t shift_of(const weight_group& g) noexcept {
+  return to_bfloat(half_to_float(g.minimum) + 8 * half_to_float(g.scale));
+}
+
+/// Where it lies in a block of `groups`, in bytes from the block's begin.
+std::size_t shift_place(std::uint32_t group, std::uint32_t groups, std::uint32_t lane) noexcept {
+  constexpr std::size_t size = group_bytes(weight_format::q4_1);
+  constexpr std::size_t within = size - block_outputs * sizeof(std::uint16_t);
+  const bool alone = group % 2 == 0 && group + 1 == groups;
+  if (alone) return group * size + within + lane * sizeof(std::uint16_t);
+  const std::size_t behind = group / 2 * 2 + lane / 16;
+  return behind * size + within + (lane % 16 * std::size_t{2} + group % 2) * sizeof(std::uint16_t);
+}
+
+float weight_of(weight_format f, int code, float scale, float shift) noexcept {
+  if (f == weight_format::q8_0) return scale * static_cast<float>(code - 128);
+  return scale * static_cast<float>(code - 8) + shift;
 }
 
 }  // namespace
@@ -129,8 +142,8 @@ void read_quantised_rows(const tensor_view& view, std::uint64_t first, weight_fo
     read_groups(view, first + at / width, format, groups);
     for (std::size_t k = 0; k < width; ++k) {
       auto& g = groups[k / depth_multiple];
-      out[at + k] =
-          weight_of(format, g.codes[k % depth_multiple], half_to_float(g.scale), half_to_float(g.minimum));
+      const float shift = format == weight_format::q4_1 ? from_bfloat(shift_of(g)) : 0.0f;
+      out[at + k] = weight_of(format, g.codes[k % depth_multiple], half_to_float(g.scale), shift);
     }
   }
 }
@@ -139,35 +152,34 @@ void pack_groups(weight_format format, const weight_group* const (&rows)[block_o
                  std::byte* out) noexcept {
   const std::size_t size = group_bytes(format);
   std::memset(out, 0, groups * size);
-  for (std::uint32_t g = 0; g < groups; ++g, out += size) {
-    auto* halves = out + code_bytes(format);
-    for (std::uint32_t lane = 0; lane < block_outputs; ++lane) {
-      if (!rows[lane]) continue;
+  for (std::uint32_t lane = 0; lane < block_outputs; ++lane) {
+    if (!rows[lane]) continue;
+    for (std::uint32_t g = 0; g < groups; ++g) {
+      auto* group = out + g * size;
       auto& from = rows[lane][g];
       for (std::uint32_t k = 0; k < depth_multiple; ++k) {
         const auto to = place_of(format, lane, k);
-        out[to.byte] |= std::byte{from.codes[k]} << to.shift;
+        group[to.byte] |= std::byte{from.codes[k]} << to.shift;
       }
-      std::memcpy(halves + lane * sizeof from.scale, &from.scale, sizeof from.scale);
-      if (format == weight_format::q4_1)
-        std::memcpy(halves + (block_outputs + lane) * sizeof from.minimum, &from.minimum,
-                    sizeof from.minimum);
+      std::memcpy(group + code_bytes(format) + lane * sizeof from.scale, &from.scale, sizeof from.scale);
+      if (format != weight_format::q4_1) continue;
+      const auto shift = shift_of(from);
+      std::memcpy(out + shift_place(g, groups, lane), &shift, sizeof shift);
     }
   }
 }
 
-void unpack_output(weight_format format, const std::byte* block, std::uint32_t lane,
+void unpack_output(weight_format format, const std::byte* block, std::uint32_t groups, std::uint32_t lane,
                    std::span<float> out) noexcept {
   const int most = format == weight_format::q8_0 ? 255 : 15;
   for (std::uint32_t k = 0; k < out.size(); ++k) {
-    const auto* group = block + std::size_t{k / depth_multiple} * group_bytes(format);
-    const auto* halves = group + code_bytes(format);
+    const auto g = k / depth_multiple;
+    const auto* group = block + std::size_t{g} * group_bytes(format);
     const auto at = place_of(format, lane, k % depth_multiple);
-    const float minimum = format == weight_format::q4_1
-                              ? half_to_float(load_u16(halves + std::size_t{2} * (block_outputs + lane)))
-                              : 0.0f;
+    const float shift =
+        format == weight_format::q4_1 ? from_bfloat(load_u16(block + shift_place(g, groups, lane))) : 0.0f;
     out[k] = weight_of(format, std::to_integer<int>(group[at.byte]) >> at.shift & most,
-                       half_to_float(load_u16(halves + std::size_t{2} * lane)), minimum);
+                       half_to_float(load_u16(group + code_bytes(format) + std::size_t{2} * lane)), shift);
   }
 }
 

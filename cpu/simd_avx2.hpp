@@ -150,6 +150,16 @@ LORICA_KERNEL vec dot(pairs a, pairs b, vec c) {
   return {dot(a.lo, b.lo, c.lo), dot(a.hi, b.hi, c.hi)};
 }
 
+/// c + w.even * sum of `even` + w.odd * sum of `odd`.
+LORICA_KERNEL vec dot_sums(pairs w, const input_group& even, const input_group& odd, vec c) {
+  const __m256i upper = _mm256_set1_epi32(static_cast<std::int32_t>(0xffff0000u));
+  const vec first = {_mm256_castsi256_ps(_mm256_slli_epi32(w.lo, 16)),
+                     _mm256_castsi256_ps(_mm256_slli_epi32(w.hi, 16))};
+  const vec second = {_mm256_castsi256_ps(_mm256_and_si256(w.lo, upper)),
+                      _mm256_castsi256_ps(_mm256_and_si256(w.hi, upper))};
+  return fma(second, splat(odd.scaled_sum), fma(first, splat(even.scaled_sum), c));
+}
+
 /// Sixteen integers.
 struct ints {
   __m256i lo, hi;

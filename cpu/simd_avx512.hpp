@@ -117,6 +117,18 @@ LORICA_KERNEL vec dot(pairs a, pairs b, vec c) {
   return {_mm512_dpbf16_ps(c.v, (__m512bh)a.v, (__m512bh)b.v)};
 }
 
+/// c + w.even * sum of `even` + w.odd * sum of `odd`. A sum's upper half is all of it.
+LORICA_KERNEL vec dot_sums(pairs w, const input_group& even, const input_group& odd, vec c) {
+  std::int32_t upper = 0, lower = 0;
+  constexpr std::size_t at = sizeof even.codes + sizeof even.scale;
+  __builtin_memcpy(&upper, reinterpret_cast<const std::byte*>(&odd) + at, sizeof upper);
+  __builtin_memcpy(&lower, reinterpret_cast<const std::byte*>(&even) + at + 2, sizeof lower);
+  // upper | (0xffff & lower), with both out of memory.
+  const __m512i both = _mm512_ternarylogic_epi32(_mm512_set1_epi32(upper), _mm512_set1_epi32(0xffff),
+                                                 _mm512_set1_epi32(lower), 0xf8);
+  return dot(w, pairs{both}, c);
+}
+
 /// Sixteen integers.
 struct ints {
   __m512i v;

@@ -150,6 +150,19 @@ LORICA_KERNEL vec dot(pairs a, pairs b, vec c) {
            dot(a.v[3], b.v[3], c.v[3])}};
 }
 
+/// c + w.even * sum of `even` + w.odd * sum of `odd`.
+LORICA_KERNEL vec dot_sums(pairs w, const input_group& even, const input_group& odd, vec c) {
+  std::uint16_t halves[32];
+  __builtin_memcpy(halves, &w, sizeof halves);
+  std::uint16_t first[16], second[16];
+  for (int i = 0; i < 16; ++i) {
+    first[i] = halves[2 * i];
+    second[i] = halves[2 * i + 1];
+  }
+  return fma(load_bfloats(second), splat(odd.scaled_sum),
+             fma(load_bfloats(first), splat(even.scaled_sum), c));
+}
+
 /// Sixteen integers.
 struct ints {
   std::int32_t v[16];

@@ -13,9 +13,13 @@ inline constexpr std::uint32_t block_outputs = 32;
 inline constexpr std::uint32_t depth_multiple = 32;
 
 /// How the weights of a linear map are stored once packed. The last three are the blocks of GGUF: 32 weights
-/// of one output, along the depth, share a half-precision scale d (and a minimum m):
+/// of one output, along the depth, share a half-precision scale d (and a bfloat16 shift s):
 ///
-///     q8_0  w = d (code - 128), 8 bits      q4_0  w = d (code - 8), 4 bits      q4_1  w = d code + m, 4 bits
+///     q8_0  w = d (code - 128), 8 bits      q4_0  w = d (code - 8), 4 bits      q4_1  w = d (code - 8) + s,
+///     4 bits
+///
+/// In a file q4_1 is d code + m, so s = m + 8 d: small beside d where weights lie around zero, and rounded by
+/// less than a code of 8 bits would be.
 enum class weight_format : std::uint8_t { float32, bfloat16, q8_0, q4_0, q4_1 };
 
 constexpr std::string_view to_string(weight_format f) noexcept {
@@ -39,7 +43,7 @@ constexpr std::uint32_t group_bytes(weight_format f) noexcept {
 struct alignas(16) input_group {
   std::int8_t codes[depth_multiple];
   float scale;
-  float scaled_sum;        ///< scale * sum of codes
+  float scaled_sum;        ///< scale * sum of codes, rounded to bfloat16
   std::int32_t minus_8;    ///< -8 * sum of codes
   std::int32_t minus_128;  ///< -128 * sum of codes
 };

@@ -105,13 +105,20 @@ struct some_weights {
     auto& g = lines[std::size_t{output} * groups + k / 32];
     return std::abs(static_cast<double>(half_to_float(g.scale))) *
                (format == weight_format::q8_0 ? 255 : 15) +
-           std::abs(static_cast<double>(half_to_float(g.minimum)));
+           std::abs(static_cast<double>(shift_of(format, g)));
+  }
+  /// See `rounding_of_sum`, for a whole row of inputs.
+  double rounding(std::uint32_t output, const input_group* x) const {
+    double out = 0;
+    for (std::uint32_t g = 0; g < groups; ++g)
+      out += rounding_of_sum(format, lines[std::size_t{output} * groups + g], x[g]);
+    return out;
   }
   double value(std::uint32_t output, std::uint32_t k) const {
     auto& g = lines[std::size_t{output} * groups + k / 32];
-    const int zero = format == weight_format::q8_0 ? 128 : format == weight_format::q4_0 ? 8 : 0;
+    const int zero = format == weight_format::q8_0 ? 128 : 8;
     return static_cast<double>(half_to_float(g.scale)) * (g.codes[k % 32] - zero) +
-           static_cast<double>(half_to_float(g.minimum));
+           static_cast<double>(shift_of(format, g));
   }
 };
 
@@ -139,7 +146,7 @@ TEST_CASE("what sticks out of a group is kept apart, and the rest becomes finer"
         CHECK(std::abs(x.value(m, k) - exact) <= 0.5001 * static_cast<double>(group.scale));
         if (!(marks >> k % 32 / 4 & 1)) CHECK(x.high[m * x.high_stride + k] == 0);
       }
-      CHECK(group.scaled_sum == group.scale * static_cast<float>(sum));
+      CHECK(group.scaled_sum == from_bfloat(to_bfloat(group.scale * static_cast<float>(sum))));
       CHECK(group.minus_8 == -8 * sum);
       CHECK(group.minus_128 == -128 * sum);
       CHECK(__builtin_popcount(marks) <= 2);
@@ -180,7 +187,7 @@ TEST_CASE("products take high codes with the others, in every row alone and amon
   const auto all = multiply(0, rows);
   for (std::uint32_t m = 0; m < rows; ++m)
     for (std::uint32_t n = 0; n < outputs; ++n) {
-      double sum = 0, size = 0;
+      double sum = w.rounding(n, x.at(m)), size = 0;
       for (std::uint32_t k = 0; k < groups * 32; ++k) {
         sum += x.value(m, k) * w.value(n, k);
         size += std::abs(x.value(m, k)) * w.size(n, k);

@@ -9,6 +9,7 @@
 #include "cpu/bfloat.hpp"
 #include "cpu/kernels.hpp"
 #include "cpu/packed_weights.hpp"
+#include "cpu/quantised_weights.hpp"
 #include "files/dequantise.hpp"
 
 namespace lorica::testing {
@@ -72,6 +73,18 @@ inline std::vector<isa> other_instructions() {
   for (auto i : {isa::avx2, isa::avx_vnni, isa::avx512})
     if (runs_here(i)) out.push_back(i);
   return out;
+}
+
+/// What is added to every weight of a group, as it is packed.
+inline float shift_of(weight_format format, const weight_group& w) {
+  if (format != weight_format::q4_1) return 0;
+  return from_bfloat(to_bfloat(half_to_float(w.minimum) + 8 * half_to_float(w.scale)));
+}
+
+/// By how much a product differs from the sum of products, because the sum of the input's codes is rounded.
+inline double rounding_of_sum(weight_format format, const weight_group& w, const input_group& x) {
+  const double sum = static_cast<double>(x.scale) * x.minus_8 / -8;
+  return static_cast<double>(shift_of(format, w)) * (static_cast<double>(x.scaled_sum) - sum);
 }
 
 }  // namespace lorica::testing
