@@ -28,7 +28,8 @@ class cpu_executor final : public executor {
  public:
   cpu_executor(const std::shared_ptr<const model_weights>& model, const executor_limits& limits,
                std::string description, std::unique_ptr<thread_team> team, forward layers,
-               const std::optional<packed_key>& missing, cpu_mode mode, const cpu_options& options)
+               token_history history, const std::optional<packed_key>& missing, cpu_mode mode,
+               const cpu_options& options)
       : limits_(limits),
         description_(std::move(description)),
         team_(std::move(team)),
@@ -39,7 +40,7 @@ class cpu_executor final : public executor {
         vocab_(model->config().vocab),
         plan_(limits, model->config(), team_->members()),
         read_(limits, model->config(), team_->members()),
-        history_(limits.max_sequences, limits.max_positions),
+        history_(std::move(history)),
         sampler_(team_->members(), vocab_, options.token_ids),
         observer_(options.observer) {
     if (missing) keeper_.emplace(*options.cache, *missing, forward_.weights(), options.tell);
@@ -171,18 +172,19 @@ result<std::unique_ptr<executor>> make_cpu_executor(std::shared_ptr<const model_
   limits.max_positions = options.max_positions;
   auto memory = workspace::allocate(m, limits, mode, threads, options.logits_bytes);
   if (!memory) return std::move(memory).error();
+  auto history = token_history::allocate(limits.max_sequences, limits.max_positions);
+  if (!history) return std::move(history).error();
   limits.weight_bytes = weights->weights->bytes();
   limits.kv_bytes = cache->bytes();
-  limits.workspace_bytes =
-      memory->bytes() + std::uint64_t{limits.max_sequences} * limits.max_positions * sizeof(token_id);
+  limits.workspace_bytes = memory->bytes() + history->bytes();
   auto description = std::string(to_string(mode)) + " (" + std::string(to_string(*chosen)) + ", " +
                      std::to_string(threads) + (threads == 1 ? " thread)" : " threads)");
   auto& kernels = kernels_for(*chosen, mode.dtype);
   forward layers(model, std::move(weights->weights), kernels, mode, options.block_tokens, *std::move(cache),
                  *std::move(memory), limits.max_positions, *team, options.profile);
-  return std::unique_ptr<executor>(std::make_unique<cpu_executor>(model, limits, std::move(description),
-                                                                  std::move(team), std::move(layers),
-                                                                  weights->missing, mode, options));
+  return std::unique_ptr<executor>(std::make_unique<cpu_executor>(
+      model, limits, std::move(description), std::move(team), std::move(layers), *std::move(history),
+      weights->missing, mode, options));
 }
 
 }  // namespace lorica

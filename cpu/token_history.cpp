@@ -2,10 +2,18 @@
 
 #include <algorithm>
 
+#include "core/checked.hpp"
+
 namespace lorica {
 
-token_history::token_history(std::uint32_t slots, std::uint32_t positions)
-    : positions_(positions), tokens_(std::size_t{slots} * positions), places_(slots) {}
+result<token_history> token_history::allocate(std::uint32_t slots, std::uint32_t positions) {
+  const auto bytes = checked_mul(std::uint64_t{slots} * positions, std::uint64_t{sizeof(token_id)});
+  if (!bytes) return fail(errc::out_of_memory, "the tokens of all slots are too many to be counted in bytes");
+  // A slot seldom sees as many tokens as it may.
+  auto memory = mapped_memory::allocate(*bytes, "the tokens of all slots", page_kind::small);
+  if (!memory) return std::move(memory).error();
+  return token_history(*std::move(memory), slots, positions);
+}
 
 std::optional<token_id> token_history::last_sampled(std::uint32_t slot) const noexcept {
   if (places_[slot].last < 0) return std::nullopt;
@@ -13,14 +21,13 @@ std::optional<token_id> token_history::last_sampled(std::uint32_t slot) const no
 }
 
 void token_history::write(std::uint32_t slot, std::uint32_t first, std::span<const token_id> tokens) {
-  std::ranges::copy(tokens,
-                    tokens_.begin() + static_cast<std::ptrdiff_t>(std::size_t{slot} * positions_ + first));
+  std::ranges::copy(tokens, tokens_of(slot) + first);
   places_[slot].seen = first + static_cast<std::uint32_t>(tokens.size());
   if (first == 0) places_[slot].last = -1;
 }
 
 std::span<const token_id> token_history::tokens(std::uint32_t slot) const noexcept {
-  return std::span(tokens_).subspan(std::size_t{slot} * positions_, places_[slot].seen);
+  return {tokens_of(slot), places_[slot].seen};
 }
 
 }  // namespace lorica

@@ -19,7 +19,7 @@ struct planned_step {
       : limits(l),
         model(m),
         members(team),
-        history(l.max_sequences, l.max_positions),
+        history(*token_history::allocate(l.max_sequences, l.max_positions)),
         plan(limits, model, team) {}
 
   /// Adds a sequence of literal tokens; gives it to be changed.

@@ -170,7 +170,7 @@ TEST_CASE("segments of a narrowed plan are those of the rows that are left") {
   CHECK(read.step().uses[read.step().segments[1].first_use].weight == 2.0f);
   // Nothing that is read leaves nothing.
   s.step.sequences[0].sample = s.step.sequences[2].sample = false;
-  s.history = token_history(s.limits.max_sequences, s.limits.max_positions);
+  s.history = *token_history::allocate(s.limits.max_sequences, s.limits.max_positions);
   REQUIRE(s.plan.prepare(s.step, {adapter.get()}, s.history, 1));
   read.narrow(s.plan, 1);
   CHECK(read.rows() == 0);
