@@ -24,6 +24,7 @@
 #include "core/log.hpp"
 #include "core/metrics.hpp"
 #include "core/server_info.hpp"
+#include "core/unused_memory.hpp"
 #include "cpu/executor.hpp"
 #include "cpu/mode.hpp"
 #include "model/families.hpp"
@@ -361,6 +362,7 @@ result<stop_reason> run(const serve_settings& s, server_options front, parts p,
     http.stop();
     return ready.error();
   }
+  give_back_unused_memory();  // the start read and freed more than what stays
   if (ready) print_ready(s, info, http.port(), *living.status().snapshot());
   auto why = wait_for_end(reason);
   http.drain();
