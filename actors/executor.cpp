@@ -9,6 +9,7 @@
 #include "actors/attempt.hpp"
 #include "actors/harden.hpp"
 #include "actors/payloads.hpp"
+#include "core/unused_memory.hpp"
 
 namespace lorica {
 namespace {
@@ -21,6 +22,7 @@ class executor_state {
 
  private:
   result<step_output> execute(const batch& step);
+  result<void> rest(const std::vector<std::uint32_t>& empty);
   caf::result<std::uint64_t> detach(packed_ptr& adapter);
 
   executor_actor::pointer self_;
@@ -43,7 +45,10 @@ executor_actor::behavior_type executor_state::start(executor& engine, loader_act
       [this](atom::attach, const packed_ptr& adapter) -> outcome_ptr {
         return std::make_shared<const result<void>>(attempt(name, [&] { return engine_->attach(adapter); }));
       },
-      [this](atom::detach, packed_ptr& adapter) { return detach(adapter); }};
+      [this](atom::detach, packed_ptr& adapter) { return detach(adapter); },
+      [this](atom::rest, const block_list_ptr& empty) -> outcome_ptr {
+        return std::make_shared<const result<void>>(attempt(name, [&] { return rest(*empty); }));
+      }};
 }
 
 /// Without the ways of messages: what a step costs, not what it waits for.
@@ -52,6 +57,12 @@ result<step_output> executor_state::execute(const batch& step) {
   auto done = engine_->execute(step);
   if (done) done->seconds = std::chrono::duration<double>(clock_->now() - began).count();
   return done;
+}
+
+result<void> executor_state::rest(const std::vector<std::uint32_t>& empty) {
+  engine_->rest(empty);
+  give_back_unused_memory();
+  return {};
 }
 
 caf::result<std::uint64_t> executor_state::detach(packed_ptr& adapter) {

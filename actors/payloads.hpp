@@ -202,6 +202,7 @@ struct scheduler_facts {
   std::uint64_t prefix_hits = 0;     ///< of them, those that were there
   std::uint64_t yields = 0;          ///< preemptions for a client of whom nobody ran
   std::uint64_t clients = 0;         ///< with a sequence here
+  std::uint64_t rests = 0;           ///< times that memory was given back for want of work
   double price_error = 0;            ///< of a step's predicted time, lately; a share of it
   bool healthy = true;               ///< the last step did not fail
 };

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "core/error.hpp"
 #include "core/ids.hpp"
@@ -40,6 +41,7 @@ class root_index;
 using adapter_command_ptr = std::shared_ptr<const adapter_command>;
 using adapters_facts_ptr = std::shared_ptr<const adapters_facts>;
 using batch_ptr = std::shared_ptr<const batch>;
+using block_list_ptr = std::shared_ptr<const std::vector<std::uint32_t>>;
 using catalogue_changes_ptr = std::shared_ptr<const catalogue_changes>;
 using chat_span_job_ptr = std::shared_ptr<const chat_span_job>;
 using drain_order_ptr = std::shared_ptr<const drain_order>;
@@ -94,6 +96,7 @@ using pause = caf::atom_constant<caf::atom("pause")>;
 using publish = caf::atom_constant<caf::atom("publish")>;
 using release = caf::atom_constant<caf::atom("release")>;
 using resolve = caf::atom_constant<caf::atom("resolve")>;
+using rest = caf::atom_constant<caf::atom("rest")>;
 using resume = caf::atom_constant<caf::atom("resume")>;
 using scan = caf::atom_constant<caf::atom("scan")>;
 using spans = caf::atom_constant<caf::atom("spans")>;
@@ -139,7 +142,9 @@ using scheduler_actor = caf::typed_actor<
     // An adapter waits too long for room: one of these is to go, or none any more.
     caf::reacts_to<atom::drain, drain_order_ptr>,
     // To itself: plan and start the next step, after everything that arrived before.
-    caf::reacts_to<atom::step>>;
+    caf::reacts_to<atom::step>,
+    // To itself: a while ago, after so many steps, nothing was left to do.
+    caf::reacts_to<atom::rest, std::uint64_t>>;
 
 /// ADAPTERS: which names exist and which versions are resident. Never waits for a load.
 using adapters_actor = caf::typed_actor<
@@ -189,7 +194,9 @@ using executor_actor = caf::typed_actor<
     // Make an adapter usable in later steps.
     caf::replies_to<atom::attach, packed_ptr>::with<outcome_ptr>,
     // No later step names it; it goes on to the loader to be freed, whose answer this is.
-    caf::replies_to<atom::detach, packed_ptr>::with<std::uint64_t>>;
+    caf::replies_to<atom::detach, packed_ptr>::with<std::uint64_t>,
+    // Nothing is left to do: give memory back, that of these empty KV blocks too.
+    caf::replies_to<atom::rest, block_list_ptr>::with<outcome_ptr>>;
 
 /// TELEMETRY: turns facts into metrics. (The status is read from status_board, without a mailbox.)
 using telemetry_actor = caf::typed_actor<

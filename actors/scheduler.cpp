@@ -18,6 +18,7 @@ namespace {
 
 constexpr auto step_limit = std::chrono::minutes(10);
 constexpr auto lease_limit = std::chrono::minutes(20);
+constexpr auto rest_after = std::chrono::seconds(5);  // taking memory again costs the next request 1 to 2 ms
 
 class scheduler_state {
  public:
@@ -36,6 +37,8 @@ class scheduler_state {
   void lose_executor();
   void apply(plan_outcome outcome);
   void wake();
+  void await_rest();
+  void rest(std::uint64_t steps_then);
   void publish(std::optional<step_facts> step);
 
   scheduler_actor::pointer self_;
@@ -44,7 +47,11 @@ class scheduler_state {
   running_requests requests_;
   time_point step_began_;
   step_facts in_flight_;
+  std::uint64_t steps_ = 0;         // that were begun
+  std::uint64_t steps_rested_ = 0;  // of them, those before the last rest
+  std::uint64_t rests_ = 0;
   bool step_sent_ = false;  // a `step` is in the mailbox
+  bool rest_due_ = false;   // a `rest` will come
   bool healthy_ = true;
 };
 static_assert(!std::is_aggregate_v<scheduler_state>);
@@ -68,7 +75,8 @@ scheduler_actor::behavior_type scheduler_state::start(scheduler_parts parts) {
             apply(plan_->drain(order->candidates, order->how));
             wake();
           },
-          [this](atom::step) { step(); }};
+          [this](atom::step) { step(); },
+          [this](atom::rest, std::uint64_t steps_then) { rest(steps_then); }};
 }
 
 void scheduler_state::submit(const submission& request) {
@@ -110,7 +118,31 @@ void scheduler_state::step() {
   auto planned = plan_->next_step();
   ask_for_leases();
   publish(std::nullopt);  // before the step can be seen to run
-  if (planned) execute(*planned);
+  if (planned) return execute(*planned);
+  await_rest();
+}
+
+/// One timer at a time, however often work comes and ends.
+void scheduler_state::await_rest() {
+  if (!plan_->idle() || plan_->step_in_flight() || steps_ == steps_rested_) return;
+  if (!std::exchange(rest_due_, true)) self_->delayed_send(self_, rest_after, atom::rest::value, steps_);
+}
+
+/// Memory that the next request would take again at once is kept.
+void scheduler_state::rest(std::uint64_t steps_then) {
+  rest_due_ = false;
+  if (steps_then != steps_ || !plan_->idle()) return await_rest();
+  steps_rested_ = steps_;
+  take_reply(
+      self_->request(
+          parts_->executor, step_limit, atom::rest::value,
+          block_list_ptr(std::make_shared<const std::vector<std::uint32_t>>(plan_->empty_blocks()))),
+      [this](const outcome_ptr& done) {
+        if (!*done) return log_error("memory was not given back: {}", done->error().text);
+        ++rests_;
+        publish(std::nullopt);
+      },
+      [](const caf::error&) {});  // an executor that is gone is noticed by those who watch it
 }
 
 void scheduler_state::ask_for_leases() {
@@ -135,6 +167,7 @@ void scheduler_state::ask_for_leases() {
 }
 
 void scheduler_state::execute(const planned_step& planned) {
+  ++steps_;
   step_began_ = parts_->clock.now();
   for (auto id : planned.admitted)
     requests_.admitted(id, step_began_);
@@ -188,6 +221,7 @@ void scheduler_state::publish(std::optional<step_facts> step) {
   facts->prefix_hits = now.prefix_hits;
   facts->yields = now.yields;
   facts->clients = now.clients;
+  facts->rests = rests_;
   facts->price_error = now.price_error;
   facts->healthy = healthy_;
   parts_->board->update(facts);

@@ -35,6 +35,7 @@ step_series::step_series(metrics& m)
           m.make_counter("lorica_prefix_cache_hits_total", "Of them, those that had been computed already.")),
       yields_(m.make_counter("lorica_yields_total",
                              "Sequences put back for a client of whom none ran; among the preemptions.")),
+      rests_(m.make_counter("lorica_rests_total", "Times that an idle server gave memory back.")),
       seconds_(m.make_histogram("lorica_step_seconds", "Duration of a step.", short_times())),
       rows_(m.make_histogram("lorica_step_rows", "Rows of a step.",
                              {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048})),
@@ -57,6 +58,7 @@ void step_series::count(const scheduler_facts& facts) {
       static_cast<double>(facts.prefix_queries - std::exchange(seen_queries_, facts.prefix_queries)));
   prefix_hits_.add(static_cast<double>(facts.prefix_hits - std::exchange(seen_hits_, facts.prefix_hits)));
   yields_.add(static_cast<double>(facts.yields - std::exchange(seen_yields_, facts.yields)));
+  rests_.add(static_cast<double>(facts.rests - std::exchange(seen_rests_, facts.rests)));
   clients_.set(static_cast<double>(facts.clients));
   price_error_.set(facts.price_error);
   if (!facts.step) return;

@@ -52,6 +52,7 @@ class cpu_executor final : public executor {
   result<step_output> execute(const batch& step) override;
   result<void> attach(const std::shared_ptr<const packed_adapter>& adapter) override;
   void detach(const packed_adapter& adapter) noexcept override { attached_.erase(&adapter); }
+  void rest(std::span<const std::uint32_t> empty) noexcept override { forward_.give_back(empty); }
 
  private:
   void compute(step_output& out);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "cpu/embedding.hpp"
@@ -33,6 +34,12 @@ class forward {
   void head(const step_plan& read, std::uint32_t first, std::uint32_t count, unsigned member);
 
   workspace& memory() noexcept { return memory_; }
+
+  /// Gives back the memory of all rows and of `empty` blocks (ascending), between steps.
+  void give_back(std::span<const std::uint32_t> empty) noexcept {
+    memory_.give_back();
+    cache_.give_back(empty);
+  }
   const packed_weights& weights() const noexcept { return *weights_; }
   const kv_cache& cache() const noexcept { return cache_; }
 

@@ -19,7 +19,19 @@ result<kv_cache> kv_cache::allocate(const model_config& m, cpu_mode mode, std::u
   out.layer_stride_ = out.head_stride_ * m.kv_heads;
   out.block_stride_ = out.layer_stride_ * m.layers;
   out.block_tokens_ = block_tokens;
+  out.blocks_ = blocks;
   return out;
+}
+
+void kv_cache::give_back(std::span<const std::uint32_t> blocks) noexcept {
+  for (std::size_t first = 0, next = 0; first < blocks.size(); first = next) {
+    for (next = first + 1; next < blocks.size() && blocks[next] == blocks[next - 1] + 1;)
+      ++next;
+    // Behind the last block the mapping has nothing else.
+    const auto end = blocks[next - 1] + std::uint64_t{1};
+    memory_.give_back(blocks[first] * std::uint64_t{block_stride_},
+                      end == blocks_ ? memory_.size() : end * block_stride_);
+  }
 }
 
 void kv_cache::fetch(const seen_tokens& seen) const noexcept {

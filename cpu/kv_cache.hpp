@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "cpu/attention.hpp"
 #include "cpu/mapped_memory.hpp"
@@ -44,6 +45,10 @@ class kv_cache {
   /// Asks for the first `tokens_ahead` of what a head sees, so that they are near when they are read.
   void fetch(const seen_tokens& seen) const noexcept;
 
+  /// Gives back the memory of blocks whose content nobody wants, as far as whole pages hold nothing else.
+  /// `blocks` ascend.
+  void give_back(std::span<const std::uint32_t> blocks) noexcept;
+
   std::size_t head_stride() const noexcept { return head_stride_; }
   std::size_t block_stride() const noexcept { return block_stride_; }
   std::uint64_t bytes() const noexcept { return memory_.size(); }
@@ -54,6 +59,7 @@ class kv_cache {
   std::size_t block_stride_ = 0;
   std::size_t layer_stride_ = 0;
   std::uint32_t block_tokens_ = 0;
+  std::uint32_t blocks_ = 0;
 };
 
 }  // namespace lorica

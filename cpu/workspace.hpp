@@ -67,6 +67,12 @@ class workspace {
 
   std::uint64_t bytes() const noexcept { return memory_.size() + low_rank_memory_.size(); }
 
+  /// Gives the memory of all rows back, between steps; they are zero again, as when they were allocated.
+  void give_back() noexcept {
+    memory_.give_back(0, memory_.size());
+    low_rank_memory_.give_back(0, low_rank_memory_.size());
+  }
+
   /// Makes the low-rank inputs at least `width` wide, as codes too where adapters are; what they held is
   /// lost. Fails with `errc::out_of_memory`.
   result<void> reserve_low_rank(std::uint32_t width, std::uint32_t rows, cpu_mode mode);

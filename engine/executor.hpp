@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "core/error.hpp"
@@ -47,6 +48,10 @@ class executor {
 
   /// Takes an adapter out; no later step names it.
   virtual void detach(const packed_adapter& adapter) noexcept = 0;
+
+  /// No sequence is here: gives memory back that the next step takes again, and that of `empty` KV blocks
+  /// (ascending), whose content nobody wants.
+  virtual void rest(std::span<const std::uint32_t> empty) noexcept = 0;
 };
 
 }  // namespace lorica

@@ -47,6 +47,9 @@ class kv_blocks {
   std::uint32_t used() const noexcept { return total_ - free(); }
   std::uint32_t block_tokens() const noexcept { return block_tokens_; }
 
+  /// Blocks with nothing in them, in no order.
+  std::span<const std::uint32_t> empty() const noexcept { return free_; }
+
   /// Tables that hold a block.
   std::uint32_t holders(std::uint32_t block) const noexcept { return holders_[block]; }
 

@@ -284,6 +284,12 @@ void planner::end(record& r, result<finish_reason> how, plan_outcome& out) {
   records_.erase(id);
 }
 
+std::vector<std::uint32_t> planner::empty_blocks() const {
+  std::vector<std::uint32_t> out(blocks_.empty().begin(), blocks_.empty().end());
+  std::ranges::sort(out);
+  return out;
+}
+
 planner_stats planner::stats() const {
   auto out = counts_;
   out.running = running_.size();

@@ -173,6 +173,12 @@ class planner {
   /// Ends everything with `why`, sequences of the step in flight when it is over.
   plan_outcome end_all(const error& why);
 
+  /// No sequence is here, waiting or running.
+  bool idle() const noexcept { return records_.empty(); }
+
+  /// Blocks whose content nobody wants, ascending.
+  std::vector<std::uint32_t> empty_blocks() const;
+
   bool step_in_flight() const noexcept { return !in_flight_.empty(); }
   planner_stats stats() const;
   const planner_options& options() const noexcept { return options_; }

@@ -213,8 +213,8 @@ TEST_CASE("when an adapter has waited too long the scheduler hears who may make 
                   .then([t, called](const lease_reply& reply) { t->leases[called] = reply; });
             },
             [](atom::pause, sequence_id) {}, [](atom::resume, sequence_id) {},
-            [t](atom::drain, const drain_order_ptr& order) { t->orders.push_back(order); },
-            [](atom::step) {}};
+            [t](atom::drain, const drain_order_ptr& order) { t->orders.push_back(order); }, [](atom::step) {},
+            [](atom::rest, std::uint64_t) {}};
       },
       &t);
   auto take = [&](char letter) {

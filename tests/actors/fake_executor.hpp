@@ -61,6 +61,10 @@ class fake_executor final : public executor, private adapter_packer {
   result<step_output> execute(const batch& step) override;
   result<void> attach(const std::shared_ptr<const packed_adapter>& adapter) override;
   void detach(const packed_adapter& adapter) noexcept override;
+  void rest(std::span<const std::uint32_t> empty) noexcept override {
+    ++rests;
+    empty_blocks = empty.size();
+  }
 
   /// Steps wait until `release`, which lets all go.
   void hold();
@@ -75,7 +79,9 @@ class fake_executor final : public executor, private adapter_packer {
   std::atomic<std::uint64_t> steps{0};
   std::atomic<std::uint64_t> most_adapters{0};  ///< distinct ones in one step
   std::atomic<std::uint64_t> most_sequences{0};
-  std::atomic<std::uint64_t> broken{0};  ///< batches against the contract
+  std::atomic<std::uint64_t> rests{0};
+  std::atomic<std::uint64_t> empty_blocks{0};  ///< at the last of them
+  std::atomic<std::uint64_t> broken{0};        ///< batches against the contract
 
   static std::atomic<int> alive;  ///< packed adapters
 

@@ -17,6 +17,8 @@ using namespace lorica::test;
 
 namespace {
 
+constexpr auto rest_after = std::chrono::seconds(5);
+
 executor_limits small_limits() {
   executor_limits out;
   out.block_tokens = 4;
@@ -113,7 +115,63 @@ TEST_CASE("a step that was answered leaves no timer behind") {
   f.submit(1);
   f.world.run();
   CHECK(f.engine.steps == 6);
+  CHECK(f.world.timers() == before + 1);  // until the server rests
+  f.world.pass(rest_after);
   CHECK(f.world.timers() == before);
+}
+
+TEST_CASE("five seconds after the last step memory is given back, once") {
+  desk f;
+  f.world.pass(2 * rest_after);
+  CHECK(f.engine.rests == 0);  // nothing was taken yet
+  f.submit(1);
+  f.world.pass(rest_after - std::chrono::milliseconds(1));
+  CHECK(f.engine.rests == 0);
+  f.world.pass(std::chrono::milliseconds(1));
+  CHECK(f.engine.rests == 1);
+  CHECK(f.counters.text().find("lorica_rests_total 1\n") != std::string::npos);
+  f.world.pass(10 * rest_after);
+  CHECK(f.engine.rests == 1);
+  CHECK(f.world.timers() == 0);
+}
+
+TEST_CASE("work that comes meanwhile puts the rest off, with one timer however often it comes") {
+  desk f;
+  for (sequence_id id = 1; id < 9; ++id) {
+    f.submit(id);
+    f.world.pass(rest_after / 4);
+    CHECK(f.world.timers() == 1);
+    CHECK(f.engine.rests == 0);
+  }
+  f.world.pass(rest_after);  // the timer that was set sees that work came, and waits again
+  f.world.pass(rest_after);
+  CHECK(f.engine.rests == 1);
+}
+
+TEST_CASE("blocks whose content may be wanted again are not among those that a rest gives back") {
+  desk f;
+  submission s;
+  s.session = f.session;
+  s.first = 1;
+  s.prompts = {{std::vector<token_id>(9, 'x'), 1}};
+  s.ignore_eos = true;
+  f.submit(std::move(s));
+  f.world.pass(rest_after);
+  CHECK(f.engine.rests == 1);
+  CHECK(f.engine.empty_blocks == small_limits().blocks - 2);  // two of four tokens each are full
+}
+
+TEST_CASE("a sequence that is paused has not ended") {
+  desk f;
+  f.submit(2);
+  f.world.run();
+  f.submit(1);
+  caf::anon_send(f.scheduler, atom::pause::value, sequence_id{1});
+  f.world.pass(10 * rest_after);
+  CHECK(f.engine.rests == 0);
+  caf::anon_send(f.scheduler, atom::resume::value, sequence_id{1});
+  f.world.pass(rest_after);
+  CHECK(f.engine.rests == 1);
 }
 
 TEST_CASE("a cancel that arrived before a step keeps its sequence out of it") {

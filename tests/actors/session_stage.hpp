@@ -47,7 +47,8 @@ struct stage {
             [s](atom::pause, sequence_id id) { s->paused.push_back(id); },
             [s](atom::resume, sequence_id id) { s->resumed.push_back(id); },
             [](atom::drain, const drain_order_ptr&) {},
-            [](atom::step) {}};
+            [](atom::step) {},
+            [](atom::rest, std::uint64_t) {}};
       },
       this);
   telemetry_actor telemetry = world.system().spawn(

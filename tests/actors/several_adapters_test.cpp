@@ -101,7 +101,8 @@ struct visit {
             [](atom::pause, sequence_id) {},
             [](atom::resume, sequence_id) {},
             [](atom::drain, const drain_order_ptr&) {},
-            [](atom::step) {}};
+            [](atom::step) {},
+            [](atom::rest, std::uint64_t) {}};
       },
       this);
 };

@@ -184,10 +184,11 @@ class Figures(unittest.TestCase):
         self.assertEqual((longest["value"], longest["met"]), (12.0, False))
 
     def test_memory_of_an_adapter_is_what_it_adds_over_its_file(self):
-        arms = {"0 int8": arm(**{"resident": 100.0, "weight bytes": 80.0}), "10 int8": arm(resident=150.0)}
+        arms = {"0 int8": arm(**{"resident": 100.0, "resident at once": 120.0, "weight bytes": 80.0}), "10 int8": arm(resident=150.0)}
         told = memory.derive(arms, [0, 10], ["int8"], 10)
         self.assertEqual(self.found(told, "over its file")["value"], 0.5)
-        self.assertEqual(self.found(told, "over the packed weights")["value"], 1.25)
+        self.assertEqual(self.found(told, "then over the packed weights")["value"], 1.5)
+        self.assertEqual(self.found(told, "at rest over the packed weights")["value"], 1.25)
 
     def test_the_small_client_may_wait_twice_as_long_and_a_step(self):
         arms = {"idle": arm(**{"first token p99 ms": 30.0}), "saturated": arm(**{"first token p99 ms": 75.0, "mean step ms": 10.0})}

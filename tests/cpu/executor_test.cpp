@@ -363,3 +363,31 @@ TEST_CASE("limits tell what was allocated, and packing reports its progress") {
   CHECK(l.workspace_bytes > 0);
   CHECK(engine->description().find("bfloat16") == 0);
 }
+
+TEST_CASE(
+    "after a rest sequences go on from the blocks that were kept, and new ones find what a fresh engine "
+    "has") {
+  auto rested = make(small_options()), reference = make(small_options());
+  auto same = [&](const batch& b) {
+    auto got = rested->execute(b), want = reference->execute(b);
+    REQUIRE(got);
+    REQUIRE(want);
+    CHECK(got->tokens.at(0).token == want->tokens.at(0).token);
+    CHECK(got->tokens.at(0).logprob == want->tokens.at(0).logprob);
+  };
+  auto adapter = adapter_for(*rested, small_model()->config());
+  REQUIRE(rested->attach(adapter));
+  REQUIRE(reference->attach(adapter));
+  auto adapted = [&](std::vector<token_id> tokens, std::uint32_t context) {
+    auto b = one_sequence(std::move(tokens), context);
+    b.uses = {{adapter.get(), 1.0f}};
+    b.segments = {{0, b.sequences[0].rows, 0, 1}};
+    return b;
+  };
+  same(adapted({5, 6, 7, 8}, 0));
+  rested->rest(std::vector<std::uint32_t>{2, 3, 4, 5, 6, 7});
+  same(adapted({9, 10}, 4));
+  rested->rest(std::vector<std::uint32_t>{0, 1, 2, 3, 4, 5, 6, 7});
+  same(one_sequence({11, 12, 13}, 0));
+  same(adapted({14}, 3));
+}

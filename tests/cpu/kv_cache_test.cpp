@@ -1,5 +1,8 @@
 #include "cpu/kv_cache.hpp"
 
+#include <algorithm>
+#include <vector>
+
 #include "tests/catch.hpp"
 
 using namespace lorica;
@@ -47,6 +50,26 @@ TEST_CASE("keys and values as codes take little more than half of bfloat16, and 
   const cpu_mode exact(cpu_dtype::float32, false, false, true);
   CHECK(kv_format(exact) == "float32");
   CHECK(kv_bytes_per_token(m, exact) == kv_bytes_per_token(m, cpu_dtype::float32));
+}
+
+TEST_CASE("blocks that are given back are empty, and their neighbours keep what they hold") {
+  auto m = small_model();
+  m.head_dim = 128;
+  constexpr std::uint32_t blocks = 9, block_tokens = 64;
+  auto cache = kv_cache::allocate(m, cpu_dtype::bfloat16, blocks, block_tokens);
+  REQUIRE(cache);
+  const auto block_bytes = cache->block_stride();
+  REQUIRE(block_bytes * blocks < 2 << 20);  // in small pages, of which every block has its own
+  REQUIRE(block_bytes % 4096 == 0);
+  auto* data = cache->at(0, 0);
+  std::fill(data, data + block_bytes * blocks, std::byte{1});
+  cache->give_back(std::vector<std::uint32_t>{0, 2, 3, 8});
+  for (std::uint32_t block = 0; block < blocks; ++block) {
+    const bool empty = block == 0 || block == 2 || block == 3 || block == 8;
+    auto* begin = data + block * block_bytes;
+    INFO(block);
+    CHECK(std::count(begin, begin + block_bytes, std::byte{empty}) == 0);
+  }
 }
 
 TEST_CASE("a pool whose bytes cannot be counted is refused") {

@@ -1,5 +1,6 @@
 #include "engine/planner.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <map>
 
@@ -824,4 +825,24 @@ TEST_CASE("a second step is not planned while one is in flight, and none is comp
   b.keep(b.plan.step_failed(fail(errc::generation_failed, "device lost")));
   CHECK_THROWS_AS(b.plan.complete({}), std::logic_error);
   CHECK_THROWS_AS(b.plan.step_failed({}), std::logic_error);
+}
+
+TEST_CASE(
+    "a planner is idle when every sequence has ended, and blocks are empty unless their content is kept") {
+  for (bool kept : {true, false}) {
+    auto options = four_slots();
+    options.prefix_caching = kept;
+    bench_top b(options);
+    CHECK(b.plan.idle());
+    CHECK(b.plan.empty_blocks().size() == options.blocks);
+    REQUIRE(b.plan.submit(prompt_of(1, 9, 3)));
+    CHECK_FALSE(b.plan.idle());
+    while (!b.step().empty())
+      CHECK(b.plan.empty_blocks().size() ==
+            options.blocks - b.plan.stats().blocks_used - (b.plan.idle() && kept ? 2 : 0));
+    CHECK(b.plan.idle());
+    const auto empty = b.plan.empty_blocks();
+    CHECK(empty.size() == options.blocks - (kept ? 2 : 0));
+    CHECK(std::ranges::is_sorted(empty));
+  }
 }
