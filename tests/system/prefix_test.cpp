@@ -71,3 +71,14 @@ TEST_CASE("a prompt that begins as an earlier one is answered as if it had been 
   CHECK(server.stop().empty());
   CHECK(without.stop().empty());
 }
+
+TEST_CASE("a server that has rested answers as before, from the beginnings that it kept") {
+  server_process server({"--model-id", tiny_model, "--lora-adapters", adapters});
+  auto first = ask(server, "one", "5,6");
+  CHECK(server.metric("lorica_rests_total") == 0);
+  REQUIRE(eventually([&] { return server.metric("lorica_rests_total") == 1; }));
+  auto again = ask(server, "one", "5,6");
+  CHECK(again.text == first.text);
+  CHECK(again.found == 32);
+  CHECK(server.stop().empty());
+}
