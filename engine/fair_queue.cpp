@@ -24,7 +24,6 @@ fair_queue::client& fair_queue::enter(const client_key& key) {
   auto& c = *known;
   if (c.present++ != 0) return c;
   idle_.erase({c.given, c.serial, &c});
-  c.given = std::max(c.given, floor());
   c.ahead = 0;
   c.number = present_.size();
   present_.push_back(&c);
@@ -38,7 +37,6 @@ void fair_queue::leave(client& c) {
   present_[c.number] = present_.back();
   present_[c.number]->number = c.number;
   present_.pop_back();
-  if (present_.empty()) last_ = std::max(last_, c.given);
   idle_.insert({c.given, c.serial, &c});
   forget_idle();
 }
@@ -50,17 +48,29 @@ void fair_queue::forget_idle() {
     auto [given, serial, c] = *idle_.begin();
     if (given > least && idle_.size() <= most_idle) return;
     idle_.erase(idle_.begin());
+    if (c == last_) last_given_ = std::exchange(last_, nullptr)->given;
     clients_.erase(client_key(c->key));  // a copy: the client owns its key
   }
 }
 
 double fair_queue::floor() const noexcept {
-  if (present_.empty()) return last_;
-  return (*std::ranges::min_element(present_, {}, &client::given))->given;
+  if (order_.empty()) return last_ ? last_->given : last_given_;
+  auto given = [](auto& waits) { return waits.second->given; };
+  return std::ranges::min_element(order_, {}, given)->second->given;
+}
+
+double fair_queue::gap() const noexcept {
+  if (order_.empty()) return 0;
+  auto counter = [](auto& waits) { return waits.second->counter(); };
+  auto [least, most] = std::ranges::minmax_element(order_, {}, counter);
+  return counter(*most) - counter(*least);
 }
 
 void fair_queue::add(client& c, place p) {
-  if (!c.waiting.empty()) order_.erase(c.at);
+  if (c.waiting.empty())
+    c.given = std::max(c.given, floor());
+  else
+    order_.erase(c.at);
   c.waiting.insert(p);
   c.at = turn_now(c);
   order_.emplace(c.at, &c);
@@ -71,6 +81,7 @@ void fair_queue::remove(client& c, place p) {
   order_.erase(c.at);
   c.waiting.erase(p);
   if (!c.waiting.empty()) order_.emplace(c.at = turn_now(c), &c);
+  if (order_.empty()) last_ = &c;
   note_service(c);
 }
 

@@ -32,9 +32,10 @@ struct client_key {
 client_key client_of(const sequence& s);
 
 /// The queue: in order of arrival within a client, and the clients by a virtual counter of what they were
-/// given (VTC, Sheng et al. 2024, algorithm 2, in seconds of the machine instead of tokens). A client that
-/// was away begins at the least counter of those that are here, so nobody saves up. With `fcfs` counters stay
-/// 0, which leaves the order of arrival. Holds places, not sequences: their owner knows which is where. No
+/// given (VTC, Sheng et al. 2024, algorithm 2, in seconds of the machine instead of tokens). A client of whom
+/// nobody waited is lifted to the least of those that wait when one does, or to that of the last one that
+/// did, so nobody saves up, not even who always has something small running. With `fcfs` counters stay 0,
+/// which leaves the order of arrival. Holds places, not sequences: their owner knows which is where. No
 /// clock: time is handed in. Lives on one thread.
 class fair_queue {
  public:
@@ -82,7 +83,7 @@ class fair_queue {
   /// It ended; `c` may be gone afterwards.
   void leave(client& c);
 
-  /// A sequence waits at `p`, or does no longer.
+  /// A sequence waits at `p`, or does no longer. The first one lifts its client to `floor`.
   void add(client& c, place p);
   void remove(client& c, place p);
 
@@ -110,8 +111,12 @@ class fair_queue {
   /// Clients of whom somebody has waited for `limit` while nobody ran, the longest first, at most `most`.
   std::vector<client*> unserved(std::chrono::nanoseconds limit, std::size_t most) const;
 
-  /// The least that any of those that are here was given; what the last one was given when nobody is here.
+  /// The least that any client was given of whom somebody waits; where nobody does, what the last one was
+  /// given of whom somebody did. Never falls.
   double floor() const noexcept;
+
+  /// The largest difference of counters between two clients of whom somebody waits, in seconds; 0 with fewer.
+  double gap() const noexcept;
 
   /// Clients that are here, in no order.
   const std::vector<client*>& present() const noexcept { return present_; }
@@ -136,7 +141,8 @@ class fair_queue {
   std::set<std::tuple<double, std::uint64_t, client*>> idle_;
   std::set<std::tuple<std::chrono::nanoseconds, std::uint64_t, client*>> unserved_;
   std::chrono::nanoseconds now_{0};
-  double last_ = 0;
+  const client* last_ = nullptr;  // of whom somebody waited before nobody did; null: forgotten
+  double last_given_ = 0;         // what it was given until then
   std::uint64_t next_serial_ = 1;
 };
 

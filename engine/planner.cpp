@@ -114,6 +114,8 @@ result<void> planner::submit(sequence s) {
   if (waiting_.size() >= options_.max_waiting)
     return fail(errc::overloaded, "the queue is full (" + std::to_string(waiting_.size()) +
                                       " sequences wait); try again later");
+  most_.prompt = std::max(most_.prompt, static_cast<std::uint32_t>(s.prompt.size()));
+  most_.answer = std::max(most_.answer, s.max_new_tokens);
   auto id = s.id;
   auto made = std::make_unique<record>(std::move(s), next_ticket_++, blocks_);
   made->client = &queue_.enter(client_of(made->facts));
@@ -282,6 +284,7 @@ void planner::end(record& r, result<finish_reason> how, plan_outcome& out) {
   auto id = r.facts.id;
   out.ended.push_back({id, std::move(how)});
   records_.erase(id);
+  if (records_.empty()) most_ = {};
 }
 
 std::vector<std::uint32_t> planner::empty_blocks() const {
@@ -300,6 +303,8 @@ planner_stats planner::stats() const {
   out.blocks_total = blocks_.total();
   out.leases = leases_.size();
   out.clients = queue_.clients();
+  out.gap = queue_.gap();
+  out.gap_bound = gap_bound();
   out.price_error = cost_.error();
   return out;
 }

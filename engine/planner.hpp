@@ -100,8 +100,11 @@ struct planner_stats {
   std::uint64_t tokens = 0;          ///< sampled and reported
   std::uint64_t prefix_queries = 0;  ///< tokens of admitted sequences that were looked up in the prefix cache
   std::uint64_t prefix_hits = 0;     ///< of them, those that were there
-  std::uint64_t yields = 0;          ///< preemptions that made place for a client of whom nobody ran
+  std::uint64_t yields = 0;          ///< preemptions that made place for a client that had less
+  std::uint64_t apart = 0;           ///< steps of small clients, in which others sat out
   std::uint64_t clients = 0;         ///< with a sequence here
+  double gap = 0;                    ///< see `fair_queue::gap`
+  double gap_bound = 0;              ///< see `planner::gap_bound`
   double price_error = 0;            ///< see `step_cost::error`
 };
 
@@ -112,14 +115,15 @@ struct planner_stats {
 /// admitted in the order of `fair_queue`: one that waits for a lease is overtaken, one that does not fit is
 /// not. When blocks run out, a running sequence goes back to the head of the queue and is recomputed later
 /// (preemption; Kwon et al. 2023, section 4.5), the youngest of the client that had most; what it sampled
-/// stays. Paused sequences give way first. A client of whom nobody runs does not
-/// wait for a slot or blocks while another has half of what runs: that one's youngest yields. Steps are
-/// priced by `step_cost`: while somebody decodes, prompts get as many rows as the inter-token target leaves,
-/// or some now and then where decode rows alone are past it. Full blocks that were computed are shared by
-/// sequences of one composition that begin with the same tokens; of several that would compute the same block
-/// at once the first one does and the others wait for it. Of sequences that gather several leases only one
-/// does so at a time, so two never wait for each other. `drain` lets an adapter go that others would never
-/// leave room for.
+/// stays. Paused sequences give way first. A client does not wait for a slot or blocks while another has half
+/// of what runs, more than twice of what it has itself, and was given no less: that one's youngest yields.
+/// Steps are priced by `step_cost`: while somebody decodes, prompts get as many rows as the inter-token
+/// target leaves, or some now and then where decode rows alone are past it; a prompt of such a small client
+/// gets a step to itself where that brings its first token much earlier and costs the others little. Full
+/// blocks that were computed are shared by sequences of one composition that begin with the same tokens; of
+/// several that would compute the same block at once the first one does and the others wait for it. Of
+/// sequences that gather several leases only one does so at a time, so two never wait for each other. `drain`
+/// lets an adapter go that others would never leave room for.
 class planner {
  public:
   explicit planner(planner_options options);
@@ -181,6 +185,12 @@ class planner {
 
   bool step_in_flight() const noexcept { return !in_flight_.empty(); }
   planner_stats stats() const;
+
+  /// Seconds by which the counters of two clients of whom somebody waits may differ: VTC's bound, twice the
+  /// larger of the longest prompt and a full batch of the longest answers, of all since nobody was here, at
+  /// the present prices; and the gap that running adapters may pass by.
+  double gap_bound() const;
+
   const planner_options& options() const noexcept { return options_; }
   const step_cost& cost() const noexcept { return cost_; }
   const fair_queue& queue() const noexcept { return queue_; }
@@ -189,6 +199,13 @@ class planner {
   struct record;
   struct admission;
   using place = fair_queue::place;
+
+  /// The largest since nobody was here.
+  struct extremes {
+    std::uint32_t prompt = 0;  // tokens
+    std::uint32_t answer = 0;
+    double adapter_bytes = 0;  // in a step
+  };
 
   enum class asking : std::uint8_t { allowed, refused };
   enum class verdict : std::uint8_t { admitted, passed, stop };
@@ -203,7 +220,9 @@ class planner {
   void dequeue(record& r);
   record& head_of(const fair_queue::client& c);
   void admit_waiting(planned_step& step);
+  verdict admit_first(admission& a);
   verdict admit_starved(admission& a);
+  void admit_small(admission& a);
   void admit_warm(admission& a);
   verdict consider(record& r, admission& a, asking may_ask);
   bool affordable(const record& r, const admission& a) const;
@@ -223,10 +242,21 @@ class planner {
   bool take_place(const record& r, const admission& a);
   record* next_to_yield(const record& r, const admission& a, std::span<record* const> already) const;
   void admit(record& r);
+  static void stay(record& r);
   void prepay(record& r);
   void settle(record& r);
+  const fair_queue::client* heavy() const;
+  bool outweighs(const fair_queue::client* big, const fair_queue::client& c) const noexcept;
+  double set_apart(std::vector<record*>& able, std::uint32_t budget);
+  double apart_limit(step_load others, std::span<record* const> small) const;
+  step_load sitting_out(std::span<record* const> others, std::uint32_t budget);
+  step_load take_whole(std::vector<record*>& prompts, std::span<record* const> decoding, std::uint32_t budget,
+                       double limit);
+  step_load add_rows(step_load& load, const record& r, std::uint32_t rows) const;
+  static void in_turn(std::vector<record*>& prompts);
   void charge(record& r, double ratio);
   std::vector<record*> select();
+  std::uint32_t prefill_budget(std::span<record* const> able) const;
   void add_prefill(std::vector<record*>& able, std::uint32_t budget);
   std::uint32_t chunk(const record& r, std::uint32_t most, double limit) const;
   void join(record& r, std::uint32_t rows);
@@ -257,8 +287,10 @@ class planner {
   drain_how draining_ = drain_how::finish;
   step_load load_;                           // of the step in flight, or as far as it is planned
   std::uint32_t steps_without_prefill_ = 0;  // in a row, though prompts waited for rows
-  std::uint32_t askers_ = 0;                 // sequences that wait and were the first to ask for a lease
-  std::uint64_t looks_ = 0;  // at which adapters are in something; leases carry the latest one
+  double sat_out_ = 0;                       // seconds of the step before, if others sat out
+  extremes most_;
+  std::uint32_t askers_ = 0;  // sequences that wait and were the first to ask for a lease
+  std::uint64_t looks_ = 0;   // at which adapters are in something; leases carry the latest one
   std::uint64_t admitted_tokens_ = 0;
   std::uint64_t next_ticket_ = 0;
   planner_stats counts_;

@@ -44,12 +44,14 @@ void planner::admit_waiting(planned_step& step) {
     auto turn = fair_queue::turn_of(*next);
     if (special && turn.rank != 0) {
       special = false;
-      if (admit_starved(a) == verdict::stop) return;
+      if (admit_first(a) == verdict::stop) return;
       admit_warm(a);
       turn = {1, -std::numeric_limits<double>::infinity()};  // the order may have changed
     } else {
       auto gone = step.preempted.size();
       auto how = consider(head_of(*next), a, asking::refused);
+      // Who was put back and does not fit yet is passed by small clients, unless it is of one.
+      if (how == verdict::stop && special && !outweighs(heavy(), *next)) static_cast<void>(admit_first(a));
       if (how == verdict::stop) return;
       // Whoever gave way went back to the queue and its client has less ahead: the order is another.
       if (step.preempted.size() != gone) turn = {};
@@ -57,6 +59,13 @@ void planner::admit_waiting(planned_step& step) {
     }
     next = queue_.behind(turn);
   }
+}
+
+/// Those that go before all whose turn it is.
+planner::verdict planner::admit_first(admission& a) {
+  if (admit_starved(a) == verdict::stop) return verdict::stop;
+  admit_small(a);
+  return verdict::passed;
 }
 
 /// Whoever waits for too long goes first and is overtaken by nobody but for a lease.
@@ -73,7 +82,7 @@ planner::verdict planner::admit_starved(admission& a) {
 /// step reads an adapter once, however many use it (the cluster of S-LoRA's queue, with a bound).
 void planner::admit_warm(admission& a) {
   auto next = queue_.first();
-  if (options_.cluster_gap <= 0 || free_slots_.empty() || a.only_unserved || !next) return;
+  if (options_.cluster_gap <= 0 || free_slots_.empty() || !next) return;
   auto until = next->counter() + options_.cluster_gap;
   for (std::uint32_t looked = 0; next && looked < most_warm && next->counter() <= until; ++looked) {
     auto turn = fair_queue::turn_of(*next);
@@ -101,12 +110,7 @@ planner::verdict planner::consider(record& r, admission& a, asking may_ask) {
     return verdict::passed;
   }
   // Otherwise the order is strict: who does not fit yet is not overtaken, so its turn comes.
-  if (a.only_unserved && r.client->running != 0) return verdict::stop;
-  if (!fits(r) && !make_room(r, a.step) && !take_place(r, a)) {
-    if (!r.preempted || !r.yielded) return verdict::stop;
-    a.only_unserved = true;
-    return verdict::passed;
-  }
+  if (!fits(r) && !make_room(r, a.step) && !take_place(r, a)) return verdict::stop;
   a.running += step_load::of_rows(1, static_cast<std::uint32_t>(r.tokens.size()), !r.base(), 1);
   a.running.adapter_bytes += fresh_bytes(r);
   for (auto& u : r.uses)
@@ -187,6 +191,7 @@ void planner::admit(record& r) {
   catch_up(r);
   // Cannot fail: `fits` was asked.
   static_cast<void>(r.blocks.grow(r.tokens.size()));
+  if (std::exchange(r.yielded, false)) stay(r);
   auto older = [](const record* a, const record* b) { return a->ticket < b->ticket; };
   running_.insert(std::ranges::upper_bound(running_, &r, older), &r);
   queue_.started(*r.client);

@@ -42,14 +42,18 @@ std::uint64_t planner::work_left(const lease_table::entry& e) const {
   return most;
 }
 
-/// Sequences that leave a draining adapter without their end.
+/// Sequences that leave a draining adapter without their end: also those that were put back while it drains,
+/// or one would keep the lease from behind another that may not ask for it.
 void planner::give_way(plan_outcome& out) {
   if (step_in_flight()) return;
   auto all = running_;
   for (auto r : all) {
     if (!r->drains() || (draining_ == drain_how::finish && !r->paused)) continue;
     preempt(*r, out.preempted);
-    scatter_leases(*r, out);
+  }
+  for (auto& [place, r] : waiting_) {
+    if (!r->preempted) return;  // they come first
+    if (r->drains()) scatter_leases(*r, out);
   }
 }
 

@@ -11,7 +11,6 @@ namespace lorica {
 namespace {
 
 constexpr std::uint32_t prefill_patience = 3;  // steps in a row without a prompt's row, while prompts wait
-constexpr std::uint32_t tokens_ahead = 16;
 
 }  // namespace
 
@@ -39,6 +38,17 @@ void planner::charge(record& r, double ratio) {
   queue_.charge(*r.client, cost);
 }
 
+double planner::gap_bound() const {
+  auto n = std::min(options_.max_sequences, options_.max_rows);
+  auto prompt = step_load::of_rows(most_.prompt, 0, true, 1);
+  step_load full;
+  for (std::uint32_t i = 0; i < n; ++i)
+    full += step_load::of_rows(1, most_.prompt + most_.answer, true, 1);
+  prompt.adapter_bytes = full.adapter_bytes = most_.adapter_bytes;
+  auto answers = cost_.predict(full) * most_.answer;
+  return 2 * std::max(cost_.predict(prompt), answers) + options_.cluster_gap;
+}
+
 /// Bytes of adapters that this sequence brings into the step, or whatever is looked at.
 double planner::fresh_bytes(const record& r) const noexcept {
   double out = 0;
@@ -47,14 +57,21 @@ double planner::fresh_bytes(const record& r) const noexcept {
   return out;
 }
 
-/// Takes so many rows of a sequence into the step. The first sequence with an adapter brings its bytes.
-void planner::join(record& r, std::uint32_t rows) {
-  r.planned = rows;
-  r.share = r.load_of(rows);
-  r.share.adapter_bytes = fresh_bytes(r);
+/// Adds so many rows of a sequence to a load; its share. The first sequence with an adapter in a look brings
+/// its bytes.
+step_load planner::add_rows(step_load& load, const record& r, std::uint32_t rows) const {
+  auto share = r.load_of(rows);
+  share.adapter_bytes = fresh_bytes(r);
   for (auto& u : r.uses)
     u.lease->look = looks_;
-  load_ += r.share;
+  load += share;
+  return share;
+}
+
+/// Takes so many rows of a sequence into the step.
+void planner::join(record& r, std::uint32_t rows) {
+  r.planned = rows;
+  r.share = add_rows(load_, r, rows);
 }
 
 /// The most rows of a prompt that keep the step within `limit` seconds.
@@ -76,6 +93,14 @@ std::uint32_t planner::chunk(const record& r, std::uint32_t most, double limit) 
   return good;
 }
 
+/// Clients of whom nobody decodes yet go first, so that a long prompt of others does not hold up a first
+/// token.
+void planner::in_turn(std::vector<record*>& prompts) {
+  std::ranges::stable_sort(prompts, {}, [](const record* r) {
+    return std::tuple(r->client->running > 1, r->client->given, r->client->running);
+  });
+}
+
 /// Prefill chunks, those of clients of whom nobody decodes or that had least first, then the oldest. Beside
 /// decode rows they get what the target leaves and less than a block of one does not pay; if that was nothing
 /// for some steps, a block, or as much as the decode rows cost. A prompt that gets nothing is not overtaken.
@@ -83,15 +108,10 @@ void planner::add_prefill(std::vector<record*>& able, std::uint32_t budget) {
   std::vector<record*> prompts;
   std::ranges::copy_if(able, std::back_inserter(prompts), [](record* r) { return r->remaining() != 1; });
   if (prompts.empty()) return;
-  // Clients of whom nobody decodes yet go first, so that a long prompt of others does not hold up a first
-  // token.
-  if (queue_.fair())
-    std::ranges::stable_sort(prompts, {}, [](const record* r) {
-      return std::tuple(r->client->running > 1, r->client->given, r->client->running);
-    });
+  if (queue_.fair()) in_turn(prompts);
   auto limit = std::numeric_limits<double>::infinity();
-  if (options_.inter_token_target > 0 && load_.rows > 0) limit = options_.inter_token_target;
-  auto patient = steps_without_prefill_ < prefill_patience;
+  if (options_.inter_token_target > 0 && load_.rows > 0) limit = options_.inter_token_target - sat_out_;
+  auto patient = steps_without_prefill_ < prefill_patience || sat_out_ > 0;
   auto forced = 2 * cost_.predict(load_);
   auto got = false;
   auto refused = false;

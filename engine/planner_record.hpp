@@ -10,6 +10,9 @@
 
 namespace lorica {
 
+/// Tokens that a client answers for when a sequence begins.
+inline constexpr std::uint32_t tokens_ahead = 16;
+
 /// A sequence inside the planner, from submit to its end. Waiting: in the queue, no slot, no blocks. Running:
 /// a slot, blocks for all its tokens, every lease held.
 struct planner::record {
@@ -95,7 +98,8 @@ struct planner::record {
   bool paused = false;
   bool running = false;
   bool preempted = false;               ///< waits with a head start
-  bool yielded = false;                 ///< was put back for another client: not again
+  bool yielded = false;                 ///< waits because it was put back for another client
+  std::uint32_t stays_until = 0;        ///< tokens that it has before it is put back so once more
   std::uint32_t slot = 0;               ///< while running
   std::uint32_t computed = 0;           ///< tokens whose K and V are in the blocks
   std::uint32_t told = 0;               ///< of them, those that the executor knows the tokens of
@@ -116,8 +120,6 @@ struct planner::admission {
   step_load running = {};   ///< a decode row of each that runs
   /// Somebody's adapter would be one too many: up to this counter others go on whose adapters run already.
   std::optional<double> warm_until = {};
-  bool only_unserved =
-      false;             ///< one that yielded waits for its place: only clients of whom nobody runs pass it
   bool starved = false;  ///< the one looked at goes before all others
 };
 

@@ -7,7 +7,8 @@
 namespace lorica {
 namespace {
 
-constexpr std::size_t most_yields = 4;  // sequences that give way for one
+constexpr std::size_t most_yields = 4;    // sequences that give way for one
+constexpr std::uint32_t least_stay = 16;  // tokens between two yields of one
 
 }  // namespace
 
@@ -68,11 +69,11 @@ bool planner::make_room(const record& r, planned_step& step) {
   return fits(r);
 }
 
-/// Somebody of whose client nobody runs takes the place of the youngest of a client that has half of what
-/// runs or more, or of any that has two when the wait was too long; a few yield, or none if they were not
-/// enough. What they computed is in the prefix cache as long as the pool has room.
+/// Somebody takes the place of the youngest of a client that has half of what runs or more and more than
+/// twice of what his own has, or of any that has two when the wait was too long; a few yield, or none if they
+/// were not enough. What they computed is in the prefix cache as long as the pool has room.
 bool planner::take_place(const record& r, const admission& a) {
-  if (!queue_.fair() || r.client->running != 0) return false;
+  if (!queue_.fair()) return false;
   std::vector<record*> yielding;
   std::uint64_t blocks = blocks_.free();
   auto tokens = admitted_tokens_;
@@ -96,6 +97,12 @@ bool planner::take_place(const record& r, const admission& a) {
   return fits(r);
 }
 
+/// Who yielded has his place again until he got as many tokens as are computed anew for it, and some: so most
+/// of what is computed is new, and everybody comes to his end.
+void planner::stay(record& r) {
+  r.stays_until = static_cast<std::uint32_t>(r.tokens.size()) + std::max(least_stay, r.remaining());
+}
+
 planner::record* planner::next_to_yield(const record& r, const admission& a,
                                         std::span<record* const> already) const {
   auto left = [already](const record* other) {
@@ -105,7 +112,8 @@ planner::record* planner::next_to_yield(const record& r, const admission& a,
   auto least = a.starved ? 2 : std::max<std::uint64_t>(2, (running_.size() + 1) / 2);
   record* out = nullptr;
   for (auto other : running_) {
-    if (other->yielded || left(other) < least || other->client->given < r.client->given) continue;
+    if (other->tokens.size() < other->stays_until || !outweighs(other->client, *r.client)) continue;
+    if (left(other) < least || left(other) <= 2 * r.client->running) continue;
     if (std::ranges::find(already, other) != already.end()) continue;
     // Running ones are in the order of arrival, so the last of equals is the youngest.
     if (!out || left(other) >= left(out)) out = other;

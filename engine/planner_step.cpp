@@ -13,6 +13,7 @@ std::optional<planned_step> planner::next_step() {
   admit_waiting(step);
   in_flight_ = select();
   if (in_flight_.empty()) return std::nullopt;
+  most_.adapter_bytes = std::max(most_.adapter_bytes, load_.adapter_bytes);
   step.work = build();
   ++counts_.steps;
   counts_.rows += step.work->tokens.size();
@@ -24,14 +25,14 @@ std::vector<planner::record*> planner::select() {
   std::vector<record*> able;
   std::ranges::copy_if(running_, std::back_inserter(able), [](record* r) { return !r->paused; });
   if (options_.max_adapters_per_step != 0) able = within_adapter_limit(std::move(able));
+  auto budget = prefill_budget(able);
+  auto apart = set_apart(able, budget);
   ++looks_;
   load_ = {};
-  auto rows_left = options_.max_rows;
   for (auto r : able)
-    if (r->remaining() == 1) join(*r, 1), --rows_left;
-  auto budget =
-      options_.max_prefill_tokens == 0 ? rows_left : std::min(rows_left, options_.max_prefill_tokens);
+    if (r->remaining() == 1) join(*r, 1);
   add_prefill(able, budget);
+  sat_out_ = apart;
   std::erase_if(able, [](record* r) { return r->planned == 0; });
   for (auto r : able)
     r->last_step = counts_.steps + 1;
@@ -41,6 +42,13 @@ std::vector<planner::record*> planner::select() {
     return std::ranges::lexicographical_compare(a->uses, b->uses, {}, key, key);
   });
   return able;
+}
+
+/// Rows that prompts may have beside all decode rows.
+std::uint32_t planner::prefill_budget(std::span<record* const> able) const {
+  auto decoding = std::ranges::count_if(able, [](const record* r) { return r->remaining() == 1; });
+  auto left = options_.max_rows - static_cast<std::uint32_t>(decoding);
+  return options_.max_prefill_tokens == 0 ? left : std::min(left, options_.max_prefill_tokens);
 }
 
 /// As many sequences as the limit of distinct adapters allows; who waited longest for a step goes first.

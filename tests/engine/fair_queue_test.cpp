@@ -97,6 +97,30 @@ TEST_CASE("a client that was away begins with the least of those that are here, 
   CHECK(c.queue.remembered() == 0);
 }
 
+TEST_CASE("who has something running and waits again saves nothing up") {
+  crowd c(2);
+  auto& one = *c.queue.first();
+  auto& two = *c.queue.behind(fair_queue::turn_of(one));
+  // Both run; one has a small one, the other is given all.
+  for (auto [client, ticket] : {std::pair(&one, 1u), std::pair(&two, 2u)}) {
+    c.queue.remove(*client, {1, ticket});
+    c.queue.started(*client);
+  }
+  c.queue.charge(one, 1);
+  c.queue.charge(two, 80);
+  // Nobody waits: it begins with what the last one has that did.
+  CHECK(c.queue.floor() == 80);
+  c.arrive(1);
+  CHECK(one.given == 80);
+  c.queue.charge(two, 20);
+  c.arrive(2);
+  CHECK(c.queue.gap() == 20);
+  // Who waits already is not lifted, and everybody else only to the least of those that wait.
+  c.arrive(1);
+  CHECK(one.given == 80);
+  CHECK(c.arrive(3).given == 80);
+}
+
 TEST_CASE("when nobody is left the next one begins where the last one was") {
   crowd c(1);
   auto one = c.queue.first();

@@ -627,6 +627,36 @@ TEST_CASE("a drain that takes too long preempts, and a paused sequence never hol
   }
 }
 
+TEST_CASE("who yields while its adapter drains does not keep it from those before it") {
+  auto narrow = four_slots();
+  narrow.max_sequences = 3;
+  bench_top t(narrow);
+  for (sequence_id id : {1, 2, 3})
+    t.submit(prompt_of(id, 3, 20, {1}));
+  t.step();
+  t.keep(t.plan.lease_granted(version_of(1), lease_of(1)));
+  t.step();
+  t.plan.pause(1);
+  t.keep(t.plan.drain({version_of(1)}, drain_how::finish));  // 1 waits without the lease
+  t.plan.resume(1);
+  t.submit(prompt_of(4, 3, 40));
+  t.step();
+  t.submit(prompt_of(5, 3, 2, {2}));
+  t.step();
+  t.keep(t.plan.lease_granted(version_of(2), lease_of(2)));
+  t.step();
+  REQUIRE(t.plan.stats().yields == 1);  // 3, behind 1
+  while (!t.ends.contains(2))
+    t.step();
+  t.keep(t.plan.drain({}, drain_how::finish));
+  t.step();
+  CHECK(t.plan.lease_wanted() == std::vector{version_of(1)});
+  t.keep(t.plan.lease_granted(version_of(1), lease_of(1)));
+  t.run();
+  for (sequence_id id : {1, 2, 3})
+    CHECK(t.tokens[id].size() == 20);
+}
+
 TEST_CASE("a sequence in the step in flight gives way when the step is over") {
   bench_top t(four_slots());
   t.submit(prompt_of(1, 3, 20, {1}));
