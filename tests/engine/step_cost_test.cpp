@@ -121,6 +121,32 @@ TEST_CASE("steps that something foreign stretches do not move the prices") {
   CHECK(most < 0.05);
 }
 
+TEST_CASE("a step weighs less by as much as it is off beyond three times the usual error") {
+  // Steps of one load that all take the same: the usual error is then the least one, 1 %, and what was seen
+  // weighs as much as 200 steps.
+  auto load = step_load::of_rows(8, 100, true, 1);
+  constexpr double usual = 0.05;
+  auto moved_by = [&load](double times) {
+    step_cost cost(small_model);
+    for (int i = 0; i < 4000; ++i)
+      cost.learn(load, usual);
+    REQUIRE(cost.error() == Approx(0.01));
+    REQUIRE(cost.predict(load) == Approx(usual));
+    auto before = cost.predict(load);
+    cost.learn(load, times * usual);
+    return cost.predict(load) / before - 1;
+  };
+  // Errors are relative to the larger of both times, so a step of `times` counts 1 / times^2 of one.
+  auto expected = [](double times, double weight) {
+    auto part = weight / (times * times);
+    return part * (times - 1) / (0.995 * 200 + part);
+  };
+  CHECK(moved_by(1.02) == Approx(expected(1.02, 1)).epsilon(0.01));
+  CHECK(moved_by(1.25) == Approx(expected(1.25, 0.03 / 0.2)).epsilon(0.01));
+  CHECK(moved_by(2) == Approx(expected(2, 0.03 / 0.5)).epsilon(0.01));
+  CHECK(moved_by(1000) == Approx(expected(1000, 0.03 / 0.999)).epsilon(0.01));
+}
+
 TEST_CASE("a machine that gets slower for good is followed") {
   step_cost cost(small_model);
   traffic steps(4);
