@@ -200,9 +200,12 @@ struct scheduler_facts {
   std::uint64_t preemptions = 0;
   std::uint64_t prefix_queries = 0;  ///< tokens looked up in the prefix cache
   std::uint64_t prefix_hits = 0;     ///< of them, those that were there
-  std::uint64_t yields = 0;          ///< preemptions for a client of whom nobody ran
+  std::uint64_t yields = 0;          ///< preemptions for a client that had less
+  std::uint64_t apart = 0;           ///< steps of small clients, in which others sat out
   std::uint64_t clients = 0;         ///< with a sequence here
   std::uint64_t rests = 0;           ///< times that memory was given back for want of work
+  double gap = 0;                    ///< widest between counters of clients that wait, seconds
+  double gap_bound = 0;              ///< of `gap`, seconds
   double price_error = 0;            ///< of a step's predicted time, lately; a share of it
   bool healthy = true;               ///< the last step did not fail
 };

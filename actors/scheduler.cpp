@@ -220,8 +220,11 @@ void scheduler_state::publish(std::optional<step_facts> step) {
   facts->prefix_queries = now.prefix_queries;
   facts->prefix_hits = now.prefix_hits;
   facts->yields = now.yields;
+  facts->apart = now.apart;
   facts->clients = now.clients;
   facts->rests = rests_;
+  facts->gap = now.gap;
+  facts->gap_bound = now.gap_bound;
   facts->price_error = now.price_error;
   facts->healthy = healthy_;
   parts_->board->update(facts);

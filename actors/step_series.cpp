@@ -17,6 +17,10 @@ step_series::step_series(metrics& m)
       tgi_queue_(m.make_gauge("tgi_queue_size", "As lorica_requests_waiting.")),
       tgi_batch_(m.make_gauge("tgi_batch_current_size", "As lorica_requests_running.")),
       clients_(m.make_gauge("lorica_schedule_clients", "Clients with a sequence, each with its own turn.")),
+      gap_(m.make_gauge("lorica_schedule_gap_seconds",
+                        "Widest difference of what two clients that wait were given of the machine.")),
+      gap_bound_(m.make_gauge("lorica_schedule_gap_bound_seconds",
+                              "What lorica_schedule_gap_seconds stays within (VTC's bound).")),
       price_error_(m.make_gauge("lorica_step_price_error",
                                 "Mean error of a step's predicted time, as a share of it.")),
       steps_(m.make_counter("lorica_steps_total", "Steps the executor computed.")),
@@ -34,8 +38,10 @@ step_series::step_series(metrics& m)
       prefix_hits_(
           m.make_counter("lorica_prefix_cache_hits_total", "Of them, those that had been computed already.")),
       yields_(m.make_counter("lorica_yields_total",
-                             "Sequences put back for a client of whom none ran; among the preemptions.")),
+                             "Sequences put back for a client that had less; among the preemptions.")),
       rests_(m.make_counter("lorica_rests_total", "Times that an idle server gave memory back.")),
+      apart_(m.make_counter("lorica_steps_apart_total",
+                            "Steps for first tokens of small clients, in which a large one sat out.")),
       seconds_(m.make_histogram("lorica_step_seconds", "Duration of a step.", short_times())),
       rows_(m.make_histogram("lorica_step_rows", "Rows of a step.",
                              {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048})),
@@ -59,6 +65,9 @@ void step_series::count(const scheduler_facts& facts) {
   prefix_hits_.add(static_cast<double>(facts.prefix_hits - std::exchange(seen_hits_, facts.prefix_hits)));
   yields_.add(static_cast<double>(facts.yields - std::exchange(seen_yields_, facts.yields)));
   rests_.add(static_cast<double>(facts.rests - std::exchange(seen_rests_, facts.rests)));
+  apart_.add(static_cast<double>(facts.apart - std::exchange(seen_apart_, facts.apart)));
+  gap_.set(facts.gap);
+  gap_bound_.set(facts.gap_bound);
   clients_.set(static_cast<double>(facts.clients));
   price_error_.set(facts.price_error);
   if (!facts.step) return;

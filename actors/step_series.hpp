@@ -17,9 +17,9 @@ class step_series {
  private:
   metrics::gauge &running_, &waiting_, &blocks_used_, &blocks_total_, &leases_, &resident_, &resident_bytes_,
       &budget_bytes_, &registered_;
-  metrics::gauge &tgi_queue_, &tgi_batch_, &clients_, &price_error_;
+  metrics::gauge &tgi_queue_, &tgi_batch_, &clients_, &gap_, &gap_bound_, &price_error_;
   metrics::counter &steps_, &failures_, &preemptions_, &evictions_, &loads_, &failed_loads_, &prefix_queries_,
-      &prefix_hits_, &yields_, &rests_;
+      &prefix_hits_, &yields_, &rests_, &apart_;
   metrics::histogram &seconds_, &rows_, &adapters_, &load_seconds_;
   std::uint64_t seen_steps_ = 0;
   std::uint64_t seen_preemptions_ = 0;
@@ -28,6 +28,7 @@ class step_series {
   std::uint64_t seen_hits_ = 0;
   std::uint64_t seen_yields_ = 0;
   std::uint64_t seen_rests_ = 0;
+  std::uint64_t seen_apart_ = 0;
 };
 
 }  // namespace lorica

@@ -1,6 +1,8 @@
 #include "actors/scheduler.hpp"
 
 #include <caf/typed_event_based_actor.hpp>
+#include <sstream>
+#include <string>
 
 #include "actors/executor.hpp"
 #include "actors/loader.hpp"
@@ -41,6 +43,31 @@ planner_options plan_of(const executor_limits& limits) {
   return out;
 }
 
+/// Executes by another and lets time pass for it, so much for a step and so much for each row.
+class timed_executor final : public executor {
+ public:
+  timed_executor(executor& engine, manual_clock& clock) : engine_(engine), clock_(clock) {}
+
+  const executor_limits& limits() const noexcept override { return engine_.limits(); }
+  std::string description() const override { return engine_.description(); }
+  const adapter_packer& packer() const noexcept override { return engine_.packer(); }
+  result<step_output> execute(const batch& step) override {
+    clock_.advance(per_step + per_row * step.tokens.size());
+    return engine_.execute(step);
+  }
+  result<void> attach(const std::shared_ptr<const packed_adapter>& adapter) override {
+    return engine_.attach(adapter);
+  }
+  void detach(const packed_adapter& adapter) noexcept override { engine_.detach(adapter); }
+
+  std::chrono::milliseconds per_step{0};
+  std::chrono::milliseconds per_row{0};
+
+ private:
+  executor& engine_;
+  manual_clock& clock_;
+};
+
 /// A scheduler over a fake executor; adapters refuse every version; one session writes down what it hears.
 struct desk {
   std::vector<token_event> events;
@@ -54,8 +81,9 @@ struct desk {
   telemetry_actor telemetry = spawn_telemetry(world.system(), counters);
   loader_actor loader = spawn_loader(world.system(), {engine.packer(), world.clock, read_origin, {}},
                                      placement::shared_threads);
+  timed_executor timed{engine, world.clock};
   executor_actor executor =
-      spawn_executor(world.system(), engine, loader, world.clock, placement::shared_threads);
+      spawn_executor(world.system(), timed, loader, world.clock, placement::shared_threads);
   session_actor session = world.system().spawn(
       [](session_actor::pointer, desk* f) {
         return session_actor::behavior_type{
@@ -95,6 +123,15 @@ struct desk {
   }
 };
 
+/// What a gauge without labels shows.
+double gauge_of(const metrics& counters, const std::string& name) {
+  std::istringstream lines(counters.text());
+  for (std::string line; std::getline(lines, line);)
+    if (line.starts_with(name + ' ')) return std::stod(line.substr(name.size()));
+  FAIL(name << " is not there");
+  return 0;
+}
+
 }  // namespace
 
 TEST_CASE("choices of one request run in the same steps to their length") {
@@ -106,6 +143,31 @@ TEST_CASE("choices of one request run in the same steps to their length") {
   CHECK(f.engine.most_sequences == 2);
   CHECK(f.board->snapshot()->kv_blocks_used == 0);
   CHECK(f.board->snapshot()->steps == f.engine.steps);
+}
+
+TEST_CASE("the planner learns what steps take from those that ran") {
+  desk f;
+  f.timed.per_step = std::chrono::milliseconds(300);
+  f.timed.per_row = std::chrono::milliseconds(20);
+  for (sequence_id id = 1; id < 800; id += 4) {
+    f.submit(id, static_cast<std::uint32_t>(1 + id % 3));
+    f.world.run();
+  }
+  CHECK(f.engine.steps == 1200);
+  // Without the seconds the error stays at its first value, 1; with seconds of other steps it stays large.
+  CHECK(gauge_of(f.counters, "lorica_step_price_error") < 0.1);
+}
+
+TEST_CASE("how far clients that wait are apart is told with its bound") {
+  desk f;
+  f.timed.per_step = std::chrono::milliseconds(100);
+  f.submit(1);
+  f.world.run();
+  CHECK(gauge_of(f.counters, "lorica_schedule_gap_seconds") == 0);
+  // Six tokens at once, twice, of a tenth of a second each and something for rows.
+  CHECK(gauge_of(f.counters, "lorica_schedule_gap_bound_seconds") >= 0.2);
+  auto text = f.counters.text();
+  CHECK(text.find("lorica_steps_apart_total 0") != std::string::npos);
 }
 
 TEST_CASE("a step that was answered leaves no timer behind") {
