@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """C-9: starvation: one adapter's client keeps 200 long requests inside the server, another's sends one of 16 tokens per second.
 
-Measured are the other's first tokens, alone and beside; and how evenly two clients are served that both have more waiting than runs, as
-Jain's index over prompt tokens and twice the generated ones.
+Measured are the other's first tokens, alone and beside; and how evenly two clients are served that both have more waiting than runs: Jain's
+index over prompt tokens and twice the generated ones, and the widest gap between their counters (VTC's, in seconds of the machine) beside its
+bound, both as the server tells them ten times a second.
 """
 
 import sys
@@ -58,14 +59,20 @@ def requests(metrics, adapter):
 def shares(options, server):
     """Jain's index while both keep more inside than runs at once, over so many ended requests of the second."""
     start = requests(server.metrics(), PROBE)
-    marks = []
+    marks, gaps = [], []
+
+    def ended(m, count):
+        gaps.append((m["lorica_schedule_gap_seconds"], m["lorica_schedule_gap_bound_seconds"]))
+        return requests(m, PROBE) - start >= count
+
     with greedy(options, server), server.endless(*flags(PROBE, 100_000, options.greedy, 64, options.long), seed=2):
-        for ended in (SETTLED, SETTLED + options.window):
-            server.wait_for(lambda m: requests(m, PROBE) - start >= ended, f"{ended} requests of the second client", 600)
+        for count in (SETTLED, SETTLED + options.window):
+            server.wait_for(lambda m: ended(m, count), f"{count} requests of the second client", 600)
             marks.append(server.metrics())
     server.wait_idle()
     given = [served(marks[1], a) - served(marks[0], a) for a in (GREEDY, PROBE)]
-    return {"jain": jain(given), "first client tokens": given[0], "second client tokens": given[1]}
+    gap, bound = max(gaps)
+    return {"jain": jain(given), "widest gap s": gap, "gap bound s": bound, "first client tokens": given[0], "second client tokens": given[1]}
 
 
 def saturated(options, server, seed):
@@ -85,6 +92,9 @@ def derive(arms):
         out.append(finding("C-9", "beside a client that saturates, p99", busy["first token p99 ms"], "ms", ("<=", bound), noise))
     if "two clients" in arms:
         out.append(finding("C-9", "Jain's index of two clients that both wait", arms["two clients"]["figures"]["jain"], "of 1", None,
+                           noise_of(arms["two clients"])))
+        both = arms["two clients"]["figures"]
+        out.append(finding("C-9", "widest gap of two clients that both wait", both["widest gap s"], "s", ("<=", both["gap bound s"]),
                            noise_of(arms["two clients"])))
     return out
 

@@ -59,6 +59,7 @@ class timed_executor final : public executor {
     return engine_.attach(adapter);
   }
   void detach(const packed_adapter& adapter) noexcept override { engine_.detach(adapter); }
+  void rest(std::span<const std::uint32_t> empty) noexcept override { engine_.rest(empty); }
 
   std::chrono::milliseconds per_step{0};
   std::chrono::milliseconds per_row{0};

@@ -195,6 +195,12 @@ class Figures(unittest.TestCase):
         told = self.found(starvation.derive(arms), "beside a client")
         self.assertEqual((told["wanted"], told["met"]), (["<=", 70.0], False))
 
+    def test_the_gap_of_counters_stays_within_its_bound(self):
+        for gap, met in ((1.5, True), (2.5, False)):
+            arms = {"two clients": arm(**{"jain": 1.0, "widest gap s": gap, "gap bound s": 2.0})}
+            told = self.found(starvation.derive(arms), "widest gap")
+            self.assertEqual((told["value"], told["wanted"], told["met"]), (gap, ["<=", 2.0], met))
+
     def test_service_is_prompt_tokens_and_twice_the_generated(self):
         told = {'lorica_prompt_tokens_total{adapter="0"}': 10.0, 'lorica_generated_tokens_total{adapter="0"}': 7.0}
         self.assertEqual((starvation.served(told, "0"), starvation.served(told, "1")), (24.0, 0.0))
