@@ -284,7 +284,8 @@ void planner::end(record& r, result<finish_reason> how, plan_outcome& out) {
   auto id = r.facts.id;
   out.ended.push_back({id, std::move(how)});
   records_.erase(id);
-  if (records_.empty()) most_ = {};
+  // Whoever is remembered comes back with the gap that was.
+  if (records_.empty() && queue_.remembered() == 0) most_ = {};
 }
 
 std::vector<std::uint32_t> planner::empty_blocks() const {

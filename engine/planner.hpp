@@ -186,9 +186,9 @@ class planner {
   bool step_in_flight() const noexcept { return !in_flight_.empty(); }
   planner_stats stats() const;
 
-  /// Seconds by which the counters of two clients of whom somebody waits may differ: VTC's bound, twice the
-  /// larger of the longest prompt and a full batch of the longest answers, of all since nobody was here, at
-  /// the present prices; and the gap that running adapters may pass by.
+  /// Seconds by which the counters of two clients of whom somebody waits may differ: VTC's bound, twice a
+  /// full batch of the longest prompts and answers, of all since nobody was here or remembered, at the
+  /// present prices; and the gap that running adapters may pass by.
   double gap_bound() const;
 
   const planner_options& options() const noexcept { return options_; }
@@ -200,7 +200,7 @@ class planner {
   struct admission;
   using place = fair_queue::place;
 
-  /// The largest since nobody was here.
+  /// The largest since nobody was here or remembered.
   struct extremes {
     std::uint32_t prompt = 0;  // tokens
     std::uint32_t answer = 0;

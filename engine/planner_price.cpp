@@ -45,8 +45,7 @@ double planner::gap_bound() const {
   for (std::uint32_t i = 0; i < n; ++i)
     full += step_load::of_rows(1, most_.prompt + most_.answer, true, 1);
   prompt.adapter_bytes = full.adapter_bytes = most_.adapter_bytes;
-  auto answers = cost_.predict(full) * most_.answer;
-  return 2 * std::max(cost_.predict(prompt), answers) + options_.cluster_gap;
+  return 2 * (n * cost_.predict(prompt) + most_.answer * cost_.predict(full)) + options_.cluster_gap;
 }
 
 /// Bytes of adapters that this sequence brings into the step, or whatever is looked at.

@@ -37,8 +37,8 @@ std::vector<request_arrival> any_clients(std::uint64_t seed, double from, double
   return out;
 }
 
-/// VTC's bound, twice the larger of the longest prompt and a full batch of the longest answers, at the
-/// machine's own prices.
+/// VTC's bound, twice what a full batch of the longest prompts and answers takes, at the machine's own
+/// prices.
 double vtc_bound(const planner_options& o, const std::vector<request_arrival>& traffic, double bytes) {
   std::uint32_t prompt = 0;
   std::uint32_t output = 0;
@@ -51,7 +51,7 @@ double vtc_bound(const planner_options& o, const std::vector<request_arrival>& t
   for (std::uint32_t i = 0; i < o.max_sequences; ++i)
     full += step_load::of_rows(1, prompt + output, true, 1);
   alone.adapter_bytes = full.adapter_bytes = bytes;
-  return 2 * std::max(cpu_seconds(alone), cpu_seconds(full) * output);
+  return 2 * (o.max_sequences * cpu_seconds(alone) + output * cpu_seconds(full));
 }
 
 /// The most adapters that were in one step.
