@@ -9,7 +9,7 @@ namespace lorica {
 namespace {
 
 constexpr std::uint32_t quad_bytes = 64;  // four codes for sixteen lanes
-constexpr std::size_t codes_ahead = 2048;
+constexpr std::size_t codes_ahead = 4096;
 
 /// Adds one group of up to 32 depths, `count` times four, to the float sums of M rows; `high` are the codes
 /// of the quads of `marks`.
