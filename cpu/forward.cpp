@@ -17,6 +17,9 @@ step_phase phase_of(lora_group group) noexcept {
   }
 }
 
+/// Rows of a strip: whole tiles, few enough that it has room for several blocks.
+constexpr std::uint32_t strip_rows = 48;
+
 /// What of a segment lies within `rows`; none of its rows where nothing does.
 segment within(segment s, share rows) noexcept {
   const auto first = std::max(s.first_row, rows.first);
@@ -117,9 +120,6 @@ void forward::attention_layer(const step_plan& plan, std::uint32_t layer, unsign
   add_branch(plan, layer, lora_group::o, w.o, memory_.attended, w.after_attention, member);
 }
 
-/// Rows of a strip: whole tiles, few enough that it has room for several blocks.
-constexpr std::uint32_t strip_rows = 48;
-
 /// Gate and up of the same columns are computed one after the other into a strip that stays in the member's
 /// cache, with what adapters add, before the activation joins them.
 void forward::gate_strip(const step_plan& plan, std::uint32_t layer, share rows, share blocks,
@@ -199,7 +199,9 @@ void forward::multiply(const step_plan& plan, std::uint32_t layer, lora_group gr
     rescaled(plan, layer, group, s, matrix, x, blocks, at(s.first_row), y_stride, member);
     next = s.first_row + s.rows;
   }
-  product(matrix, x, {next, rows.last}, blocks, into, at(next), y_stride);
+  memory_ahead ahead;
+  if (rows.last - rows.first <= strip_rows) ask_ahead(plan, layer, group, matrix, part, member, ahead);
+  product(matrix, x, {next, rows.last}, blocks, into, at(next), y_stride, &ahead);
   for (auto& whole : plan.step().segments) {
     const auto s = within(whole, rows);
     if (s.rows != 0 && !rescales(s)) expand(plan, layer, group, s, matrix, blocks, at(s.first_row), y_stride);
@@ -207,7 +209,7 @@ void forward::multiply(const step_plan& plan, std::uint32_t layer, lora_group gr
 }
 
 void forward::product(const packed_matrix& matrix, const linear_input& x, share rows, share blocks,
-                      gemm_into into, float* y, std::size_t y_stride) {
+                      gemm_into into, float* y, std::size_t y_stride, const memory_ahead* ahead) {
   if (rows.first == rows.last) return;
   gemm_args a;
   const auto& input = is_quantised(matrix.format) ? x.groups : x.values;
@@ -222,6 +224,7 @@ void forward::product(const packed_matrix& matrix, const linear_input& x, share 
   a.y_stride = y_stride;
   a.into = into;
   a.high = x.high_from(rows.first);
+  a.ahead = ahead;
   kernels_.gemm_for(matrix.format)(a);
 }
 

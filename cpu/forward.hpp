@@ -108,7 +108,13 @@ class forward {
                 unsigned member);
   /// The base's part of `multiply` for `rows`, the first of which is `y`.
   void product(const packed_matrix& matrix, const linear_input& x, share rows, share blocks, gemm_into into,
-               float* y, std::size_t y_stride);
+               float* y, std::size_t y_stride, const memory_ahead* ahead = nullptr);
+  /// What of the adapters is read behind a product.
+  void ask_ahead(const step_plan& plan, std::uint32_t layer, lora_group group, const packed_matrix& matrix,
+                 part_of_product part, unsigned member, memory_ahead& out) const;
+  /// Bytes of a block of B, and of all of A.
+  std::size_t bytes_of_b(const packed_site& site) const noexcept;
+  std::size_t bytes_of_a(const packed_group& group) const noexcept;
   /// `multiply` of one segment, added to its rows, the first of which is `y`.
   void rescaled(const step_plan& plan, std::uint32_t layer, lora_group group, const segment& s,
                 const packed_matrix& matrix, const linear_input& x, share blocks, float* y,

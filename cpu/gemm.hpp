@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "cpu/memory_ahead.hpp"
 #include "cpu/weight_format.hpp"
 
 namespace lorica {
@@ -29,7 +30,8 @@ struct gemm_args {
   float* y = nullptr;
   std::size_t y_stride = 0;  ///< elements
   gemm_into into = gemm_into::store;
-  high_codes high = {};  ///< of x, where weights are quantised
+  high_codes high = {};                 ///< of x, where weights are quantised
+  const memory_ahead* ahead = nullptr;  ///< asked for on the way, where weights are quantised
 };
 
 using gemm_kernel = void (*)(const gemm_args&);

@@ -123,6 +123,41 @@ LORICA_KERNEL void fetch_ahead(const std::uint8_t* group) {
     __builtin_prefetch(group + groups_ahead * group_size<Format> + line, 0, 2);
 }
 
+/// Asks for the lines of `memory_ahead` in equal parts, one part with every group of every tile.
+class lines_ahead {
+ public:
+  LORICA_KERNEL lines_ahead(const memory_ahead* all, std::size_t parts) {
+    if (!all || all->count == 0) return;
+    range_ = all->ranges.data();
+    end_ = range_ + all->count;
+    std::size_t lines = 0;
+    for (const auto* r = range_; r != end_; ++r)
+      lines += (r->bytes + line - 1) / line;
+    each_ = static_cast<std::uint32_t>((lines + parts - 1) / parts);
+  }
+
+  LORICA_KERNEL void ask() {
+    for (std::uint32_t i = 0; i < each_; ++i) {
+      if (range_ == end_) {
+        each_ = 0;
+        return;
+      }
+      __builtin_prefetch(range_->begin + at_, 0, 2);
+      at_ += line;
+      if (at_ < range_->bytes) continue;
+      at_ = 0;
+      ++range_;
+    }
+  }
+
+ private:
+  static constexpr std::size_t line = 64;
+  const memory_ahead::range* range_ = nullptr;
+  const memory_ahead::range* end_ = nullptr;
+  std::size_t at_ = 0;
+  std::uint32_t each_ = 0;
+};
+
 /// Where a tile is.
 struct tile_place {
   const input_group* x;
@@ -195,7 +230,7 @@ LORICA_KERNEL void add_quantised_group(vec (&totals)[V][M], const tile_place& at
 /// registers would not hold a tile.
 template <class Format, int M, int V, bool High>
 void quantised_tile(const gemm_args& a, std::uint32_t first_row, std::uint32_t first_vector,
-                    const tile_high_codes& high) {
+                    const tile_high_codes& high, lines_ahead& ahead) {
   const std::uint32_t groups = a.depth / depth_multiple;
   const std::size_t block = groups * group_size<Format>;
   tile_place at{static_cast<const input_group*>(a.x) + first_row * a.x_stride, a.x_stride,
@@ -209,9 +244,12 @@ void quantised_tile(const gemm_args& a, std::uint32_t first_row, std::uint32_t f
   const code_quad* quads = high.quads;
   for (std::uint32_t g = 0; g < groups; ++g, ++marked) {
     const std::uint32_t stop = High ? marked->group : groups;
-    for (; g < stop; ++g, ++at.x, at.w += group_size<Format>)
+    for (; g < stop; ++g, ++at.x, at.w += group_size<Format>) {
+      ahead.ask();
       add_quantised_group<Format, M, V, false>(totals, at, g, groups, 0, nullptr);
+    }
     if (g == groups) break;
+    ahead.ask();
     add_quantised_group<Format, M, V, true>(totals, at, g, groups, marked->marks, quads);
     quads += M * __builtin_popcount(marked->marks);
     ++at.x, at.w += group_size<Format>;
@@ -234,19 +272,19 @@ constexpr int quantised_vectors(int rows) {
 
 template <class Format, int M, bool High>
 void quantised_rows(const gemm_args& a, std::uint32_t row, std::uint32_t vector, std::uint32_t end,
-                    const tile_high_codes& high) {
+                    const tile_high_codes& high, lines_ahead& ahead) {
   constexpr int wide = quantised_vectors(M);
   for (; vector + wide <= end; vector += wide)
-    quantised_tile<Format, M, wide, High>(a, row, vector, high);
+    quantised_tile<Format, M, wide, High>(a, row, vector, high, ahead);
   for (; vector < end; ++vector)
-    quantised_tile<Format, M, 1, High>(a, row, vector, high);
+    quantised_tile<Format, M, 1, High>(a, row, vector, high, ahead);
 }
 
 template <class Format, bool High, int M = largest_quantised_tile>
 LORICA_KERNEL void some_quantised_rows(int rows, const gemm_args& a, std::uint32_t row, std::uint32_t vector,
-                                       std::uint32_t end, const tile_high_codes& high) {
-  if (rows == M) return quantised_rows<Format, M, High>(a, row, vector, end, high);
-  if constexpr (M > 1) some_quantised_rows<Format, High, M - 1>(rows, a, row, vector, end, high);
+                                       std::uint32_t end, const tile_high_codes& high, lines_ahead& ahead) {
+  if (rows == M) return quantised_rows<Format, M, High>(a, row, vector, end, high, ahead);
+  if constexpr (M > 1) some_quantised_rows<Format, High, M - 1>(rows, a, row, vector, end, high, ahead);
 }
 
 /// Weights that stay in a core's second cache while all tiles of rows pass.
@@ -264,12 +302,15 @@ LORICA_KERNEL void quantised_tiles(const gemm_args& a) {
   const std::uint32_t vectors = 2 * a.blocks;
   const std::uint32_t fitting = 2 * static_cast<std::uint32_t>(1 + bytes_at_once / block);
   const std::uint32_t step = tiles == 1 ? vectors : fitting;
+  const auto wide =
+      static_cast<std::uint32_t>(quantised_vectors(static_cast<int>((a.rows + tiles - 1) / tiles)));
+  lines_ahead ahead(a.ahead, std::size_t{tiles} * ((vectors + wide - 1) / wide) * (a.depth / depth_multiple));
   for (std::uint32_t vector = 0; vector < vectors; vector += step) {
     const std::uint32_t end = vector + step < vectors ? vector + step : vectors;
     for (std::uint32_t t = 0; t < tiles; ++t) {
       const std::uint32_t first = a.rows * t / tiles, last = a.rows * (t + 1) / tiles;
       if constexpr (High) high.gather(a.high, a.depth, first, last);
-      some_quantised_rows<Format, High>(static_cast<int>(last - first), a, first, vector, end, high);
+      some_quantised_rows<Format, High>(static_cast<int>(last - first), a, first, vector, end, high, ahead);
     }
   }
 }
