@@ -56,18 +56,24 @@ struct tile_high_codes {
 
 struct q4_codes {
   static constexpr std::uint32_t bytes = 512;
+  /// What 8 makes of every code.
   static LORICA_KERNEL ints start(const input_group& x) { return splat_int(x.minus_8); }
   template <int M>
-  static LORICA_KERNEL void add(ints (&sums)[M], const std::uint8_t* w, const input_group* x,
+  static LORICA_KERNEL void sum(ints (&sums)[M], const std::uint8_t* w, const input_group* x,
                                 std::size_t stride) {
+    half_sums own[M];
+    for (int m = 0; m < M; ++m)
+      own[m] = begin_halves(start(x[std::size_t(m) * stride]));
     for (int j = 0; j < 4; ++j) {
       const codes both = load_codes(w + 64 * j);
       const codes low = low_halves(both), high = high_halves(both);
       for (int m = 0; m < M; ++m) {
         const std::int8_t* xs = x[std::size_t(m) * stride].codes + 8 * j;
-        sums[m] = dot_halves(high, splat_quad(xs + 4), dot_halves(low, splat_quad(xs), sums[m]));
+        own[m] = dot_halves(high, splat_quad(xs + 4), dot_halves(low, splat_quad(xs), own[m]));
       }
     }
+    for (int m = 0; m < M; ++m)
+      sums[m] = end_halves(own[m], start(x[std::size_t(m) * stride]));
   }
   /// The high codes of quad j, those of row m at x + m.
   template <int M>
@@ -91,10 +97,11 @@ struct q4_1_format : q4_codes {
 struct q8_0_format {
   static constexpr std::uint32_t bytes = 1024;
   static constexpr bool has_shift = false;
-  static LORICA_KERNEL ints start(const input_group& x) { return start_of_bytes(x); }
   template <int M>
-  static LORICA_KERNEL void add(ints (&sums)[M], const std::uint8_t* w, const input_group* x,
+  static LORICA_KERNEL void sum(ints (&sums)[M], const std::uint8_t* w, const input_group* x,
                                 std::size_t stride) {
+    for (int m = 0; m < M; ++m)
+      sums[m] = start_of_bytes(x[std::size_t(m) * stride]);
     for (int j = 0; j < 8; ++j) {
       const codes all = load_codes(w + 64 * j);
       for (int m = 0; m < M; ++m)
@@ -179,9 +186,7 @@ LORICA_KERNEL void add_quantised_codes(vec (&totals)[V][M], const tile_place& at
     const std::uint8_t* group = at.w + (at.odd + std::uint32_t(v)) / 2 * at.block;
     const std::uint8_t* own = group + half * (Format::bytes / 2);
     ints sums[M];
-    for (int m = 0; m < M; ++m)
-      sums[m] = Format::start(at.x[std::size_t(m) * at.x_stride]);
-    Format::template add<M>(sums, own, at.x, at.x_stride);
+    Format::template sum<M>(sums, own, at.x, at.x_stride);
     if constexpr (High) {
       const code_quad* next = quads;
       for (std::uint32_t left = marks; left != 0; left &= left - 1, next += M)

@@ -27,7 +27,7 @@ struct pairs {
 /// Accumulators that leave registers for the operands.
 constexpr int accumulators = 6;
 constexpr int largest_row_tile = 6;
-constexpr int largest_quantised_tile = 3;
+constexpr int largest_quantised_tile = 4;
 
 LORICA_KERNEL vec zero() {
   return {_mm256_setzero_ps(), _mm256_setzero_ps()};
@@ -208,6 +208,15 @@ LORICA_KERNEL __m256i dot_quads(__m256i c, __m256i x, __m256i sum) {
 LORICA_KERNEL __m256i dot_shifted(__m256i c, __m256i x, __m256i sum) {
   return dot_quads(c, x, sum);
 }
+LORICA_KERNEL __m256i begin_half(__m256i start) {
+  return start;
+}
+LORICA_KERNEL __m256i dot_half(__m256i c, __m256i x, __m256i sum) {
+  return dot_quads(c, x, sum);
+}
+LORICA_KERNEL __m256i end_half(__m256i sum, __m256i) {
+  return sum;
+}
 /// Together with `dot_bytes`: sums of (code - 128) x.
 LORICA_KERNEL ints start_of_bytes(const input_group& x) {
   return splat_int(x.minus_128);
@@ -222,14 +231,37 @@ LORICA_KERNEL __m256i dot_shifted(__m256i c, __m256i x, __m256i sum) {
   const __m256i w = _mm256_xor_si256(c, _mm256_set1_epi8(-128));
   return dot_quads(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w), sum);
 }
+// Sums of pairs of products stay in 16 bits for a whole group: 16 * 15 * 127 is below 2^15.
+LORICA_KERNEL __m256i begin_half(__m256i) {
+  return _mm256_setzero_si256();
+}
+LORICA_KERNEL __m256i dot_half(__m256i c, __m256i x, __m256i sum) {
+  sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(c, x));
+  __asm__("" : "+x"(sum));  // now: the compiler would keep all products of a group and add them at its end
+  return sum;
+}
+LORICA_KERNEL __m256i end_half(__m256i sum, __m256i start) {
+  return _mm256_add_epi32(start, _mm256_madd_epi16(sum, _mm256_set1_epi16(1)));
+}
 /// Together with `dot_bytes`: sums of (code - 128) x.
 LORICA_KERNEL ints start_of_bytes(const input_group&) {
   return splat_int(0);
 }
 #endif
-/// sum + the four products of each output; codes below 16.
-LORICA_KERNEL ints dot_halves(codes c, quad x, ints sum) {
-  return {dot_quads(c.lo, x.v, sum.lo), dot_quads(c.hi, x.v, sum.hi)};
+/// Sums of products of codes below 16, over one group at most.
+struct half_sums {
+  __m256i lo, hi;
+};
+LORICA_KERNEL half_sums begin_halves(ints start) {
+  return {begin_half(start.lo), begin_half(start.hi)};
+}
+/// sum + the four products of each output.
+LORICA_KERNEL half_sums dot_halves(codes c, quad x, half_sums sum) {
+  return {dot_half(c.lo, x.v, sum.lo), dot_half(c.hi, x.v, sum.hi)};
+}
+/// What the sums come to, from the same start.
+LORICA_KERNEL ints end_halves(half_sums sum, ints start) {
+  return {end_half(sum.lo, start.lo), end_half(sum.hi, start.hi)};
 }
 LORICA_KERNEL ints add_sixteenfold(ints sum, ints a) {
   return {_mm256_add_epi32(sum.lo, _mm256_slli_epi32(a.lo, 4)),
@@ -237,7 +269,8 @@ LORICA_KERNEL ints add_sixteenfold(ints sum, ints a) {
 }
 /// 16 times the four products of each output; codes below 16.
 LORICA_KERNEL ints dot_halves_sixteenfold(codes c, quad x, ints sum) {
-  return add_sixteenfold(sum, dot_halves(c, x, splat_int(0)));
+  const __m256i none = _mm256_setzero_si256();
+  return add_sixteenfold(sum, {dot_quads(c.lo, x.v, none), dot_quads(c.hi, x.v, none)});
 }
 LORICA_KERNEL ints dot_bytes(codes c, quad x, ints sum) {
   return {dot_shifted(c.lo, x.v, sum.lo), dot_shifted(c.hi, x.v, sum.hi)};

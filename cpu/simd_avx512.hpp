@@ -167,9 +167,20 @@ LORICA_KERNEL quad splat_quad(const std::int8_t* from) {
   __builtin_memcpy(&all, from, sizeof all);
   return {_mm512_set1_epi32(all)};
 }
-/// sum + the four products of each output; codes below 16.
-LORICA_KERNEL ints dot_halves(codes c, quad x, ints sum) {
+/// Sums of products of codes below 16, over one group at most.
+struct half_sums {
+  __m512i v;
+};
+LORICA_KERNEL half_sums begin_halves(ints start) {
+  return {start.v};
+}
+/// sum + the four products of each output.
+LORICA_KERNEL half_sums dot_halves(codes c, quad x, half_sums sum) {
   return {_mm512_dpbusd_epi32(sum.v, c.v, x.v)};
+}
+/// What the sums come to, from the same start.
+LORICA_KERNEL ints end_halves(half_sums sum, ints) {
+  return {sum.v};
 }
 /// Together with `start_of_bytes`: sums of (code - 128) x.
 LORICA_KERNEL ints dot_bytes(codes c, quad x, ints sum) {

@@ -232,8 +232,20 @@ LORICA_KERNEL ints dot_bytes(const codes& c, const quad& x, ints sum) {
       sum.v[i] += c.v[4 * i + b] * x.v[b];
   return sum;
 }
-LORICA_KERNEL ints dot_halves(const codes& c, const quad& x, const ints& sum) {
-  return dot_bytes(c, x, sum);
+/// Sums of products of codes below 16, over one group at most.
+struct half_sums {
+  ints sum;
+};
+LORICA_KERNEL half_sums begin_halves(const ints& start) {
+  return {start};
+}
+/// sum + the four products of each output.
+LORICA_KERNEL half_sums dot_halves(const codes& c, const quad& x, const half_sums& sum) {
+  return {dot_bytes(c, x, sum.sum)};
+}
+/// What the sums come to, from the same start.
+LORICA_KERNEL ints end_halves(const half_sums& sum, const ints&) {
+  return sum.sum;
 }
 LORICA_KERNEL ints add_sixteenfold(ints sum, const ints& a) {
   for (int i = 0; i < 16; ++i)
@@ -242,7 +254,7 @@ LORICA_KERNEL ints add_sixteenfold(ints sum, const ints& a) {
 }
 /// 16 times the four products of each output; codes below 16.
 LORICA_KERNEL ints dot_halves_sixteenfold(const codes& c, const quad& x, const ints& sum) {
-  return add_sixteenfold(sum, dot_halves(c, x, splat_int(0)));
+  return add_sixteenfold(sum, dot_bytes(c, x, splat_int(0)));
 }
 /// Together with `dot_bytes`: sums of (code - 128) x.
 LORICA_KERNEL ints start_of_bytes(const input_group& x) {
