@@ -20,16 +20,15 @@ step_phase phase_of(lora_group group) noexcept {
 /// Rows of a strip: whole tiles, few enough that it has room for several blocks.
 constexpr std::uint32_t strip_rows = 48;
 
-/// What of a segment lies within `rows`; none of its rows where nothing does.
-segment within(segment s, share rows) noexcept {
+}  // namespace
+
+segment forward::within(segment s, share rows) noexcept {
   const auto first = std::max(s.first_row, rows.first);
   const auto last = std::min(s.first_row + s.rows, rows.last);
   s.first_row = first;
   s.rows = first < last ? last - first : 0;
   return s;
 }
-
-}  // namespace
 
 forward::forward(std::shared_ptr<const model_weights> model, std::unique_ptr<const packed_weights> weights,
                  const kernel_table& kernels, cpu_mode mode, std::uint32_t block_tokens, kv_cache cache,
@@ -68,6 +67,7 @@ void forward::layers(const step_plan& plan, const step_plan& read, unsigned memb
   if (&read != &plan) keep_rows(read, member);
   attention_layer(read, last, member);
   feed_forward(read, last, member);
+  if (!read.step().segments.empty()) pass(step_phase::down, member);  // what adapters add goes by rows
 }
 
 bool forward::wants_values(const step_plan& plan) const noexcept {
@@ -159,18 +159,49 @@ void forward::feed_forward(const step_plan& plan, std::uint32_t layer, unsigned 
 void forward::add_branch(const step_plan& plan, std::uint32_t layer, lora_group group,
                          const packed_matrix& matrix, const linear_input& x, const float* norm,
                          unsigned member) {
-  if (!plan.step().segments.empty()) {
-    shrink(plan, layer, group, x, share_of(plan.rows(), member, team_.active()));
+  const auto& y = norm ? memory_.branch : memory_.residual;
+  const auto into = norm ? gemm_into::store : gemm_into::add;
+  const auto mine = share_of(plan.rows(), member, team_.active());
+  if (plan.step().segments.empty()) {
+    linear(plan, layer, group, matrix, x, into, y, member);
+  } else if (rescales(plan, layer, group)) {
+    shrink(plan, layer, group, x, mine);
     pass(step_phase::shrink, member);
+    linear(plan, layer, group, matrix, x, into, y, member);
+  } else {
+    shrink(plan, layer, group, x, mine);
+    if (profile_) profile_->worked(member, step_phase::shrink);
+    base_linear(plan, layer, group, matrix, x, into, y, member);
+    expand_rows(plan, layer, group, matrix, mine, y);
   }
-  if (!norm) return linear(plan, layer, group, matrix, x, gemm_into::add, memory_.residual, member);
-  linear(plan, layer, group, matrix, x, gemm_into::store, memory_.branch, member);
+  if (!norm) return;
   auto& m = model_->config();
-  auto mine = share_of(plan.rows(), member, team_.active());
   for (auto row = mine.first; row < mine.last; ++row)
     kernels_.norm_add({memory_.branch.floats(row), norm, m.hidden, padded_depth(m.hidden), m.norm_epsilon,
                        memory_.residual.row(row)});
   pass(step_phase::norm, member);
+}
+
+bool forward::rescales(const step_plan& plan, std::uint32_t layer, lora_group group) const noexcept {
+  return std::ranges::any_of(plan.step().segments, [&](auto& s) {
+    return plan.adapter(s.first_use).group(layer, group).rescales();
+  });
+}
+
+void forward::base_linear(const step_plan& plan, std::uint32_t layer, lora_group group,
+                          const packed_matrix& matrix, const linear_input& x, gemm_into into,
+                          const row_buffer& y, unsigned member) {
+  const auto rows = plan.rows();
+  const auto mine = share_of(matrix.blocks, member, team_.active());
+  memory_ahead ahead;
+  if (rows <= strip_rows) {
+    ask_for_b(plan, layer, group, matrix, {share_of(rows, member, team_.active()), {0, matrix.blocks}},
+              ahead);
+    ask_for_next_a(plan, layer, group, {0, 1}, 1, member, ahead);
+  }
+  product(matrix, x, {0, rows}, mine, into, y.floats(0) + std::size_t{mine.first} * block_outputs, y.stride,
+          &ahead);
+  pass(phase_of(group), member);
 }
 
 void forward::linear(const step_plan& plan, std::uint32_t layer, lora_group group,
@@ -210,7 +241,7 @@ void forward::multiply(const step_plan& plan, std::uint32_t layer, lora_group gr
 
 void forward::product(const packed_matrix& matrix, const linear_input& x, share rows, share blocks,
                       gemm_into into, float* y, std::size_t y_stride, const memory_ahead* ahead) {
-  if (rows.first == rows.last) return;
+  if (rows.first == rows.last || blocks.first == blocks.last) return;
   gemm_args a;
   const auto& input = is_quantised(matrix.format) ? x.groups : x.values;
   a.x = input.row(rows.first);

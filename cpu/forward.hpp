@@ -59,7 +59,9 @@ class forward {
   void keep_rows(const step_plan& read, unsigned member);
   void attention_layer(const step_plan& plan, std::uint32_t layer, unsigned member);
   /// The projection that ends a branch, added to the residual stream; `norm` is null where the model adds it
-  /// as it is.
+  /// as it is. The base's product goes by columns. What adapters add to it goes by rows, as the norm behind
+  /// it does, so that nobody waits between shrink, product and expand; only the owner of a row knows then
+  /// that it is complete.
   void add_branch(const step_plan& plan, std::uint32_t layer, lora_group group, const packed_matrix& matrix,
                   const linear_input& x, const float* norm, unsigned member);
   void rope_rows(const step_plan& plan, std::uint32_t layer, unsigned member);
@@ -109,9 +111,18 @@ class forward {
   /// The base's part of `multiply` for `rows`, the first of which is `y`.
   void product(const packed_matrix& matrix, const linear_input& x, share rows, share blocks, gemm_into into,
                float* y, std::size_t y_stride, const memory_ahead* ahead = nullptr);
-  /// What of the adapters is read behind a product.
+  /// What of the adapters is read behind a product: B of its rows and blocks, and of the A that is read next
+  /// what falls to these blocks.
   void ask_ahead(const step_plan& plan, std::uint32_t layer, lora_group group, const packed_matrix& matrix,
                  part_of_product part, unsigned member, memory_ahead& out) const;
+  void ask_for_b(const step_plan& plan, std::uint32_t layer, lora_group group, const packed_matrix& matrix,
+                 part_of_product part, memory_ahead& out) const;
+  /// A member computes the low-rank inputs of its share of the rows: part `part` of `parts` of their A.
+  void ask_for_next_a(const step_plan& plan, std::uint32_t layer, lora_group group, share part,
+                      std::uint32_t parts, unsigned member, memory_ahead& out) const;
+  /// Adapters of segments that have rows in `rows`.
+  template <class Work>
+  void for_adapters(const step_plan& plan, share rows, const Work& work) const;
   /// Bytes of a block of B, and of all of A.
   std::size_t bytes_of_b(const packed_site& site) const noexcept;
   std::size_t bytes_of_a(const packed_group& group) const noexcept;
@@ -126,6 +137,17 @@ class forward {
                    std::uint32_t codes, float* y, std::size_t y_stride);
   void change_outputs(const segment& s, const packed_site& site, share part, float weight,
                       const packed_matrix& matrix, float* y, std::size_t y_stride);
+
+  /// What of a segment lies within `rows`; none of its rows where nothing does.
+  static segment within(segment s, share rows) noexcept;
+  /// Whether an adapter changes outputs of the base by a factor (DoRA) here.
+  bool rescales(const step_plan& plan, std::uint32_t layer, lora_group group) const noexcept;
+  /// The base's part of `linear`.
+  void base_linear(const step_plan& plan, std::uint32_t layer, lora_group group, const packed_matrix& matrix,
+                   const linear_input& x, gemm_into into, const row_buffer& y, unsigned member);
+  /// The adapters' part of all outputs of `rows`.
+  void expand_rows(const step_plan& plan, std::uint32_t layer, lora_group group, const packed_matrix& matrix,
+                   share rows, const row_buffer& y);
 
   /// `multiply` of a member's own blocks into `y`.
   void linear(const step_plan& plan, std::uint32_t layer, lora_group group, const packed_matrix& matrix,

@@ -128,6 +128,15 @@ void forward::expand(const step_plan& plan, std::uint32_t layer, lora_group grou
   }
 }
 
+void forward::expand_rows(const step_plan& plan, std::uint32_t layer, lora_group group,
+                          const packed_matrix& matrix, share rows, const row_buffer& y) {
+  for (auto& whole : plan.step().segments) {
+    const auto s = within(whole, rows);
+    if (s.rows != 0)
+      expand(plan, layer, group, s, matrix, {0, matrix.blocks}, y.floats(s.first_row), y.stride);
+  }
+}
+
 void forward::expand_site(const segment& s, const packed_site& site, share part, std::uint32_t column,
                           std::uint32_t codes, float* y, std::size_t y_stride) {
   const auto blocks = part.last - part.first;

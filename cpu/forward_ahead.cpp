@@ -40,36 +40,48 @@ std::size_t forward::bytes_of_a(const packed_group& group) const noexcept {
   return std::size_t{group.ranks} * group.depth * element_bytes(dtype_);
 }
 
-/// B of the product's own rows and blocks, and of the A that is read next what falls to these blocks: a
-/// member computes the low-rank inputs of its share of the rows.
+/// Rows of a segment lie in `rows`.
+template <class Work>
+void forward::for_adapters(const step_plan& plan, share rows, const Work& work) const {
+  for (auto& s : plan.step().segments) {
+    if (s.first_row >= rows.last || s.first_row + s.rows <= rows.first) continue;
+    for (std::uint32_t use = s.first_use; use < s.first_use + s.uses; ++use)
+      work(plan.adapter(use));
+  }
+}
+
+void forward::ask_for_b(const step_plan& plan, std::uint32_t layer, lora_group group,
+                        const packed_matrix& matrix, part_of_product part, memory_ahead& out) const {
+  for_adapters(plan, part.rows, [&](const cpu_packed_adapter& adapter) {
+    auto& g = adapter.group(layer, group);
+    for (std::uint32_t i = 0; i < g.sites; ++i) {
+      const auto own = g.site[i].within(matrix, part.blocks);
+      const auto block = bytes_of_b(g.site[i]);
+      out.add(g.site[i].b + own.first * block, (own.last - own.first) * block);
+    }
+  });
+}
+
+void forward::ask_for_next_a(const step_plan& plan, std::uint32_t layer, lora_group group, share part,
+                             std::uint32_t parts, unsigned member, memory_ahead& out) const {
+  const auto next = behind(group, layer);
+  if (next.layer >= weights_->layers().size()) return;
+  for_adapters(plan, share_of(plan.rows(), member, team_.active()), [&](const cpu_packed_adapter& adapter) {
+    auto& g = adapter.group(next.layer, next.group);
+    const auto from = until(bytes_of_a(g), part.first, parts);
+    out.add(g.a + from, until(bytes_of_a(g), part.last, parts) - from);
+  });
+}
+
 void forward::ask_ahead(const step_plan& plan, std::uint32_t layer, lora_group group,
                         const packed_matrix& matrix, part_of_product part, unsigned member,
                         memory_ahead& out) const {
-  for (auto& s : plan.step().segments) {
-    if (s.first_row >= part.rows.last || s.first_row + s.rows <= part.rows.first) continue;
-    for (std::uint32_t use = s.first_use; use < s.first_use + s.uses; ++use) {
-      auto& g = plan.adapter(use).group(layer, group);
-      for (std::uint32_t i = 0; i < g.sites; ++i) {
-        const auto own = g.site[i].within(matrix, part.blocks);
-        const auto block = bytes_of_b(g.site[i]);
-        out.add(g.site[i].b + own.first * block, (own.last - own.first) * block);
-      }
-    }
-  }
-  const auto first_part = group == lora_group::gate_up ? matrix.first_block[1] : matrix.blocks;
-  const auto mine = share_of(first_part, member, team_.active());
-  const auto next = behind(group, layer);
-  if (part.blocks.last > mine.last || next.layer >= weights_->layers().size()) return;
-  const auto all = mine.last - mine.first;
-  const auto rows = share_of(plan.rows(), member, team_.active());
-  for (auto& s : plan.step().segments) {
-    if (s.first_row >= rows.last || s.first_row + s.rows <= rows.first) continue;
-    for (std::uint32_t use = s.first_use; use < s.first_use + s.uses; ++use) {
-      auto& g = plan.adapter(use).group(next.layer, next.group);
-      const auto from = until(bytes_of_a(g), part.blocks.first - mine.first, all);
-      out.add(g.a + from, until(bytes_of_a(g), part.blocks.last - mine.first, all) - from);
-    }
-  }
+  ask_for_b(plan, layer, group, matrix, part, out);
+  const auto mine =
+      share_of(group == lora_group::gate_up ? matrix.first_block[1] : matrix.blocks, member, team_.active());
+  if (part.blocks.last > mine.last) return;  // up, behind gate
+  ask_for_next_a(plan, layer, group, {part.blocks.first - mine.first, part.blocks.last - mine.first},
+                 mine.last - mine.first, member, out);
 }
 
 }  // namespace lorica
