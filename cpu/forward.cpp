@@ -231,7 +231,7 @@ void forward::multiply(const step_plan& plan, std::uint32_t layer, lora_group gr
     next = s.first_row + s.rows;
   }
   memory_ahead ahead;
-  if (rows.last - rows.first <= strip_rows) ask_ahead(plan, layer, group, matrix, part, member, ahead);
+  ask_ahead(plan, layer, group, matrix, part, member, ahead);
   product(matrix, x, {next, rows.last}, blocks, into, at(next), y_stride, &ahead);
   for (auto& whole : plan.step().segments) {
     const auto s = within(whole, rows);

@@ -79,7 +79,8 @@ void forward::ask_ahead(const step_plan& plan, std::uint32_t layer, lora_group g
   ask_for_b(plan, layer, group, matrix, part, out);
   const auto mine =
       share_of(group == lora_group::gate_up ? matrix.first_block[1] : matrix.blocks, member, team_.active());
-  if (part.blocks.last > mine.last) return;  // up, behind gate
+  const bool again = part.rows.first != 0 || part.blocks.last > mine.last;  // more rows, or up behind gate
+  if (again) return;
   ask_for_next_a(plan, layer, group, {part.blocks.first - mine.first, part.blocks.last - mine.first},
                  mine.last - mine.first, member, out);
 }

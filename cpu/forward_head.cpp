@@ -16,13 +16,15 @@ void forward::head(const step_plan& read, std::uint32_t first, std::uint32_t cou
       if (changed) shrink_segment(read, 0, lora_group::head, run, memory_.head_input, rows);
     });
   pass(step_phase::head, member);
-  // Whole pieces, so that their sums do not depend on the number of threads.
+  // Whole pieces, so that their sums do not depend on the number of threads; summarised while they are in the
+  // cache.
   constexpr auto piece_blocks = summary_logits / block_outputs;
   const auto blocks = weights_->head().blocks;
   const auto pieces = share_of((blocks + piece_blocks - 1) / piece_blocks, member, team_.active());
-  logits(read, first, count,
-         {std::min(pieces.first * piece_blocks, blocks), std::min(pieces.last * piece_blocks, blocks)});
-  summarise(count, pieces);
+  for (auto p = pieces.first; p < pieces.last; ++p) {
+    logits(read, first, count, {p * piece_blocks, std::min((p + 1) * piece_blocks, blocks)});
+    summarise(count, {p, p + 1});
+  }
   pass(step_phase::head, member);
 }
 
