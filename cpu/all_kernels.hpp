@@ -5,8 +5,9 @@
 
 // Needs the vectors only.
 #include "cpu/format_kernel.hpp"
-// Needs the formats; what follows needs it.
+// Need the formats; what follows needs them.
 #include "cpu/quantise_kernel.hpp"
+#include "cpu/quantised_format_kernel.hpp"
 // The same.
 #include "cpu/norm_kernel.hpp"
 #include "cpu/quantised_gemm_kernel.hpp"

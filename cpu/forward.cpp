@@ -232,7 +232,10 @@ void forward::multiply(const step_plan& plan, std::uint32_t layer, lora_group gr
   }
   memory_ahead ahead;
   ask_ahead(plan, layer, group, matrix, part, member, ahead);
-  product(matrix, x, {next, rows.last}, blocks, into, at(next), y_stride, &ahead);
+  const auto taken = next == rows.first ? terms_of(plan, layer, group, matrix, part) : taken_terms();
+  product(matrix, x, {next, rows.last}, blocks, into, at(next), y_stride, &ahead,
+          std::span(taken.of).first(taken.count));
+  if (taken.all) return;
   for (auto& whole : plan.step().segments) {
     const auto s = within(whole, rows);
     if (s.rows != 0 && !rescales(s)) expand(plan, layer, group, s, matrix, blocks, at(s.first_row), y_stride);
@@ -240,7 +243,8 @@ void forward::multiply(const step_plan& plan, std::uint32_t layer, lora_group gr
 }
 
 void forward::product(const packed_matrix& matrix, const linear_input& x, share rows, share blocks,
-                      gemm_into into, float* y, std::size_t y_stride, const memory_ahead* ahead) {
+                      gemm_into into, float* y, std::size_t y_stride, const memory_ahead* ahead,
+                      std::span<const low_rank_term> terms) {
   if (rows.first == rows.last || blocks.first == blocks.last) return;
   gemm_args a;
   const auto& input = is_quantised(matrix.format) ? x.groups : x.values;
@@ -256,6 +260,7 @@ void forward::product(const packed_matrix& matrix, const linear_input& x, share 
   a.into = into;
   a.high = x.high_from(rows.first);
   a.ahead = ahead;
+  a.terms = terms;
   kernels_.gemm_for(matrix.format)(a);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -110,7 +111,18 @@ class forward {
                 unsigned member);
   /// The base's part of `multiply` for `rows`, the first of which is `y`.
   void product(const packed_matrix& matrix, const linear_input& x, share rows, share blocks, gemm_into into,
-               float* y, std::size_t y_stride, const memory_ahead* ahead = nullptr);
+               float* y, std::size_t y_stride, const memory_ahead* ahead = nullptr,
+               std::span<const low_rank_term> terms = {});
+  /// What the adapters of the one segment that all rows of a product belong to add to it, for the product to
+  /// take with it; nothing where rows or kernels are not of that kind.
+  struct taken_terms {
+    static constexpr std::size_t most = 24;
+    std::array<low_rank_term, most> of = {};
+    std::size_t count = 0;
+    bool all = false;  ///< nothing is left to be added behind the product
+  };
+  taken_terms terms_of(const step_plan& plan, std::uint32_t layer, lora_group group,
+                       const packed_matrix& matrix, part_of_product part) const;
   /// What of the adapters is read behind a product: B of its rows and blocks, and of the A that is read next
   /// what falls to these blocks.
   void ask_ahead(const step_plan& plan, std::uint32_t layer, lora_group group, const packed_matrix& matrix,

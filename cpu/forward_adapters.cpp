@@ -128,6 +128,35 @@ void forward::expand(const step_plan& plan, std::uint32_t layer, lora_group grou
   }
 }
 
+forward::taken_terms forward::terms_of(const step_plan& plan, std::uint32_t layer, lora_group group,
+                                       const packed_matrix& matrix, part_of_product part) const {
+  if (!mode_.int8_adapters || !is_quantised(matrix.format)) return {};
+  for (auto& s : plan.step().segments) {
+    if (s.first_row > part.rows.first || s.first_row + s.rows < part.rows.last) continue;
+    taken_terms out;
+    std::uint32_t codes = 0;
+    for (std::uint32_t use = s.first_use; use < s.first_use + s.uses; ++use) {
+      auto& g = plan.adapter(use).group(layer, group);
+      for (std::uint32_t i = 0; i < g.sites; ++i) {
+        auto& site = g.site[i];
+        if (site.offset || site.gain || out.count == out.of.size()) return {};
+        const auto own = site.within(matrix, part.blocks);
+        if (own.first == own.last) continue;
+        out.of[out.count++] = {low_rank_codes(part.rows.first) + codes + site.codes,
+                               memory_.low_rank_codes.stride,
+                               site.b + own.first * bytes_of_b(site),
+                               site.rank,
+                               matrix.first_block[site.part] + own.first - part.blocks.first,
+                               own.last - own.first};
+      }
+      codes += g.codes;
+    }
+    out.all = true;
+    return out;
+  }
+  return {};
+}
+
 void forward::expand_rows(const step_plan& plan, std::uint32_t layer, lora_group group,
                           const packed_matrix& matrix, share rows, const row_buffer& y) {
   for (auto& whole : plan.step().segments) {

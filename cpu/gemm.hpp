@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "cpu/memory_ahead.hpp"
 #include "cpu/weight_format.hpp"
@@ -10,6 +11,17 @@ namespace lorica {
 
 /// What becomes of the products.
 enum class gemm_into : std::uint8_t { store, add };
+
+/// What an adapter adds to the outputs of blocks [first_block, first_block + blocks), to all rows alike:
+/// U Bᵀ with both as codes (lora_codes.hpp).
+struct low_rank_term {
+  const input_group* u = nullptr;  ///< of the first row
+  std::size_t u_stride = 0;        ///< groups from row to row
+  const std::byte* b = nullptr;
+  std::uint32_t rank = 0;
+  std::uint32_t first_block = 0;
+  std::uint32_t blocks = 0;
+};
 
 /// Y = X Wᵀ + b, or Y += X Wᵀ + b.
 ///
@@ -30,7 +42,9 @@ struct gemm_args {
   float* y = nullptr;
   std::size_t y_stride = 0;  ///< elements
   gemm_into into = gemm_into::store;
-  high_codes high = {};                 ///< of x, where weights are quantised
+  high_codes high = {};  ///< of x, where weights are quantised
+  std::span<const low_rank_term> terms =
+      {};                               ///< added last, one after the other, where weights are quantised
   const memory_ahead* ahead = nullptr;  ///< asked for on the way, where weights are quantised
 };
 

@@ -8,30 +8,6 @@
 namespace lorica {
 namespace {
 
-constexpr std::uint32_t quad_bytes = 64;  // four codes for sixteen lanes
-constexpr std::size_t codes_ahead = 4096;
-
-/// Adds one group of up to 32 depths, `count` times four, to the float sums of M rows; `high` are the codes
-/// of the quads of `marks`.
-template <int M>
-LORICA_KERNEL void add_coded_group(vec (&totals)[M], const std::uint8_t* w, const input_group* x,
-                                   std::size_t stride, std::uint32_t count, std::uint32_t marks = 0,
-                                   const code_quad* high = nullptr) {
-  ints sums[M];
-  for (int m = 0; m < M; ++m)
-    sums[m] = start_of_bytes(x[std::size_t(m) * stride]);
-  for (std::uint32_t j = 0; j < count; ++j) {
-    __builtin_prefetch(w + j * quad_bytes + codes_ahead);
-    const codes all = load_codes(w + j * quad_bytes);
-    for (int m = 0; m < M; ++m)
-      sums[m] = dot_bytes(all, splat_quad(x[std::size_t(m) * stride].codes + 4 * j), sums[m]);
-  }
-  for (; marks != 0; marks &= marks - 1, high += M)
-    q8_0_format::add_high<M>(sums, w, static_cast<std::uint32_t>(__builtin_ctz(marks)), high);
-  for (int m = 0; m < M; ++m)
-    totals[m] = fma(to_floats(sums[m]), splat(x[std::size_t(m) * stride].scale), totals[m]);
-}
-
 template <int M>
 LORICA_KERNEL void shrink_codes_rows(const shrink_codes_args& a, std::uint32_t row) {
   tile_high_codes high;
@@ -60,22 +36,15 @@ LORICA_KERNEL void shrink_codes_rows(const shrink_codes_args& a, std::uint32_t r
 }
 
 template <int M>
-LORICA_KERNEL void expand_codes_rows(const expand_codes_args& a, const std::uint8_t* w,
-                                     const std::uint16_t* scales, std::uint32_t row, std::size_t column) {
-  vec totals[M];
+LORICA_KERNEL void expand_codes_rows(const expand_codes_args& a, const std::uint8_t* block, std::size_t half,
+                                     std::uint32_t row, std::size_t column) {
+  float* y = a.y + row * a.y_stride + column + 16 * half;
+  vec out[M];
   for (int m = 0; m < M; ++m)
-    totals[m] = zero();
-  const input_group* u = a.u + row * a.u_stride;
-  for (std::uint32_t k = 0; k < a.rank; k += depth_multiple, ++u) {
-    const std::uint32_t left = a.rank - k;
-    const std::uint32_t own = (left < depth_multiple ? left : depth_multiple) / 4;
-    add_coded_group<M>(totals, w + k / 4 * quad_bytes, u, a.u_stride, own);
-  }
-  const vec scale = load_bfloats(scales);
-  for (int m = 0; m < M; ++m) {
-    float* y = a.y + (row + std::size_t(m)) * a.y_stride + column;
-    store(y, fma(totals[m], scale, load(y)));
-  }
+    out[m] = load(y + std::size_t(m) * a.y_stride);
+  add_expanded<M>(out, block, a.rank, half, a.u + row * a.u_stride, a.u_stride);
+  for (int m = 0; m < M; ++m)
+    store(y + std::size_t(m) * a.y_stride, out[m]);
 }
 
 template <int M>
@@ -112,16 +81,12 @@ void quantise_low_rank(const quantise_low_rank_args& a) {
 
 void expand_codes(const expand_codes_args& a) {
   const auto* block = reinterpret_cast<const std::uint8_t*>(a.b);
-  for (std::uint32_t b = 0; b < a.blocks; ++b, block += coded_b_bytes(a.rank)) {
-    const auto* scales = reinterpret_cast<const std::uint16_t*>(block + std::size_t{block_outputs} * a.rank);
-    for (std::uint32_t half = 0; half < 2; ++half)
+  for (std::uint32_t b = 0; b < a.blocks; ++b, block += coded_b_bytes(a.rank))
+    for (std::size_t half = 0; half < 2; ++half)
       in_row_tiles<coded_tile>(
           0, a.rows, [&](auto tile, std::uint32_t row) __attribute__((always_inline)) {
-            expand_codes_rows<decltype(tile)::rows>(a, block + std::size_t{half} * 16 * a.rank,
-                                                    scales + 16 * half, row,
-                                                    std::size_t{b} * block_outputs + 16 * half);
+            expand_codes_rows<decltype(tile)::rows>(a, block, half, row, std::size_t{b} * block_outputs);
           });
-  }
 }
 
 }  // namespace

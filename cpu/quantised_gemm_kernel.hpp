@@ -4,118 +4,13 @@
 //
 // A tile of M rows and V vectors of sixteen outputs: the integer sums of one group of 32 depths live in
 // registers, then join the float sums, which do so over the whole depth. Weights are unpacked once per tile.
-// What is subtracted from every code (8, 128) is in the sums before they begin. Shifts of two groups join the
+// Shifts of two groups join the
 // float sums in one product of pairs. Quads of inputs that have
 // high codes in any row of the tile are multiplied once more; to rows without them that adds the integer
 // zero.
 
 namespace lorica {
 namespace {
-
-/// Four neighbouring codes of a row.
-struct code_quad {
-  std::int8_t codes[4];
-};
-
-/// High codes of a tile's rows, side by side for each quad that has some in any row. Fewer than a quarter of
-/// a row's groups have high codes, in two quads at most.
-struct tile_high_codes {
-  struct marked_group {
-    std::uint16_t group;
-    std::uint16_t marks;  // which quads
-  };
-  static constexpr std::uint32_t most_quads = largest_quantised_tile * 2 * (most_marked_groups / 4);
-  marked_group groups[most_marked_groups + 1];  // in order; the last one is behind all groups
-  code_quad quads[most_quads * largest_quantised_tile];
-
-  LORICA_KERNEL void none() { groups[0] = {0xffff, 0}; }
-
-  LORICA_KERNEL void gather(const high_codes& from, std::uint32_t depth, std::uint32_t first,
-                            std::uint32_t last) {
-    const std::uint32_t count = depth / depth_multiple;
-    std::uint8_t marks[most_marked_groups];
-    __builtin_memset(marks, 0, count);
-    for (std::uint32_t row = first; row < last; ++row) {
-      const auto* own = from.marks(row, depth);
-      for (std::uint32_t g = 0; g < count; ++g)
-        marks[g] = static_cast<std::uint8_t>(marks[g] | own[g]);
-    }
-    auto* group = groups;
-    auto* quad = quads;
-    for (std::uint32_t g = 0; g < count; ++g) {
-      if (marks[g] == 0) continue;
-      *group++ = {static_cast<std::uint16_t>(g), marks[g]};
-      for (std::uint32_t left = marks[g]; left != 0; left &= left - 1)
-        for (std::uint32_t row = first; row < last; ++row)
-          __builtin_memcpy(quad++, from.row(row) + g * depth_multiple + 4 * __builtin_ctz(left),
-                           sizeof *quad);
-    }
-    *group = {static_cast<std::uint16_t>(count), 0};
-  }
-};
-
-struct q4_codes {
-  static constexpr std::uint32_t bytes = 512;
-  /// What 8 makes of every code.
-  static LORICA_KERNEL ints start(const input_group& x) { return splat_int(x.minus_8); }
-  template <int M>
-  static LORICA_KERNEL void sum(ints (&sums)[M], const std::uint8_t* w, const input_group* x,
-                                std::size_t stride) {
-    half_sums own[M];
-    for (int m = 0; m < M; ++m)
-      own[m] = begin_halves(start(x[std::size_t(m) * stride]));
-    for (int j = 0; j < 4; ++j) {
-      const codes both = load_codes(w + 64 * j);
-      const codes low = low_halves(both), high = high_halves(both);
-      for (int m = 0; m < M; ++m) {
-        const std::int8_t* xs = x[std::size_t(m) * stride].codes + 8 * j;
-        own[m] = dot_halves(high, splat_quad(xs + 4), dot_halves(low, splat_quad(xs), own[m]));
-      }
-    }
-    for (int m = 0; m < M; ++m)
-      sums[m] = end_halves(own[m], start(x[std::size_t(m) * stride]));
-  }
-  /// The high codes of quad j, those of row m at x + m.
-  template <int M>
-  static LORICA_KERNEL void add_high(ints (&sums)[M], const std::uint8_t* w, std::uint32_t j,
-                                     const code_quad* x) {
-    const codes both = load_codes(w + 64 * (j / 2));
-    const codes own = j % 2 == 0 ? low_halves(both) : high_halves(both);
-    for (int m = 0; m < M; ++m)
-      sums[m] = dot_halves_sixteenfold(own, splat_quad(x[m].codes), sums[m]);
-  }
-};
-
-struct q4_0_format : q4_codes {
-  static constexpr bool has_shift = false;
-};
-
-struct q4_1_format : q4_codes {
-  static constexpr bool has_shift = true;
-};
-
-struct q8_0_format {
-  static constexpr std::uint32_t bytes = 1024;
-  static constexpr bool has_shift = false;
-  template <int M>
-  static LORICA_KERNEL void sum(ints (&sums)[M], const std::uint8_t* w, const input_group* x,
-                                std::size_t stride) {
-    for (int m = 0; m < M; ++m)
-      sums[m] = start_of_bytes(x[std::size_t(m) * stride]);
-    for (int j = 0; j < 8; ++j) {
-      const codes all = load_codes(w + 64 * j);
-      for (int m = 0; m < M; ++m)
-        sums[m] = dot_bytes(all, splat_quad(x[std::size_t(m) * stride].codes + 4 * j), sums[m]);
-    }
-  }
-  template <int M>
-  static LORICA_KERNEL void add_high(ints (&sums)[M], const std::uint8_t* w, std::uint32_t j,
-                                     const code_quad* x) {
-    const codes own = load_codes(w + 64 * j);
-    for (int m = 0; m < M; ++m)
-      sums[m] = add_sixteenfold(sums[m], dot_bytes(own, splat_quad(x[m].codes), splat_int(0)));
-  }
-};
 
 constexpr std::size_t groups_ahead = 8;
 
@@ -231,6 +126,29 @@ LORICA_KERNEL void add_quantised_group(vec (&totals)[V][M], const tile_place& at
     if (group % 2 == 1 || group + 1 == groups) add_shifts<Format, M, V>(totals, at, group % 2 == 0);
 }
 
+/// Writes the sums of M rows and one vector, with the bias, what was there, and the low-rank terms, whose
+/// depths follow those of the weights.
+template <int M>
+LORICA_KERNEL void finish_outputs(const gemm_args& a, std::uint32_t first_row, std::uint32_t vector,
+                                  vec (&out)[M]) {
+  const std::size_t column = std::size_t{vector} * 16;
+  float* y = a.y + first_row * a.y_stride + column;
+  if (a.bias)
+    for (int m = 0; m < M; ++m)
+      out[m] = out[m] + load(a.bias + column);
+  if (a.into == gemm_into::add)
+    for (int m = 0; m < M; ++m)
+      out[m] = load(y + std::size_t(m) * a.y_stride) + out[m];
+  for (const low_rank_term& term : a.terms) {
+    const std::uint32_t block = vector / 2 - term.first_block;  // wraps to a large one before it
+    if (block >= term.blocks) continue;
+    add_expanded<M>(out, reinterpret_cast<const std::uint8_t*>(term.b) + block * coded_b_bytes(term.rank),
+                    term.rank, vector % 2, term.u + first_row * term.u_stride, term.u_stride);
+  }
+  for (int m = 0; m < M; ++m)
+    store(y + std::size_t(m) * a.y_stride, out[m]);
+}
+
 /// Runs of groups without high codes have a loop of their own: beside the loop over marked quads the
 /// registers would not hold a tile.
 template <class Format, int M, int V, bool High>
@@ -259,15 +177,8 @@ void quantised_tile(const gemm_args& a, std::uint32_t first_row, std::uint32_t f
     quads += M * __builtin_popcount(marked->marks);
     ++at.x, at.w += group_size<Format>;
   }
-  const std::size_t column = std::size_t{first_vector} * 16;
-  for (int v = 0; v < V; ++v) {
-    const vec bias = a.bias ? load(a.bias + column + 16 * std::size_t(v)) : zero();
-    for (int m = 0; m < M; ++m) {
-      float* y = a.y + (first_row + std::size_t(m)) * a.y_stride + column + 16 * std::size_t(v);
-      const vec out = a.bias ? totals[v][m] + bias : totals[v][m];
-      store(y, a.into == gemm_into::add ? load(y) + out : out);
-    }
-  }
+  for (int v = 0; v < V; ++v)
+    finish_outputs<M>(a, first_row, first_vector + std::uint32_t(v), totals[v]);
 }
 
 /// Vectors at once: enough chains to hide the latency of a product, where registers hold what they need
