@@ -8,9 +8,12 @@ namespace lorica {
 /// wait at every barrier: two members, one of them disturbed, are slower than one alone. Pure policy; results
 /// do not depend on it. Owned by the executor.
 ///
-/// Steps of the whole team are watched: when waiting took more than `most_waiting` of the time over `watched`
-/// steps, one member fewer works for a while, then the whole team is tried again; the while doubles each time
-/// in vain.
+/// Steps of the whole team are watched, `watched` of them at a time: when waiting took more than
+/// `most_waiting` of the time of all but the one that waited longest, one member fewer works for a while,
+/// then the whole team is tried again; the while doubles each time in vain. A neighbour that stays disturbs
+/// many steps; a core that was gone for a moment makes one long, and says nothing of the next. A while ends
+/// after so many steps, or once it took as many times longer than what was watched as it has more steps:
+/// short steps that waited say little of long ones.
 class team_size {
  public:
   explicit team_size(unsigned members) noexcept : members_(members), active_(members) {}
@@ -27,12 +30,20 @@ class team_size {
   static constexpr std::uint32_t longest_while = 1024;
 
  private:
+  void watch(double seconds, double waiting) noexcept;
+  void begin_anew(unsigned active) noexcept;
+
   unsigned members_;
   unsigned active_;
   std::uint32_t seen_ = 0;  // steps since the size changed or the watch began anew
   std::uint32_t while_ = shortest_while;
+  // Sums over these steps.
   double seconds_ = 0;
   double waiting_ = 0;
+  // Of the step among them that waited longest.
+  double worst_seconds_ = 0;
+  double worst_waiting_ = 0;
+  double limit_ = 0;  // seconds that the while takes at most
 };
 
 }  // namespace lorica

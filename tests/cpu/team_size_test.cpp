@@ -46,3 +46,26 @@ TEST_CASE("a team of one stays, and one bad step alone changes nothing") {
     CHECK(t.active() == 2);
   }
 }
+
+TEST_CASE("a core that was gone for one step, which took long for that, changes nothing") {
+  team_size t(2);
+  for (int i = 0; i < 50; ++i) {
+    t.step_done(10.0, 9.5);
+    steps(t, team_size::watched - 1, 0.1);
+    CHECK(t.active() == 2);
+  }
+  t.step_done(10.0, 9.5);
+  steps(t, team_size::watched - 1, 0.5);  // the others waited too
+  CHECK(t.active() == 1);
+}
+
+TEST_CASE("what short steps waited does not hold for many long ones") {
+  team_size t(2);
+  steps(t, team_size::watched, 0.9);
+  REQUIRE(t.active() == 1);
+  std::uint32_t long_steps = 0;
+  for (; t.active() == 1; ++long_steps)
+    t.step_done(10.0, 0.0);
+  // Four times the eight seconds that were watched.
+  CHECK(long_steps == 4);
+}
