@@ -39,7 +39,7 @@ class scheduler_state {
   void wake();
   void await_rest();
   void rest(std::uint64_t steps_then);
-  void publish(std::optional<step_facts> step);
+  void publish();
 
   scheduler_actor::pointer self_;
   std::optional<scheduler_parts> parts_;
@@ -47,6 +47,7 @@ class scheduler_state {
   running_requests requests_;
   time_point step_began_;
   step_facts in_flight_;
+  std::optional<step_facts> over_;  // the step that ended, until telemetry hears of it
   std::uint64_t steps_ = 0;         // that were begun
   std::uint64_t steps_rested_ = 0;  // of them, those before the last rest
   std::uint64_t rests_ = 0;
@@ -60,7 +61,7 @@ scheduler_actor::behavior_type scheduler_state::start(scheduler_parts parts) {
   harden(self_);
   parts_.emplace(std::move(parts));
   plan_.emplace(parts_->options);
-  publish(std::nullopt);
+  publish();
   return {[this](atom::submit, const submission_ptr& request) { submit(*request); },
           [this](atom::cancel, sequence_id id) { cancel(id); },
           [this](atom::pause, sequence_id id) {
@@ -92,7 +93,7 @@ void scheduler_state::submit(const submission& request) {
       requests_.remove(request.first + i);
   }
   ask_for_leases();  // while a step is in flight, adapters can come
-  publish(std::nullopt);
+  publish();
   wake();
 }
 
@@ -102,7 +103,7 @@ void scheduler_state::tell_time() {
 
 void scheduler_state::cancel(sequence_id id) {
   apply(plan_->cancel(id));
-  publish(std::nullopt);
+  publish();
   wake();
 }
 
@@ -117,7 +118,7 @@ void scheduler_state::step() {
   tell_time();
   auto planned = plan_->next_step();
   ask_for_leases();
-  publish(std::nullopt);  // before the step can be seen to run
+  publish();  // before the step can be seen to run
   if (planned) return execute(*planned);
   await_rest();
 }
@@ -140,7 +141,7 @@ void scheduler_state::rest(std::uint64_t steps_then) {
       [this](const outcome_ptr& done) {
         if (!*done) return log_error("memory was not given back: {}", done->error().text);
         ++rests_;
-        publish(std::nullopt);
+        publish();
       },
       [](const caf::error&) {});  // an executor that is gone is noticed by those who watch it
 }
@@ -179,13 +180,14 @@ void scheduler_state::execute(const planned_step& planned) {
       self_->request(parts_->executor, step_limit, atom::execute::value, planned.work),
       [this](const step_reply& reply) { complete(reply); }, [this](const caf::error&) { lose_executor(); });
 }
+
 void scheduler_state::complete(const step_reply& reply) {
   in_flight_.duration = parts_->clock.now() - step_began_;
   healthy_ = reply->has_value();
   if (!healthy_) log_error("step failed: {}", reply->error().text);
   apply(healthy_ ? plan_->complete(**reply) : plan_->step_failed(reply->error()));
-  publish(in_flight_);
-  wake();
+  over_ = in_flight_;
+  wake();  // none is in flight, so one is tried, and that publishes
 }
 
 /// The executor is gone or hangs: nothing here can go on.
@@ -194,7 +196,8 @@ void scheduler_state::lose_executor() {
   healthy_ = false;
   apply(plan_->step_failed(why));
   apply(plan_->end_all(why));
-  publish(in_flight_);
+  over_ = in_flight_;
+  publish();
   self_->quit(caf::sec::runtime_error);
 }
 
@@ -207,10 +210,10 @@ void scheduler_state::apply(plan_outcome outcome) {
   // The leases in the outcome end here: that only posts their release.
 }
 
-void scheduler_state::publish(std::optional<step_facts> step) {
+void scheduler_state::publish() {
   auto now = plan_->stats();
   auto facts = std::make_shared<scheduler_facts>();
-  facts->step = step;
+  facts->step = std::exchange(over_, std::nullopt);
   facts->running = now.running;
   facts->waiting = now.waiting;
   facts->blocks_used = now.blocks_used;

@@ -146,6 +146,17 @@ TEST_CASE("choices of one request run in the same steps to their length") {
   CHECK(f.board->snapshot()->steps == f.engine.steps);
 }
 
+TEST_CASE("telemetry hears once of each step") {
+  desk f;
+  f.submit(1, 2);
+  f.world.run();
+  f.submit(3);  // tells of itself, not again of the step before
+  f.world.run();
+  CHECK(gauge_of(f.counters, "lorica_steps_total") == 12);
+  CHECK(gauge_of(f.counters, "lorica_step_seconds_count") == 12);
+  CHECK(gauge_of(f.counters, "lorica_requests_running") == 0);
+}
+
 TEST_CASE("the planner learns what steps take from those that ran") {
   desk f;
   f.timed.per_step = std::chrono::milliseconds(300);
