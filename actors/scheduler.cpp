@@ -18,7 +18,7 @@ namespace {
 
 constexpr auto step_limit = std::chrono::minutes(10);
 constexpr auto lease_limit = std::chrono::minutes(20);
-constexpr auto rest_after = std::chrono::seconds(5);  // taking memory again costs the next request 1 to 2 ms
+constexpr auto rest_after = std::chrono::seconds(5);  // the next request takes memory again, in a few ms
 
 class scheduler_state {
  public:

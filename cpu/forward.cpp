@@ -194,11 +194,8 @@ void forward::base_linear(const step_plan& plan, std::uint32_t layer, lora_group
   const auto rows = plan.rows();
   const auto mine = share_of(matrix.blocks, member, team_.active());
   memory_ahead ahead;
-  if (rows <= strip_rows) {
-    ask_for_b(plan, layer, group, matrix, {share_of(rows, member, team_.active()), {0, matrix.blocks}},
-              ahead);
-    ask_for_next_a(plan, layer, group, {0, 1}, 1, member, ahead);
-  }
+  ask_for_b(plan, layer, group, matrix, {share_of(rows, member, team_.active()), {0, matrix.blocks}}, ahead);
+  ask_for_next_a(plan, layer, group, {0, 1}, 1, member, ahead);
   product(matrix, x, {0, rows}, mine, into, y.floats(0) + std::size_t{mine.first} * block_outputs, y.stride,
           &ahead);
   pass(phase_of(group), member);
@@ -218,6 +215,7 @@ void forward::multiply(const step_plan& plan, std::uint32_t layer, lora_group gr
                        gemm_into into, float* y, std::size_t y_stride, unsigned member) {
   const auto [rows, blocks] = part;
   if (blocks.first == blocks.last) return;
+  if (plan.step().segments.empty()) return product(matrix, x, rows, blocks, into, y, y_stride);
   const auto at = [&](std::uint32_t row) { return y + std::size_t{row - rows.first} * y_stride; };
   const auto rescales = [&](const segment& s) {
     return into == gemm_into::add && plan.adapter(s.first_use).group(layer, group).rescales();

@@ -40,7 +40,6 @@ std::size_t forward::bytes_of_a(const packed_group& group) const noexcept {
   return std::size_t{group.ranks} * group.depth * element_bytes(dtype_);
 }
 
-/// Rows of a segment lie in `rows`.
 template <class Work>
 void forward::for_adapters(const step_plan& plan, share rows, const Work& work) const {
   for (auto& s : plan.step().segments) {
