@@ -28,6 +28,9 @@ struct activation_args {
   activation_kind kind = activation_kind::silu;
   input_group* groups = nullptr;
   std::size_t groups_stride = 0;  ///< groups
+  std::int8_t* high = nullptr;    ///< of these columns in a row of `high_codes`; null: all is in the groups
+  std::int8_t* marks = nullptr;   ///< theirs
+  std::size_t high_stride = 0;    ///< bytes from row to row, of both
 };
 
 using activation_kernel = void (*)(const activation_args&);

@@ -57,6 +57,9 @@ void activate(const activation_args& a) {
     };
     if (groups) {
       quantise_groups(a.width / depth_multiple, groups, values);
+      if (a.high)
+        keep_lone_apart(groups, a.width / depth_multiple, a.high + row * a.high_stride,
+                        a.marks + row * a.high_stride, values);
       continue;
     }
     for (std::uint32_t k = 0; k < a.width; k += depth_multiple) {

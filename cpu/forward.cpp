@@ -134,10 +134,14 @@ void forward::gate_strip(const step_plan& plan, std::uint32_t layer, share rows,
   multiply(plan, layer, lora_group::gate_up, gate_up, memory_.normed,
            {rows, {up + blocks.first, up + blocks.last}}, gemm_into::store, gate_y + columns, stride, member);
   auto& out = memory_.activated;
+  auto* high = out.high_of(rows.first);
   auto* y = out.values.row(rows.first) + std::size_t{blocks.first} * block_outputs * out.values.element_size;
   kernels_.activation({gate_y, gate_y + columns, stride, rows.last - rows.first, columns,
                        wants_values(plan) ? y : nullptr, out.values.stride, model_->config().activation,
-                       mode_.int8 ? out.groups_of(rows.first) + blocks.first : nullptr, out.groups.stride});
+                       mode_.int8 ? out.groups_of(rows.first) + blocks.first : nullptr, out.groups.stride,
+                       high ? high + std::size_t{blocks.first} * block_outputs : nullptr,
+                       high ? high + padded_depth(model_->config().ffn) + blocks.first : nullptr,
+                       out.high.stride});
 }
 
 void forward::feed_forward(const step_plan& plan, std::uint32_t layer, unsigned member) {

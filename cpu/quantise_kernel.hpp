@@ -87,6 +87,7 @@ LORICA_KERNEL void quantise_groups(std::uint32_t count, input_group* out, const 
 
 constexpr float heavy = 4.0f;  // squares of scales over their mean
 constexpr float worth = 1.5f;  // how much smaller a scale a quad's high codes must make
+constexpr int lone = 2 * 127;  // sizes of codes in a group where one quad is nearly all
 constexpr std::uint32_t quads = depth_multiple / 4;
 
 LORICA_KERNEL float larger_of(float a, float b) {
@@ -143,7 +144,7 @@ template <class Values>
 LORICA_KERNEL void keep_apart(input_group* groups, std::uint32_t width, std::int8_t* high,
                               const Values& values) {
   const std::uint32_t count = width / depth_multiple;
-  __builtin_memset(high, 0, width + count);
+  __builtin_memset(high + width, 0, count);
   float squares = 0;
   for (std::uint32_t g = 0; g < count; ++g)
     squares += groups[g].scale * groups[g].scale;
@@ -160,6 +161,44 @@ LORICA_KERNEL void keep_apart(input_group* groups, std::uint32_t width, std::int
     if (marks == 0) continue;
     requantise_group(x, size, marks, groups + g, high + g * depth_multiple);
     high[width + g] = static_cast<std::int8_t>(marks);
+  }
+}
+
+/// The quad of x that is larger than all others, as a bit; `size` becomes the largest |x| of these.
+LORICA_KERNEL std::uint32_t quad_that_sticks_out(const float (&x)[depth_multiple], float& size) {
+  float largest = 0, second = 0;
+  std::uint32_t mark = 0;
+  for (std::uint32_t q = 0; q < quads; ++q) {
+    float own = 0;
+    for (std::uint32_t k = 4 * q; k < 4 * (q + 1); ++k)
+      own = larger_of(own, __builtin_fabsf(x[k]));
+    second = larger_of(second, smaller_of(largest, own));
+    if (own > largest) mark = 1u << q;
+    largest = larger_of(largest, own);
+  }
+  size = larger_of(second, largest * (1.0f / 16.0f));
+  const bool within = largest >= least_size && largest <= 3e38f;
+  return within && second * worth < largest ? mark : 0;
+}
+
+/// High codes for the groups of [0, count) in which one quad is nearly all, and marks for all of them.
+/// `values(k, low, high)` gives the inputs once more.
+template <class Values>
+LORICA_KERNEL void keep_lone_apart(input_group* groups, std::uint32_t count, std::int8_t* high,
+                                   std::int8_t* marks, const Values& values) {
+  for (std::uint32_t g = 0; g < count; ++g) {
+    marks[g] = 0;
+    if (size_of_codes(groups[g].codes) > lone) continue;
+    vec low, above;
+    values(g * depth_multiple, low, above);
+    float x[depth_multiple];
+    store(x, low);
+    store(x + 16, above);
+    float size = 0;
+    const std::uint32_t mark = quad_that_sticks_out(x, size);
+    if (mark == 0) continue;
+    requantise_group(x, size, mark, groups + g, high + g * depth_multiple);
+    marks[g] = static_cast<std::int8_t>(mark);
   }
 }
 

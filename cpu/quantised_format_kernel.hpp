@@ -12,14 +12,13 @@ struct code_quad {
   std::int8_t codes[4];
 };
 
-/// High codes of a tile's rows, side by side for each quad that has some in any row. Fewer than a quarter of
-/// a row's groups have high codes, in two quads at most.
+/// High codes of a tile's rows, side by side for each quad that has some in any row.
 struct tile_high_codes {
   struct marked_group {
     std::uint16_t group;
     std::uint16_t marks;  // which quads
   };
-  static constexpr std::uint32_t most_quads = largest_quantised_tile * 2 * (most_marked_groups / 4);
+  static constexpr std::uint32_t most_quads = most_marked_groups * (depth_multiple / 4);
   marked_group groups[most_marked_groups + 1];  // in order; the last one is behind all groups
   code_quad quads[most_quads * largest_quantised_tile];
 
@@ -41,9 +40,12 @@ struct tile_high_codes {
       if (marks[g] == 0) continue;
       *group++ = {static_cast<std::uint16_t>(g), marks[g]};
       for (std::uint32_t left = marks[g]; left != 0; left &= left - 1)
-        for (std::uint32_t row = first; row < last; ++row)
-          __builtin_memcpy(quad++, from.row(row) + g * depth_multiple + 4 * __builtin_ctz(left),
-                           sizeof *quad);
+        for (std::uint32_t row = first; row < last; ++row, ++quad)
+          if (from.marks(row, depth)[g] != 0)
+            __builtin_memcpy(quad, from.row(row) + g * depth_multiple + 4 * __builtin_ctz(left),
+                             sizeof *quad);
+          else
+            *quad = {};
     }
     *group = {static_cast<std::uint16_t>(count), 0};
   }

@@ -1,12 +1,20 @@
 #pragma once
 
-// What is found of each of four groups, side by side in four lanes: with AVX2, for simd_avx2.hpp and
-// simd_avx512.hpp. Internal linkage: see there.
+// What is found of a group of numbers, and of four groups side by side in four lanes: with AVX2, for
+// simd_avx2.hpp and simd_avx512.hpp. Internal linkage: see there.
 
 #include <immintrin.h>
 
 namespace lorica {
 namespace {
+
+/// Sum of |code| of a group.
+LORICA_KERNEL int size_of_codes(const std::int8_t* codes) {
+  const __m256i all = _mm256_abs_epi8(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes)));
+  const __m256i sums = _mm256_sad_epu8(all, _mm256_setzero_si256());
+  const __m128i q = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+  return _mm_cvtsi128_si32(_mm_add_epi32(q, _mm_shuffle_epi32(q, 0x4e)));
+}
 
 template <class Join>
 LORICA_KERNEL ints4 join_four(const __m256i (&of)[4], const Join& join) {

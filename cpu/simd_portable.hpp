@@ -289,6 +289,14 @@ LORICA_KERNEL int store_codes(std::int8_t* to, vec low, vec high) {
   return sum;
 }
 
+/// Sum of |code| of a group.
+LORICA_KERNEL int size_of_codes(const std::int8_t* codes) {
+  int sum = 0;
+  for (int i = 0; i < 32; ++i)
+    sum += codes[i] < 0 ? -codes[i] : codes[i];
+  return sum;
+}
+
 /// The largest |x| of each of four groups, as bits; not a number where there is one.
 LORICA_KERNEL ints4 largest_sizes(const vec (&low)[4], const vec (&high)[4]) {
   float out[4];

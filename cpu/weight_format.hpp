@@ -50,8 +50,9 @@ struct alignas(16) input_group {
 static_assert(sizeof(input_group) == 48);
 
 /// Rows of inputs may have a second plane of codes, for what sticks out: x = scale (code + 16 high). A row of
-/// it is [depth] codes, zero where a quad of four neighbouring inputs has none, then [depth / 32] bytes,
-/// whose bit j tells that quad j of that group has some. The sums of a group are those of both.
+/// it is [depth] codes, then [depth / 32] bytes, whose bit j tells that quad j of that group has some. Where
+/// a group has any, its codes are zero in the quads that have none; where it has none, nothing reads them.
+/// The sums of a group are those of both.
 struct high_codes {
   const std::int8_t* codes = nullptr;  ///< null: there are none
   std::size_t stride = 0;              ///< bytes from row to row

@@ -58,6 +58,10 @@ std::size_t high_bytes(std::uint32_t width) noexcept {
   return (depth + depth / depth_multiple + line - 1) / line * line;
 }
 
+bool may_be_marked(std::uint32_t width) noexcept {
+  return padded_depth(width) / depth_multiple <= most_marked_groups;
+}
+
 }  // namespace
 
 result<workspace> workspace::allocate(const model_config& m, const executor_limits& limits, cpu_mode mode,
@@ -69,7 +73,7 @@ result<workspace> workspace::allocate(const model_config& m, const executor_limi
   const auto element = element_bytes(mode.dtype);
   const auto rows = limits.max_rows;
   const auto coded = mode.int8 ? rows : 0;
-  const bool marked = padded_depth(m.hidden) / depth_multiple <= most_marked_groups;
+  const bool marked = may_be_marked(m.hidden);
   const auto head = padded_head_dim(m.head_dim);
   const auto qkv_width =
       (blocks_for(m.heads * m.head_dim) + 2 * blocks_for(m.kv_heads * m.head_dim)) * block_outputs;
@@ -85,6 +89,7 @@ result<workspace> workspace::allocate(const model_config& m, const executor_limi
       {&out.attended.groups, coded, groups_for(m.heads * m.head_dim), sizeof(input_group)},
       {&out.activated.values, rows, stride_for(m.ffn), element},
       {&out.activated.groups, coded, groups_for(m.ffn), sizeof(input_group)},
+      {&out.activated.high, may_be_marked(m.ffn) ? coded : 0, high_bytes(m.ffn), 1},
       {&out.branch, m.branch_norms ? rows : 0, stride_for(m.hidden), sizeof(float)},
       {&out.cos, rows, m.rotary_dim / 2, sizeof(float)},
       {&out.sin, rows, m.rotary_dim / 2, sizeof(float)},

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <span>
 
@@ -42,7 +43,8 @@ struct normed_rows {
     return from(row).marks(0, depth)[group];
   }
   int code(std::uint32_t row, std::uint32_t k) {
-    return at(row)[k / 32].codes[k % 32] + 16 * high[row * high_stride + k];
+    const int above = marks(row, k / 32) == 0 ? 0 : high[row * high_stride + k];
+    return at(row)[k / 32].codes[k % 32] + 16 * above;
   }
   double value(std::uint32_t row, std::uint32_t k) {
     return static_cast<double>(at(row)[k / 32].scale) * code(row, k);
@@ -144,7 +146,7 @@ TEST_CASE("what sticks out of a group is kept apart, and the rest becomes finer"
         sum += x.code(m, k);
         const auto exact = static_cast<double>(x.values[m * depth + k]);
         CHECK(std::abs(x.value(m, k) - exact) <= 0.5001 * static_cast<double>(group.scale));
-        if (!(marks >> k % 32 / 4 & 1)) CHECK(x.high[m * x.high_stride + k] == 0);
+        if (marks != 0 && !(marks >> k % 32 / 4 & 1)) CHECK(x.high[m * x.high_stride + k] == 0);
       }
       CHECK(group.scaled_sum == from_bfloat(to_bfloat(group.scale * static_cast<float>(sum))));
       CHECK(group.minus_8 == -8 * sum);
@@ -166,6 +168,57 @@ TEST_CASE("what sticks out of a group is kept apart, and the rest becomes finer"
   CHECK(x.marks(1, 2) == (1u << 7 | 1u));
   for (std::uint32_t g = 0; g < groups; ++g)
     CHECK(x.marks(3, g) == 0);
+}
+
+TEST_CASE("an activation keeps a quad apart that is nearly all of its group") {
+  auto which = GENERATE(from_range(other_instructions()));
+  constexpr std::uint32_t groups = 7, depth = groups * 32, padding = 5, stride = depth + groups + padding;
+  const std::vector<float> gate(depth, 25.0f);  // silu of it is itself
+  auto wanted = some_numbers(depth, 63);
+  wanted[70] = 7000.0f;  // group 2, whose other numbers are nothing beside it
+  wanted[150] = -9.0f;   // group 4, beside an equal in another quad
+  wanted[130] = 9.0f;
+  for (std::uint32_t k = 160; k < 192; ++k)
+    wanted[k] = k == 191 ? -64.0f : 1.0f;  // group 5
+  std::fill_n(wanted.begin() + 192, 32, 0.0f);
+  auto up = wanted;
+  for (auto& x : up)
+    x /= 25.0f;
+  std::vector<float> y(depth), other(depth);
+  std::vector<input_group> plain(groups), kept(groups), some(groups);
+  std::vector<std::int8_t> high(stride, 77), part(stride, 77);
+  auto& kernels = kernels_for(which, cpu_dtype::float32);
+  activation_args a{gate.data(), up.data(), depth, 1, depth, y.data(), depth};
+  a.groups = plain.data();
+  kernels.activation(a);
+  a.groups = kept.data();
+  a.high = high.data();
+  a.marks = high.data() + depth;
+  kernels.activation(a);
+  for (std::uint32_t g = 0; g < groups; ++g) {
+    const auto marks = static_cast<std::uint8_t>(high[depth + g]);
+    INFO(to_string(which) << " group " << g);
+    CHECK(marks == (g == 2 ? 1u << 1 : g == 5 ? 1u << 7 : 0u));
+    int sum = 0;
+    for (std::uint32_t k = 32 * g; k < 32 * (g + 1); ++k) {
+      const int code = kept[g].codes[k % 32] + (marks == 0 ? 0 : 16 * high[k]);
+      sum += code;
+      const auto is = static_cast<double>(kept[g].scale) * code;
+      CHECK(std::abs(is - static_cast<double>(y[k])) <= 0.5001 * static_cast<double>(kept[g].scale));
+    }
+    CHECK(kept[g].minus_8 == -8 * sum);
+    if (marks == 0) CHECK(std::memcmp(&kept[g], &plain[g], sizeof kept[g]) == 0);
+  }
+  CHECK(kept[2].scale < plain[2].scale / 15.9f);
+  CHECK(kept[5].scale < plain[5].scale / 15.9f);
+  CHECK(high[depth + groups] == 77);
+  // Columns by themselves get what they get in the row.
+  for (std::uint32_t g = 0; g < groups; ++g)
+    kernels.activation({gate.data() + 32 * g, up.data() + 32 * g, depth, 1, 32, other.data() + 32 * g, depth,
+                        activation_kind::silu, &some[g], groups, part.data() + 32 * g,
+                        part.data() + depth + g, stride});
+  CHECK(std::memcmp(some.data(), kept.data(), groups * sizeof some[0]) == 0);
+  CHECK(part == high);
 }
 
 TEST_CASE("products take high codes with the others, in every row alone and among others") {
