@@ -16,9 +16,9 @@ namespace lorica {
 /// are far larger than their neighbours; without this their groups are the coarsest and make half the error.
 ///
 /// In the output of an activation it is a group in which one quad is nearly all (the sizes of its codes add
-/// up to at most twice the largest code): that quad gets high codes. Whoever computes a few columns of a row knows
-/// no more than their groups. Tokens that all others attend to have such a channel, thousands of times as
-/// large as its neighbours.
+/// up to at most twice the largest code): that quad gets high codes. Whoever computes a few columns of a row
+/// knows no more than their groups. Tokens that all others attend to have such a channel, thousands of times
+/// as large as its neighbours.
 ///
 /// x is [width] in the format of the kernel, width a multiple of 32; groups is [width / 32].
 struct quantise_args {
