@@ -22,7 +22,7 @@ from peer import Work
 WORKS = [Work("decode 1"), Work("decode 1, 1 adapter", 1, 1), Work("decode 8", 8), Work("decode 8, 1 adapter", 8, 1),
          Work("decode 8, 8 adapters", 8, 8), Work("decode 16", 16), Work("decode 32", 32), Work("prefill 512", 1, 0, 512, 0),
          Work("prefill 512, 1 adapter", 1, 1, 512, 0)]
-PEERS = ["llama.cpp:Q4_0", "llama.cpp:Q4_0+contexts", "llama.cpp:Q8_0", "llama.cpp:BF16", "openvino:Q4_0", "vllm:bfloat16",
+PEERS = ["llama.cpp:Q4_0", "llama.cpp:Q4_0+contexts", "llama.cpp:Q8_0", "llama.cpp:BF16", "openvino:Q4_0", "openvino:int4", "vllm:bfloat16",
          "transformers:float32", "mistral.rs:Q4_0"]
 
 
@@ -30,12 +30,14 @@ class Ours:
     """lorica-bench-decode, one run of everything that it knows."""
 
     def __init__(self, options, arguments):
-        self.command = [options.binary, "--model", options.model, "--threads", str(options.threads), "--runs", "1", *arguments]
+        model = [] if "--model" in arguments else ["--model", options.model]
+        self.command = [options.binary, *model, "--threads", str(options.threads), "--runs", "1", *arguments]
+        self.file = self.command[self.command.index("--model") + 1].split(".")[-2]
         self.name = "lorica"
 
     def rates(self):
         out = json.loads(subprocess.run(self.command, check=True, capture_output=True, text=True).stdout)
-        self.name = f"lorica, {out['executor']}"
+        self.name = f"lorica, {self.file}, {out['executor']}"
         return {r["name"]: r["tokens_per_second_best"] for r in out["results"]}
 
 

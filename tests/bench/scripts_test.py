@@ -18,6 +18,7 @@ sys.path[:0] = [str(ROOT / "bench/peers"), str(ROOT / "bench/report"), str(ROOT 
 
 import adapter_files  # noqa: E402
 import cold  # noqa: E402
+import many  # noqa: E402
 import compare  # noqa: E402
 import findings  # noqa: E402
 import gguf_shape  # noqa: E402
@@ -212,6 +213,16 @@ class Figures(unittest.TestCase):
         told = prefix.derive({"prefix": arm(**figures)}, runs)
         self.assertFalse(self.found(told, "another adapter")["met"])
         self.assertEqual(self.found(told, "first over the second")["value"], 30)
+
+    def test_many_adapters_are_told_beside_few_in_memory_and_not(self):
+        options = types.SimpleNamespace(few=32, many=1000)
+        arms = {"32 in memory": arm(**{"tokens per second": 400.0}), "1000 in memory": arm(**{"tokens per second": 396.0}),
+                "1000 on the disk": arm(**{"tokens per second": 350.0})}
+        told = {f["what"]: f for f in many.derive(options, arms)}
+        self.assertEqual(told["over 1000 adapters in memory, over 32 of them"]["met"], True)
+        self.assertAlmostEqual(told["over 1000 adapters that a request loads, over 32 of them"]["value"], 0.875)
+        self.assertEqual(told["over 1000 adapters that a request loads, over 32 of them"]["met"], False)
+        self.assertEqual(many.derive(options, {"1000 in memory": arms["1000 in memory"]}), [])
 
     def test_cold_is_told_beside_warm_and_loads_beside_none(self):
         arms = {"cold and warm": arm(**{"warm p50 ms": 10.0, "cold p50 ms": 30.0, "share that was cold": 1.0}),
