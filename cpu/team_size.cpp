@@ -19,9 +19,10 @@ void team_size::watch(double seconds, double waiting) noexcept {
     worst_waiting_ = waiting;
     worst_seconds_ = seconds;
   }
-  if (seen_ < watched) return;
+  const auto enough = while_ == shortest_while ? watched : watched_again;
+  if (seen_ < enough) return;
   if (members_ > 1 && waiting_ - worst_waiting_ > most_waiting * (seconds_ - worst_seconds_)) {
-    limit_ = seconds_ * while_ / watched;
+    limit_ = seconds_ * while_ / enough;
     return begin_anew(members_ - 1);
   }
   while_ = shortest_while;

@@ -10,10 +10,10 @@ namespace lorica {
 ///
 /// Steps of the whole team are watched, `watched` of them at a time: when waiting took more than
 /// `most_waiting` of the time of all but the one that waited longest, one member fewer works for a while,
-/// then the whole team is tried again; the while doubles each time in vain. A neighbour that stays disturbs
-/// many steps; a core that was gone for a moment makes one long, and says nothing of the next. A while ends
-/// after so many steps, or once it took as many times longer than what was watched as it has more steps:
-/// short steps that waited say little of long ones.
+/// then the whole team is tried again, for `watched_again` steps; the while doubles each time in vain. A
+/// neighbour that stays disturbs many steps; a core that was gone for a moment makes one long, and says
+/// nothing of the next. A while ends after so many steps, or once it took as many times longer than what was
+/// watched as it has more steps: short steps that waited say little of long ones.
 class team_size {
  public:
   explicit team_size(unsigned members) noexcept : members_(members), active_(members) {}
@@ -26,6 +26,7 @@ class team_size {
 
   static constexpr double most_waiting = 0.35;
   static constexpr std::uint32_t watched = 8;          ///< steps
+  static constexpr std::uint32_t watched_again = 3;    ///< steps, where the team was disturbed before
   static constexpr std::uint32_t shortest_while = 32;  ///< steps with fewer members
   static constexpr std::uint32_t longest_while = 1024;
 

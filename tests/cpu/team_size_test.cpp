@@ -69,3 +69,22 @@ TEST_CASE("what short steps waited does not hold for many long ones") {
   // Four times the eight seconds that were watched.
   CHECK(long_steps == 4);
 }
+
+TEST_CASE("a team that was disturbed before is watched for fewer steps, and is trusted again after them") {
+  team_size t(2);
+  steps(t, team_size::watched, 0.9);
+  steps(t, team_size::shortest_while, 0.0);
+  REQUIRE(t.active() == 2);
+  steps(t, team_size::watched_again - 1, 0.9);
+  CHECK(t.active() == 2);
+  t.step_done(1.0, 0.9);
+  CHECK(t.active() == 1);
+  steps(t, 2 * team_size::shortest_while, 0.0);
+  t.step_done(10.0, 9.5);  // one step alone says nothing
+  steps(t, team_size::watched_again - 1, 0.1);
+  CHECK(t.active() == 2);
+  steps(t, team_size::watched - 1, 0.9);
+  CHECK(t.active() == 2);
+  t.step_done(1.0, 0.9);
+  CHECK(t.active() == 1);
+}
