@@ -22,7 +22,7 @@ def kind_of(content):
     if isinstance(content.get("served"), dict):
         return "served"
     if isinstance(content.get("tokens_per_second"), dict):
-        return "peers"
+        return "peers" if content.get("kind", "peers") == "peers" else "other"
     if isinstance(content.get("results"), list) and all("tokens_per_second_best" in r for r in content["results"]):
         return "decode"
     return "other"
