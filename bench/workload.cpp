@@ -35,6 +35,20 @@ sequence_rows rows_of(const executor_limits& l, const workload& w, std::uint32_t
   return s;
 }
 
+/// Streams of one adapter are neighbours, and one segment, as the planner has them.
+std::uint32_t adapter_of(const workload& w, std::uint32_t stream) {
+  return static_cast<std::uint32_t>(std::uint64_t{stream} * w.adapters / w.streams);
+}
+
+void add_to_segments(batch& step, const sequence_rows& s, const packed_adapter* adapter) {
+  if (!step.uses.empty() && step.uses.back().adapter == adapter) {
+    step.segments.back().rows += s.rows;
+    return;
+  }
+  step.segments.push_back({s.first_row, s.rows, static_cast<std::uint32_t>(step.uses.size()), 1});
+  step.uses.push_back({adapter, 1.0f});
+}
+
 /// A step over the streams [first, last) from position `context` on; `tokens_of(stream)` are its rows.
 template <class Tokens>
 batch make_step(const executor_limits& l, const workload& w, std::uint32_t first, std::uint32_t last,
@@ -50,10 +64,7 @@ batch make_step(const executor_limits& l, const workload& w, std::uint32_t first
     for (std::uint32_t b = 0; b < s.blocks; ++b)
       out.block_table.push_back(stream * s.blocks + b);
     out.tokens.insert(out.tokens.end(), tokens.begin(), tokens.end());
-    if (w.adapters != 0) {
-      out.segments.push_back({s.first_row, s.rows, static_cast<std::uint32_t>(out.uses.size()), 1});
-      out.uses.push_back({adapters[stream % w.adapters].get(), 1.0f});
-    }
+    if (w.adapters != 0) add_to_segments(out, s, adapters[adapter_of(w, stream)].get());
     out.sequences.push_back(s);
   }
   return out;
