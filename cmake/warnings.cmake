@@ -1,3 +1,6 @@
-# Warnings as errors for our own code; libraries come from system directories and stay silent.
+# Warnings as errors for our own code; libraries come from system directories and stay silent. What nvcc makes for the host compiler does not
+# stand the stricter ones; the same sources are compiled with all of them for the emulated device.
 add_library(lorica_warnings INTERFACE)
-target_compile_options(lorica_warnings INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Werror)
+target_compile_options(lorica_warnings INTERFACE
+                       "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wconversion;-Werror>"
+                       "$<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings;-Xcompiler=-Wall,-Wextra,-Werror>")

@@ -74,7 +74,7 @@ def check_source(path: str) -> None:
     lines = pathlib.Path(path).read_text(encoding="utf-8").splitlines()
     room = path.split("/")[0]
     check_includes(path, room, lines)
-    if path.endswith(".hpp") and "#pragma once" not in lines[:1]:
+    if path.endswith((".hpp", ".cuh")) and "#pragma once" not in lines[:1]:
         problems.append(f"{path}:1: a header begins with #pragma once")
     if VAGUE.search(path):
         problems.append(f"{path}: the name says too little")
