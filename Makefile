@@ -1,11 +1,15 @@
 # Thin: the commands live in tools/. `make serve` and `make test` are the same as tools/serve and tools/test.
-.PHONY: serve test check bench bench-suite format soak clean
+.PHONY: serve test gpu-test check bench bench-suite format soak clean
 
 serve:
 	tools/serve
 
 test:
 	tools/test
+
+gpu-test:
+	tools/setup.sh --cuda
+	tools/test --preset cuda gpu_device
 
 check:
 	tools/check.sh

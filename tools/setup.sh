@@ -1,6 +1,12 @@
 #!/usr/bin/env bash
 # Installs what building, testing and checking need: Debian 12 packages only. Returns at once when all are there.
+# With --cuda also what the preset cuda compiles with, where nvcc is not on PATH (tools/setup_cuda).
 set -euo pipefail
+case "${1:-}" in
+  "") ;;
+  --cuda) "$0" && exec "$(dirname "$0")/setup_cuda" ;;
+  *) echo "setup: unknown option $1; there is --cuda" >&2; exit 2 ;;
+esac
 
 packages=(
   g++ cmake ninja-build ccache pkg-config git ca-certificates
