@@ -33,21 +33,8 @@ struct row_tables {
   const token_id* tokens = nullptr;            ///< never `sampled_last`: the host has looked it up
   const std::uint32_t* positions = nullptr;    ///< in its sequence, from 0
   const std::uint32_t* slots = nullptr;        ///< of its sequence, at most `max_sequences`
-  const std::uint32_t* sequences = nullptr;    ///< into the table of `step_sequence`
   const std::uint32_t* first_block = nullptr;  ///< into `words`: its sequence's block table
   const std::uint32_t* words = nullptr;        ///< everything whose length varies: block tables, lists
-};
-
-/// One sequence of the step, see `sequence_rows`.
-struct step_sequence {
-  std::uint32_t slot = 0;
-  std::uint32_t first_row = 0;
-  std::uint32_t rows = 0;
-  std::uint32_t context = 0;
-  std::uint32_t first_block = 0;  ///< into `words`
-  std::uint32_t first_known = 0;  ///< into `words`: tokens at positions context - known .. context - 1
-  std::uint32_t known = 0;
-  std::uint32_t prompt_tokens = 0;
 };
 
 /// Neighbouring rows of one sequence that attention takes together, at most `tile_rows`; of sequences with
@@ -94,7 +81,7 @@ struct segment_tables {
 /// of rows.
 struct step_reading {
   std::uint32_t row = 0;
-  std::uint32_t sequence = 0;  ///< into `batch::sequences` and the table of `step_sequence`
+  std::uint32_t sequence = 0;  ///< into `batch::sequences`
   std::uint32_t slot = 0;
   std::uint32_t place = 0;     ///< in `step_output::tokens`, or in `scored`
   token_id scored = no_token;  ///< the prompt token that is told of; `no_token`: one is chosen
