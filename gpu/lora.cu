@@ -15,6 +15,12 @@
 #include "gpu/lanes.cuh"
 #include "gpu/launch.cuh"
 
+#ifdef __CUDACC__
+#define LORICA_UNROLL _Pragma("unroll")
+#else
+#define LORICA_UNROLL
+#endif
+
 namespace lorica::gpu {
 namespace {
 
@@ -89,15 +95,18 @@ __device__ void multiply_part(const lora_args& a, const lora_tile& t, const rank
   };
   for (std::uint32_t k = from + along; k - along < to; k += depth_step) {
     uint4 low[RankTiles], high[RankTiles];
+    LORICA_UNROLL
     for (unsigned i = 0; i < RankTiles; ++i) {
       const auto rank = slice.first + i * ranks_per_product + across;
       low[i] = weights(rank, k);
       high[i] = weights(rank + 8, k);
     }
+    LORICA_UNROLL
     for (unsigned j = 0; j < RowTiles; ++j) {
       const auto row = j * rows_per_product + across;
       const auto x = read_eight(a.x + (std::size_t{t.first_row} + row) * a.x_stride + k,
                                 row < t.rows ? there(a.depth, k) : 0);
+      LORICA_UNROLL
       for (unsigned i = 0; i < RankTiles; ++i) {
         mma_m16n8k16(sums.of[j][i], {low[i].x, high[i].x, low[i].y, high[i].y}, {x.x, x.y});
         mma_m16n8k16(sums.of[j][i], {low[i].z, high[i].z, low[i].w, high[i].w}, {x.z, x.w});
@@ -268,9 +277,11 @@ __device__ void multiply_ranks(const adapter_part& p, std::uint32_t rank, std::u
                                      {b[1].x, b[1].y, b[1].z, b[1].w},
                                      {b[2].x, b[2].y, b[2].z, b[2].w},
                                      {b[3].x, b[3].y, b[3].z, b[3].w}};
+  LORICA_UNROLL
   for (unsigned j = 0; j < RowTiles; ++j) {
     const auto* row = u[j * rows_per_product + across] + at + along;
     const std::uint32_t inputs[2] = {pair_at(row), pair_at(row + 8)};
+    LORICA_UNROLL
     for (unsigned i = 0; i < 4; ++i)
       mma_m16n8k16(sums[j][i],
                    {low_halves(words[0][i], words[1][i]), high_halves(words[0][i], words[1][i]),
@@ -279,46 +290,66 @@ __device__ void multiply_ranks(const adapter_part& p, std::uint32_t rank, std::u
   }
 }
 
-/// What an output is changed by beside u Bᵀ, in the order of uses.
+/// What outputs of one row are changed by beside u Bᵀ, in the order of uses: `count` from `output` on.
 template <class Element>
-__device__ float changed(const lora_args& a, const lora_segment& s, const output_slice& slice,
-                         std::uint32_t output, float y) {
+__device__ void change_outputs(const lora_args& a, const lora_segment& s, const output_slice& slice,
+                               std::uint32_t output, unsigned count, float (&y)[8]) {
+  const auto* bias = static_cast<const Element*>(a.base_bias);
+  if (bias) bias += a.first_output[slice.part] + output;
   for (std::uint32_t use = s.first_use; use < s.first_use + s.uses; ++use) {
     const auto& p = group_of(a, use).part[slice.part];
-    if (p.rank == 0 || (!p.gain && !p.offset)) continue;
-    const auto* bias = static_cast<const Element*>(a.base_bias);
-    const float before = bias ? y - to_float(bias[a.first_output[slice.part] + output]) : y;
-    const float change = p.gain ? p.gain[output] * before : 0.0f;
-    y += a.uses[use].weight * (change + (p.offset ? p.offset[output] : 0.0f));
+    const float weight = a.uses[use].weight;
+    if (!p.gain && !p.offset) continue;
+    LORICA_UNROLL
+    for (unsigned i = 0; i < 8; ++i) {
+      if (i >= count) break;
+      const float before = bias ? y[i] - to_float(bias[i]) : y[i];
+      const float change = p.gain ? p.gain[output + i] * before : 0.0f;
+      y[i] += weight * (change + (p.offset ? p.offset[output + i] : 0.0f));
+    }
   }
-  return y;
 }
 
-/// `changes`: some use of the segment has a gain or an offset.
+/// Eight neighbours as they lie in memory.
 template <class Element>
-__device__ void add_outputs(const lora_args& a, const lora_segment& s, const output_slice& slice,
-                            std::uint32_t output, Element* y, const float (&add)[8], bool changes) {
-  const auto outputs = a.first_output[slice.part + 1] - a.first_output[slice.part];
-  const auto value = [&](unsigned i, Element before) {
-    const float from = to_float(before);
-    return stored<Element>((changes ? changed<Element>(a, s, slice, output + i, from) : from) + add[i]);
-  };
-  constexpr unsigned vectors = 8 * sizeof(Element) / sizeof(uint4);
-  if (output + 8 <= outputs && reinterpret_cast<std::uintptr_t>(y) % sizeof(uint4) == 0) {
-    union {
-      uint4 whole[vectors];
-      Element each[8];
-    } of;
-    for (unsigned i = 0; i < vectors; ++i)
-      of.whole[i] = reinterpret_cast<const uint4*>(y)[i];
+union eight_elements {
+  uint4 whole[8 * sizeof(Element) / sizeof(uint4)];
+  Element each[8];
+};
+
+/// `count` neighbours, in whole vectors where they lie so.
+template <class Element>
+__device__ void read_outputs(const Element* from, unsigned count, float (&to)[8]) {
+  eight_elements<Element> of;
+  if (count == 8 && reinterpret_cast<std::uintptr_t>(from) % sizeof(uint4) == 0) {
+    LORICA_UNROLL
+    for (unsigned i = 0; i < sizeof of / sizeof(uint4); ++i)
+      of.whole[i] = reinterpret_cast<const uint4*>(from)[i];
+    LORICA_UNROLL
     for (unsigned i = 0; i < 8; ++i)
-      of.each[i] = value(i, of.each[i]);
-    for (unsigned i = 0; i < vectors; ++i)
-      reinterpret_cast<uint4*>(y)[i] = of.whole[i];
+      to[i] = to_float(of.each[i]);
     return;
   }
+  LORICA_UNROLL
   for (unsigned i = 0; i < 8; ++i)
-    if (output + i < outputs) y[i] = value(i, y[i]);
+    to[i] = i < count ? to_float(from[i]) : 0.0f;
+}
+
+template <class Element>
+__device__ void write_outputs(const float (&from)[8], unsigned count, Element* to) {
+  eight_elements<Element> of;
+  LORICA_UNROLL
+  for (unsigned i = 0; i < 8; ++i)
+    of.each[i] = stored<Element>(from[i]);
+  if (count == 8 && reinterpret_cast<std::uintptr_t>(to) % sizeof(uint4) == 0) {
+    LORICA_UNROLL
+    for (unsigned i = 0; i < sizeof of / sizeof(uint4); ++i)
+      reinterpret_cast<uint4*>(to)[i] = of.whole[i];
+    return;
+  }
+  LORICA_UNROLL
+  for (unsigned i = 0; i < 8; ++i)
+    if (i < count) to[i] = of.each[i];
 }
 
 /// What a segment does at one part.
@@ -361,25 +392,29 @@ __global__ void __launch_bounds__(lora_threads) expand_kernel(lora_args a, tile_
   __shared__ bfloat u[RowTiles * rows_per_product][ranks_stride];
   const auto slice = find_outputs(a, blockIdx.x);
   const auto output = slice.first + warp() * warp_outputs + lane() / 4 * 8;
-  const auto outputs = a.first_output[slice.part + 1] - a.first_output[slice.part];
-  const auto count = *list.count;
-  for (auto i = blockIdx.y; i < count; i += gridDim.y) {
+  const auto count = there(a.first_output[slice.part + 1] - a.first_output[slice.part], output);
+  const auto tiles = *list.count;
+  for (auto i = blockIdx.y; i < tiles; i += gridDim.y) {
     const lora_tile t = list.tiles[i];
     const lora_segment s = a.segments[t.segment];
     const auto effect = effect_of(a, s, slice.part);
     if (!effect.ranks) continue;
     float sums[RowTiles][4][4] = {};
     sum_uses<RowTiles>(a, t, s, slice, output, u, sums);
-    if (output >= outputs) continue;
+    if (count == 0) continue;
     auto* y = static_cast<Element*>(a.y) + a.first_output[slice.part] + output;
+    LORICA_UNROLL
     for (unsigned n = 0; n < RowTiles * 2; ++n) {
       const unsigned j = n / 2, row = j * rows_per_product + lane() % 4 * 2 + n % 2;
       if (row >= t.rows) continue;
-      float add[8];
+      auto* to = y + (std::size_t{t.first_row} + row) * a.y_stride;
+      float value[8];
+      read_outputs(to, count, value);
+      if (effect.changes) change_outputs<Element>(a, s, slice, output, count, value);
+      LORICA_UNROLL
       for (unsigned o = 0; o < 8; ++o)
-        add[o] = sums[j][o / 2][o % 2 * 2 + n % 2];
-      add_outputs(a, s, slice, output, y + (std::size_t{t.first_row} + row) * a.y_stride, add,
-                  effect.changes);
+        value[o] += sums[j][o / 2][o % 2 * 2 + n % 2];
+      write_outputs(value, count, to);
     }
   }
 }
