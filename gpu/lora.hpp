@@ -11,20 +11,20 @@
 
 namespace lorica::gpu {
 
-/// Rows of a tile, in the two ways to share rows out: a few of them with the depth shared out too, or many
-/// that read A and B once for all. Both compute the same bits.
+/// Rows of a tile, in the two ways to share rows out: few, so that one row wastes little, or many that read A
+/// and B once for all. Both compute the same bits.
 inline constexpr std::uint32_t few_tile_rows = 8;
 inline constexpr std::uint32_t many_tile_rows = 32;
 
 /// Neighbouring rows of one segment that are computed together, and where their low-rank inputs lie: element
-/// [plane][row][column] is inputs[first_input + (plane * rows + row) * width + column]. Planes are
-/// `lora_planes` of the depth in tiles of few rows, one in those of many.
+/// [plane][row][column] is inputs[first_input + (plane * rows + row) * width + column].
 struct lora_tile {
   std::uint32_t segment = 0;
   std::uint32_t first_row = 0;
   std::uint32_t rows = 0;
   std::uint32_t width = 0;  ///< at least the ranks of all uses of the segment in any group
   std::uint32_t first_input = 0;
+  std::uint32_t apart = 0;  ///< 1: every plane of the depth is kept; 0: their sum, as one plane
 };
 
 /// The tiles of a step: those of few rows, those of many, and how many there are of each.

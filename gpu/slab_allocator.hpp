@@ -8,44 +8,51 @@
 
 namespace lorica::gpu {
 
-/// Gives out parts of a range of bytes by size classes: the range is cut into slabs, a slab in use holds
-/// pieces of one class, and one that is empty again serves any class. Pieces above half a slab take whole
-/// neighbouring slabs. Adapters of equal modules and rank have pieces of equal classes. Pure bookkeeping, in
-/// offsets.
+/// Gives out parts of a range of bytes by size classes: the range is cut into pages, neighbouring pages
+/// become a slab of pieces of one class, and pages of a slab without pieces serve any class again. Modules of
+/// equal shape and rank have pieces of equal class, so adapters that come and go leave no holes that others
+/// do not fit in. Pure bookkeeping, in offsets.
 class slab_allocator {
  public:
   static constexpr std::uint64_t alignment = 256;
+  static constexpr std::uint64_t page_bytes = std::uint64_t{64} << 10;
 
-  /// What `bytes` take: the next of eight classes per power of two, at most one part in eight more.
+  /// What a piece of `bytes` takes, its share of its slab: there are eight classes per power of two, and a
+  /// slab is as long as leaves little of it unused.
   static std::uint64_t charged(std::uint64_t bytes) noexcept;
 
-  /// `slab_bytes` is a multiple of `alignment`; what is left behind the last whole slab is not used.
-  slab_allocator(std::uint64_t bytes, std::uint64_t slab_bytes);
+  /// What is left behind the last whole page is not used.
+  explicit slab_allocator(std::uint64_t bytes);
 
-  /// The offset of a piece; nothing when there is no room.
+  /// The offset of a piece, a multiple of `alignment`; nothing when there is no room.
   std::optional<std::uint64_t> take(std::uint64_t bytes);
 
   /// Gives back what `take` gave.
   void give_back(std::uint64_t offset) noexcept;
 
   std::uint64_t used() const noexcept { return used_; }  ///< as charged
-  std::uint64_t empty_slabs() const noexcept { return empty_.size(); }
+  std::uint64_t empty_pages() const noexcept { return empty_.size(); }
 
  private:
+  struct slab_shape {
+    std::uint64_t piece = 0;  // bytes
+    std::uint32_t pages = 0;
+    std::uint32_t pieces = 0;
+    std::uint64_t charge() const noexcept { return (pages * page_bytes + pieces - 1) / pieces; }
+  };
   struct slab {
-    std::uint64_t piece = 0;   // its class; 0: empty, or part of a long piece
-    std::uint32_t length = 0;  // slabs of a long piece that begins here
-    std::vector<std::uint32_t> free;
-    std::uint32_t taken = 0;
+    slab_shape shape;
+    std::vector<std::uint32_t> free;  // places
   };
 
-  std::optional<std::uint64_t> take_slabs(std::uint64_t count);
+  static slab_shape shape_for(std::uint64_t bytes) noexcept;
+  std::optional<std::uint32_t> take_pages(std::uint32_t count);
+  bool open_slab(const slab_shape& shape);
 
-  std::uint64_t slab_bytes_;
   std::uint64_t used_ = 0;
-  std::vector<slab> slabs_;
-  std::set<std::uint32_t> empty_;
-  std::map<std::uint64_t, std::set<std::uint32_t>> with_room_;  // of a class
+  std::set<std::uint32_t> empty_;                               // pages
+  std::map<std::uint32_t, slab> slabs_;                         // by their first page
+  std::map<std::uint64_t, std::set<std::uint32_t>> with_room_;  // slabs of a class
 };
 
 }  // namespace lorica::gpu

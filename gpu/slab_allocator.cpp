@@ -1,0 +1,92 @@
+#include "gpu/slab_allocator.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <iterator>
+
+namespace lorica::gpu {
+namespace {
+
+constexpr std::uint32_t most_pages_more = 16;  // that a slab has beyond those of one piece
+
+}  // namespace
+
+slab_allocator::slab_shape slab_allocator::shape_for(std::uint64_t bytes) noexcept {
+  bytes = std::max(bytes, std::uint64_t{1});
+  const auto step = std::max(std::bit_floor(bytes) / 8, alignment);
+  slab_shape out;
+  out.piece = (bytes + step - 1) / step * step;
+  const auto first = static_cast<std::uint32_t>((out.piece + page_bytes - 1) / page_bytes);
+  for (auto pages = first; pages <= first + most_pages_more; ++pages) {
+    slab_shape next{out.piece, pages, static_cast<std::uint32_t>(pages * page_bytes / out.piece)};
+    if (out.pages == 0 || next.charge() < out.charge()) out = next;
+    if (out.charge() - out.piece <= out.piece / 16) break;
+  }
+  return out;
+}
+
+std::uint64_t slab_allocator::charged(std::uint64_t bytes) noexcept {
+  return shape_for(bytes).charge();
+}
+
+slab_allocator::slab_allocator(std::uint64_t bytes) {
+  for (std::uint32_t page = 0; page < bytes / page_bytes; ++page)
+    empty_.insert(empty_.end(), page);
+}
+
+/// The first of `count` neighbouring empty pages, which are not empty from now on.
+std::optional<std::uint32_t> slab_allocator::take_pages(std::uint32_t count) {
+  std::uint32_t run = 0, previous = 0;
+  for (auto at = empty_.begin(); at != empty_.end(); ++at) {
+    run = run != 0 && *at == previous + 1 ? run + 1 : 1;
+    previous = *at;
+    if (run < count) continue;
+    const auto first = *at + 1 - count;
+    empty_.erase(empty_.find(first), std::next(at));
+    return first;
+  }
+  return std::nullopt;
+}
+
+bool slab_allocator::open_slab(const slab_shape& shape) {
+  const auto first = take_pages(shape.pages);
+  if (!first) return false;
+  auto& s = slabs_[*first];
+  s.shape = shape;
+  for (auto i = shape.pieces; i-- > 0;)
+    s.free.push_back(i);
+  with_room_[shape.piece].insert(*first);
+  return true;
+}
+
+std::optional<std::uint64_t> slab_allocator::take(std::uint64_t bytes) {
+  const auto shape = shape_for(bytes);
+  auto& open = with_room_[shape.piece];
+  if (open.empty() && !open_slab(shape)) return std::nullopt;
+  const auto first = *open.begin();
+  auto& s = slabs_.at(first);
+  const auto place = s.free.back();
+  s.free.pop_back();
+  if (s.free.empty()) open.erase(first);
+  used_ += shape.charge();
+  return first * page_bytes + place * shape.piece;
+}
+
+void slab_allocator::give_back(std::uint64_t offset) noexcept {
+  const auto page = static_cast<std::uint32_t>(offset / page_bytes);
+  const auto found = std::prev(slabs_.upper_bound(page));
+  auto& [first, s] = *found;
+  used_ -= s.shape.charge();
+  s.free.push_back(static_cast<std::uint32_t>((offset - first * page_bytes) / s.shape.piece));
+  auto& open = with_room_[s.shape.piece];
+  if (s.free.size() < s.shape.pieces) {
+    open.insert(first);
+    return;
+  }
+  open.erase(first);
+  for (std::uint32_t i = 0; i < s.shape.pages; ++i)
+    empty_.insert(first + i);
+  slabs_.erase(found);
+}
+
+}  // namespace lorica::gpu
