@@ -5,7 +5,6 @@
 
 #include "core/error.hpp"
 #include "core/ids.hpp"
-#include "core/sampling_params.hpp"
 #include "gpu/sampling_row.hpp"
 #include "gpu/stream.hpp"
 #include "gpu/summary.hpp"
@@ -17,7 +16,7 @@ namespace lorica::gpu {
 ///
 /// x is float32 [rows, vocab], rows `x_stride` elements apart, and y likewise; pieces [rows,
 /// summary_pieces(vocab)] have been summarised: what is chosen from is told anew. readings are [rows];
-/// history [slots][history_stride]; masks [..][mask_words(vocab)]. Everything lies on the device. A block of
+/// history [slots][history_stride]; words as they refer to them. Everything lies on the device. A block of
 /// threads per 4096 ids of a row, which walks over the row's history.
 struct adjustment_args {
   const float* x = nullptr;
@@ -28,9 +27,7 @@ struct adjustment_args {
   const sampling_row* readings = nullptr;
   const token_id* history = nullptr;
   std::size_t history_stride = 0;
-  const std::uint32_t* masks = nullptr;
-  const token_id* banned = nullptr;
-  const token_bias* biases = nullptr;
+  const std::uint32_t* words = nullptr;
   float* y = nullptr;
   std::size_t y_stride = 0;  ///< elements
   logit_piece* pieces = nullptr;

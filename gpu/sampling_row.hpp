@@ -17,7 +17,8 @@ enum class reading_kind : std::uint32_t {
 };
 
 /// How the token of one reading is chosen, on the device: `sampling_context` as plain numbers. The steps and
-/// their order are those of `engine/sampler.hpp`.
+/// their order are those of `engine/sampler.hpp`. What varies in length lies in the words of the step, which
+/// all its readings share.
 struct sampling_row {
   reading_kind kind = reading_kind::idle;
   std::uint32_t slot = 0;           ///< whose history counts
@@ -25,9 +26,8 @@ struct sampling_row {
   std::uint32_t prompt_tokens = 0;  ///< how many of them are prompt
   token_id scored = no_token;       ///< of `score`
   std::uint32_t top = 0;            ///< alternatives to tell
-  std::uint64_t seed = 0;
-  std::uint32_t choice = 0;
-  std::uint32_t sample = 0;  ///< 0: greedy
+  double draw = 0;                  ///< in [0, 1): `uniform_draw` of its seed, choice and position
+  std::uint32_t sample = 0;         ///< 0: greedy
   float temperature = 1;
   std::uint32_t top_k = 0;
   float top_p = 1;
@@ -37,12 +37,12 @@ struct sampling_row {
   float frequency_penalty = 0;
   float presence_penalty = 0;
   std::uint32_t adjusted = 0;       ///< 1: rules or penalties change the logits
-  std::uint32_t allowed = no_mask;  ///< mask of the ids that may be chosen; `no_mask`: all
-  std::uint32_t marked = no_mask;   ///< mask of the ids that a watermark raises by `delta`
+  std::uint32_t allowed = no_mask;  ///< words of a mask of the ids that may be chosen; `no_mask`: all
+  std::uint32_t marked = no_mask;   ///< words of a mask of the ids that a watermark raises by `delta`
   float delta = 0;
-  std::uint32_t first_banned = 0;  ///< into the banned ids
+  std::uint32_t first_banned = 0;  ///< words, each an id
   std::uint32_t banned = 0;
-  std::uint32_t first_bias = 0;  ///< into the biases, each token of a row once
+  std::uint32_t first_bias = 0;  ///< words, an id and a float32 in turns; each id of a row once
   std::uint32_t biases = 0;
 
   static constexpr std::uint32_t no_mask = ~std::uint32_t{0};

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -23,9 +24,9 @@ struct sampler_limits {
   std::uint32_t logits_rows = 0;  ///< of these, how many logits are held at once, at least 1
   std::uint32_t vocab = 0;        ///< <= most_vocab
   std::uint32_t token_ids = 0;    ///< as in `sampling_context`
-  std::uint32_t masks = 64;       ///< of vocab bits: for `allowed` ids and for watermarks
-  std::uint32_t banned = 16384;   ///< banned ids of all readings of a step
-  std::uint32_t biases = 65536;   ///< biases of all readings of a step
+  /// For the rules of all readings of a step: vocab / 32 for `allowed` ids and as many for a watermark, one
+  /// for a banned id, two for a bias.
+  std::uint32_t words = std::uint32_t{1} << 19;
 };
 
 /// Chooses the tokens of a step on the device, from logits that never leave it. Order of a step:
@@ -66,7 +67,8 @@ class step_sampler {
   /// Readings that the host chooses for, ascending; usually none.
   std::span<const std::uint32_t> needs_host() const noexcept { return on_host_; }
 
-  /// Copies the logits [vocab] of reading `i` from the device, waits, and chooses, as the CPU does.
+  /// Copies the logits x [vocab] of reading `i` from the device, waits, and chooses, as the CPU does. Only
+  /// after the results have been waited for.
   result<void> choose_on_host(std::uint32_t i, const float* x, const sequence_rows& s,
                               std::span<const token_id> history, const stream& stream);
 
@@ -74,21 +76,37 @@ class step_sampler {
   token_choice told(std::uint32_t i) const;
 
  private:
-  struct tables {
-    sampling_row* rows;
-    std::uint32_t* masks;
-    token_id* banned;
-    token_bias* biases;
+  /// Device memory: readings and words in one piece, as on the host.
+  struct device_memory {
+    std::byte* tables = nullptr;
+    float* logits = nullptr;
+    logit_piece* pieces = nullptr;
+    sampling_result* results = nullptr;
+  };
+  struct host_memory {
+    pinned_buffer tables;
+    pinned_buffer results;
+    pinned_buffer logits;
   };
 
-  step_sampler(const sampler_limits& limits, pinned_buffer host, pinned_buffer results, pinned_buffer logits);
+  step_sampler(const sampler_limits& limits, const device_memory& device, host_memory host);
+
+  std::span<sampling_row> rows() const noexcept;
+  std::uint32_t* words() const noexcept;
+  bool add_rules(sampling_row& r, const sampling_params& p, std::span<const token_id> history);
+  std::optional<std::uint32_t> take_words(std::size_t count);
+  std::optional<std::uint32_t> take_mask(std::span<const token_id> ids);
 
   sampler_limits limits_;
-  pinned_buffer host_;
-  pinned_buffer results_;
-  pinned_buffer logits_;
+  device_memory device_;
+  host_memory host_;
   std::uint32_t count_ = 0;
+  std::uint32_t used_words_ = 0;
   std::vector<std::uint32_t> on_host_;
+  sampler host_sampler_;
+  std::vector<token_id> banned_;            // scratch
+  std::vector<float> marks_;                // likewise [vocab], zero between calls
+  std::vector<std::uint32_t> permutation_;  // likewise
 };
 
 }  // namespace lorica::gpu

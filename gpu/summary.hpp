@@ -5,6 +5,7 @@
 
 #include "core/error.hpp"
 #include "core/ids.hpp"
+#include "gpu/bfloat.hpp"
 #include "gpu/stream.hpp"
 
 namespace lorica::gpu {
@@ -12,7 +13,7 @@ namespace lorica::gpu {
 /// Logits that are summarised together, whatever the number of rows.
 inline constexpr std::uint32_t summary_logits = 1024;
 
-constexpr std::uint32_t summary_pieces(std::uint32_t vocab) noexcept {
+LORICA_BOTH constexpr std::uint32_t summary_pieces(std::uint32_t vocab) noexcept {
   return (vocab + summary_logits - 1) / summary_logits;
 }
 
