@@ -9,6 +9,7 @@
 #include "gpu/adapter_table.hpp"
 #include "gpu/arena.hpp"
 #include "gpu/packed_adapter.hpp"
+#include "gpu/slab_allocator.hpp"
 #include "gpu/stream.hpp"
 
 namespace lorica::gpu {
@@ -18,7 +19,7 @@ struct adapter_slots_options {
   std::uint32_t layers = 0;  ///< of the model
   std::uint32_t slots = 0;   ///< adapters at once; two more rows of the table are made
   std::uint64_t bytes = 0;   ///< for A and B
-  std::uint64_t slab_bytes = std::uint64_t{16} << 20;  ///< see slab_allocator.hpp
+  std::uint64_t slab_bytes = slab_allocator::page_bytes;  ///< slabs are multiples of this, a multiple of 256
 };
 
 /// What a step waits for before it reads a piece of an adapter.

@@ -11,27 +11,28 @@ constexpr std::uint32_t most_pages_more = 16;  // that a slab has beyond those o
 
 }  // namespace
 
-slab_allocator::slab_shape slab_allocator::shape_for(std::uint64_t bytes) noexcept {
+slab_allocator::slab_shape slab_allocator::shape_for(std::uint64_t bytes, std::uint64_t page) noexcept {
   bytes = std::max(bytes, std::uint64_t{1});
   const auto step = std::max(std::bit_floor(bytes) / 8, alignment);
+  const auto piece = (bytes + step - 1) / step * step;
+  const auto first = static_cast<std::uint32_t>((piece + page - 1) / page);
   slab_shape out;
-  out.piece = (bytes + step - 1) / step * step;
-  const auto first = static_cast<std::uint32_t>((out.piece + page_bytes - 1) / page_bytes);
   for (auto pages = first; pages <= first + most_pages_more; ++pages) {
-    slab_shape next{out.piece, pages, static_cast<std::uint32_t>(pages * page_bytes / out.piece)};
-    if (out.pages == 0 || next.charge() < out.charge()) out = next;
-    if (out.charge() - out.piece <= out.piece / 16) break;
+    const auto pieces = static_cast<std::uint32_t>(pages * page / piece);
+    const auto charge = (pages * page + pieces - 1) / pieces;
+    if (out.pages == 0 || charge < out.charge) out = {piece, pages, pieces, charge};
+    if (out.charge - piece <= piece / 16) break;
   }
   return out;
 }
 
 std::uint64_t slab_allocator::charged(std::uint64_t bytes) noexcept {
-  return shape_for(bytes).charge();
+  return shape_for(bytes, page_bytes).charge;
 }
 
-slab_allocator::slab_allocator(std::uint64_t bytes) {
-  for (std::uint32_t page = 0; page < bytes / page_bytes; ++page)
-    empty_.insert(empty_.end(), page);
+slab_allocator::slab_allocator(std::uint64_t bytes, std::uint64_t page) : page_(page) {
+  for (std::uint32_t i = 0; i < bytes / page; ++i)
+    empty_.insert(empty_.end(), i);
 }
 
 /// The first of `count` neighbouring empty pages, which are not empty from now on.
@@ -60,7 +61,7 @@ bool slab_allocator::open_slab(const slab_shape& shape) {
 }
 
 std::optional<std::uint64_t> slab_allocator::take(std::uint64_t bytes) {
-  const auto shape = shape_for(bytes);
+  const auto shape = shape_for(bytes, page_);
   auto& open = with_room_[shape.piece];
   if (open.empty() && !open_slab(shape)) return std::nullopt;
   const auto first = *open.begin();
@@ -68,16 +69,16 @@ std::optional<std::uint64_t> slab_allocator::take(std::uint64_t bytes) {
   const auto place = s.free.back();
   s.free.pop_back();
   if (s.free.empty()) open.erase(first);
-  used_ += shape.charge();
-  return first * page_bytes + place * shape.piece;
+  used_ += shape.charge;
+  return first * page_ + place * shape.piece;
 }
 
 void slab_allocator::give_back(std::uint64_t offset) noexcept {
-  const auto page = static_cast<std::uint32_t>(offset / page_bytes);
+  const auto page = static_cast<std::uint32_t>(offset / page_);
   const auto found = std::prev(slabs_.upper_bound(page));
   auto& [first, s] = *found;
-  used_ -= s.shape.charge();
-  s.free.push_back(static_cast<std::uint32_t>((offset - first * page_bytes) / s.shape.piece));
+  used_ -= s.shape.charge;
+  s.free.push_back(static_cast<std::uint32_t>((offset - first * page_) / s.shape.piece));
   auto& open = with_room_[s.shape.piece];
   if (s.free.size() < s.shape.pieces) {
     open.insert(first);

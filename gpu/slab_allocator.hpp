@@ -17,12 +17,12 @@ class slab_allocator {
   static constexpr std::uint64_t alignment = 256;
   static constexpr std::uint64_t page_bytes = std::uint64_t{64} << 10;
 
-  /// What a piece of `bytes` takes, its share of its slab: there are eight classes per power of two, and a
-  /// slab is as long as leaves little of it unused.
+  /// What a piece of `bytes` takes, its share of its slab, with pages of `page_bytes`: there are eight
+  /// classes per power of two, and a slab is as long as leaves little of it unused.
   static std::uint64_t charged(std::uint64_t bytes) noexcept;
 
-  /// What is left behind the last whole page is not used.
-  explicit slab_allocator(std::uint64_t bytes);
+  /// `page` is a multiple of `alignment`; what is left behind the last whole page is not used.
+  explicit slab_allocator(std::uint64_t bytes, std::uint64_t page = page_bytes);
 
   /// The offset of a piece, a multiple of `alignment`; nothing when there is no room.
   std::optional<std::uint64_t> take(std::uint64_t bytes);
@@ -38,17 +38,18 @@ class slab_allocator {
     std::uint64_t piece = 0;  // bytes
     std::uint32_t pages = 0;
     std::uint32_t pieces = 0;
-    std::uint64_t charge() const noexcept { return (pages * page_bytes + pieces - 1) / pieces; }
+    std::uint64_t charge = 0;  // of a piece
   };
   struct slab {
     slab_shape shape;
     std::vector<std::uint32_t> free;  // places
   };
 
-  static slab_shape shape_for(std::uint64_t bytes) noexcept;
+  static slab_shape shape_for(std::uint64_t bytes, std::uint64_t page) noexcept;
   std::optional<std::uint32_t> take_pages(std::uint32_t count);
   bool open_slab(const slab_shape& shape);
 
+  std::uint64_t page_;
   std::uint64_t used_ = 0;
   std::set<std::uint32_t> empty_;                               // pages
   std::map<std::uint32_t, slab> slabs_;                         // by their first page
