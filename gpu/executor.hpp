@@ -22,7 +22,7 @@ struct gpu_options {
   std::uint32_t token_ids = 0;  ///< the tokenizer's: only lower ids are chosen; 0: the whole vocabulary
   std::uint64_t adapter_bytes = std::uint64_t{1} << 30;  ///< of adapters on the device
   std::uint32_t adapters = 256;                          ///< on the device at once
-  std::uint32_t adapter_ranks = 1536;  ///< of one composition, in its widest group of projections
+  std::uint32_t adapter_ranks = 6144;  ///< of one composition, in its widest group of projections
   std::uint64_t logits_bytes = std::uint64_t{256}
                                << 20;  ///< of logits held at once, at least one row of them
   std::uint64_t product_bytes = std::uint64_t{32} << 20;  ///< that cuBLAS works in

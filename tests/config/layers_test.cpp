@@ -41,6 +41,11 @@ std::string word(std::optional<instruction_set> instructions) {
   return instructions ? names[static_cast<int>(*instructions)] : "auto";
 }
 
+std::string word(device_choice device) {
+  constexpr const char* names[] = {"auto", "cpu", "cuda"};
+  return names[static_cast<int>(device)];
+}
+
 std::string word(log_level level) {
   constexpr const char* names[] = {"debug", "info", "warn", "error"};
   return names[static_cast<int>(level)];
@@ -72,6 +77,7 @@ std::map<std::string, std::string> outcome(const serve_settings& s) {
           {"skip-bad-adapters", s.skip_bad_adapters ? "true" : "false"},
           {"hostname", s.hostname},
           {"port", std::to_string(s.port)},
+          {"device", word(s.device)},
           {"dtype", word(s.dtype)},
           {"adapter-dtype", word(s.adapter_dtype)},
           {"kv-cache-dtype", word(s.kv_cache_dtype)},

@@ -8,25 +8,25 @@
 namespace lorica::testing {
 
 executor_maker on_device(const device_drive& device) {
-  return [device](const std::shared_ptr<const model_weights>& weights, const drive& how,
-                  std::uint32_t blocks) {
-    gpu::gpu_options o;
-    o.blocks = blocks;
-    o.block_tokens = how.block_tokens;
-    o.max_sequences = how.max_sequences;
-    o.max_rows = how.max_sequences + how.chunk;
-    o.max_positions = std::min<std::uint32_t>(weights->config().max_positions, 512);
-    o.token_ids = how.token_ids;
-    o.logits_bytes = how.logits_bytes;
-    o.product_bytes = 1 << 16;
-    o.adapter_bytes = device.adapter_bytes;
-    o.adapters = 64;
-    o.graphs = device.graphs;
-    o.same_products = device.same_products;
-    auto made = gpu::make_gpu_executor(weights, o);
-    if (!made) throw std::runtime_error(made.error().text);
-    return *std::move(made);
-  };
+  return
+      [device](const std::shared_ptr<const model_weights>& weights, const drive& how, std::uint32_t blocks) {
+        gpu::gpu_options o;
+        o.blocks = blocks;
+        o.block_tokens = how.block_tokens;
+        o.max_sequences = how.max_sequences;
+        o.max_rows = how.max_sequences + how.chunk;
+        o.max_positions = std::min<std::uint32_t>(weights->config().max_positions, 512);
+        o.token_ids = how.token_ids;
+        o.logits_bytes = how.logits_bytes;
+        o.product_bytes = 1 << 16;
+        o.adapter_bytes = device.adapter_bytes;
+        o.adapters = 64;
+        o.graphs = device.graphs;
+        o.same_products = device.same_products;
+        auto made = gpu::make_gpu_executor(weights, o);
+        if (!made) throw std::runtime_error(made.error().text);
+        return *std::move(made);
+      };
 }
 
 golden_folder open_golden(const std::string& model, const std::string& cases) {
