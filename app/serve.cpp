@@ -248,7 +248,7 @@ result<stop_reason> run(const serve_settings& s, server_options front, parts p,
   };
   auto read = reader_of(p.model, options.max_adapter_rank, roots, cache_of(s));
   runtime_parts living_parts{
-      std::move(p.engine), p.vocabulary, p.model, counters, clock, std::move(read), [roots] {
+      std::move(p.engine.engine), p.vocabulary, p.model, counters, clock, std::move(read), [roots] {
         return list_roots(*roots);
       }};
   living_parts.chat = p.chat;

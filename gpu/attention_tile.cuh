@@ -67,7 +67,7 @@ struct score_rule {
   /// c tanh(x / c), as c - 2c / (1 + exp(2x / c)).
   __device__ float score(float product) const {
     if (softcap <= 0) return product;
-    return softcap - 2 * softcap / (1.0f + power_of_two(2 * log2_e / softcap * scale * product));
+    return softcap - __fdividef(2 * softcap, 1.0f + power_of_two(2 * log2_e / softcap * scale * product));
   }
   /// Below the weight of no score; that of the highest is in (1/2, 1].
   __device__ float exponent(float highest, float before) const {
@@ -190,6 +190,9 @@ __device__ inline void add_values(float (&sums)[Groups][4], float (&totals)[4],
 template <unsigned Groups>
 __device__ inline void score_tokens(float (&scores)[Groups][4], const score_rule& rule, std::uint32_t at,
                                     const seen_positions (&seen)[2]) {
+  const auto last = at + 8 * Groups - 1;
+  const bool whole = seen[0].has(at) && seen[0].has(last) && seen[1].has(at) && seen[1].has(last);
+  if (whole && rule.softcap <= 0) return;  // nothing to be done, mostly
 #pragma unroll
   for (unsigned n = 0; n < Groups; ++n)
 #pragma unroll
