@@ -8,16 +8,22 @@ namespace lorica::gpu {
 namespace {
 
 constexpr std::uint32_t most_pages_more = 16;  // that a slab has beyond those of one piece
+constexpr std::uint32_t least_slabs = 32;      // of all pages, with no more than those
+
+constexpr std::uint32_t pages_of(std::uint64_t bytes, std::uint64_t page) noexcept {
+  return static_cast<std::uint32_t>((bytes + page - 1) / page);
+}
 
 }  // namespace
 
-slab_allocator::slab_shape slab_allocator::shape_for(std::uint64_t bytes, std::uint64_t page) noexcept {
+slab_allocator::slab_shape slab_allocator::shape_for(std::uint64_t bytes, std::uint64_t page,
+                                                     std::uint32_t more) noexcept {
   bytes = std::max(bytes, std::uint64_t{1});
   const auto step = std::max(std::bit_floor(bytes) / 8, alignment);
   const auto piece = (bytes + step - 1) / step * step;
-  const auto first = static_cast<std::uint32_t>((piece + page - 1) / page);
+  const auto first = pages_of(piece, page);
   slab_shape out;
-  for (auto pages = first; pages <= first + most_pages_more; ++pages) {
+  for (auto pages = first; pages <= first + more; ++pages) {
     const auto pieces = static_cast<std::uint32_t>(pages * page / piece);
     const auto charge = (pages * page + pieces - 1) / pieces;
     if (out.pages == 0 || charge < out.charge) out = {piece, pages, pieces, charge};
@@ -27,10 +33,13 @@ slab_allocator::slab_shape slab_allocator::shape_for(std::uint64_t bytes, std::u
 }
 
 std::uint64_t slab_allocator::charged(std::uint64_t bytes) noexcept {
-  return shape_for(bytes, page_bytes).charge;
+  return shape_for(bytes, page_bytes, most_pages_more).charge;
 }
 
-slab_allocator::slab_allocator(std::uint64_t bytes, std::uint64_t page) : page_(page) {
+slab_allocator::slab_allocator(std::uint64_t bytes, std::uint64_t page)
+    : page_(page),
+      pages_more_(
+          static_cast<std::uint32_t>(std::min<std::uint64_t>(most_pages_more, bytes / page / least_slabs))) {
   for (std::uint32_t i = 0; i < bytes / page; ++i)
     empty_.insert(empty_.end(), i);
 }
@@ -49,8 +58,14 @@ std::optional<std::uint32_t> slab_allocator::take_pages(std::uint32_t count) {
   return std::nullopt;
 }
 
-bool slab_allocator::open_slab(const slab_shape& shape) {
-  const auto first = take_pages(shape.pages);
+/// A shorter one where there are not as many neighbouring pages.
+bool slab_allocator::open_slab(slab_shape shape) {
+  auto first = take_pages(shape.pages);
+  if (!first) {
+    shape.pages = pages_of(shape.piece, page_);
+    shape.pieces = static_cast<std::uint32_t>(shape.pages * page_ / shape.piece);
+    first = take_pages(shape.pages);
+  }
   if (!first) return false;
   auto& s = slabs_[*first];
   s.shape = shape;
@@ -61,7 +76,7 @@ bool slab_allocator::open_slab(const slab_shape& shape) {
 }
 
 std::optional<std::uint64_t> slab_allocator::take(std::uint64_t bytes) {
-  const auto shape = shape_for(bytes, page_);
+  const auto shape = shape_for(bytes, page_, pages_more_);
   auto& open = with_room_[shape.piece];
   if (open.empty() && !open_slab(shape)) return std::nullopt;
   const auto first = *open.begin();

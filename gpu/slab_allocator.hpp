@@ -45,11 +45,12 @@ class slab_allocator {
     std::vector<std::uint32_t> free;  // places
   };
 
-  static slab_shape shape_for(std::uint64_t bytes, std::uint64_t page) noexcept;
+  static slab_shape shape_for(std::uint64_t bytes, std::uint64_t page, std::uint32_t more) noexcept;
   std::optional<std::uint32_t> take_pages(std::uint32_t count);
-  bool open_slab(const slab_shape& shape);
+  bool open_slab(slab_shape shape);
 
   std::uint64_t page_;
+  std::uint32_t pages_more_;
   std::uint64_t used_ = 0;
   std::set<std::uint32_t> empty_;                               // pages
   std::map<std::uint32_t, slab> slabs_;                         // by their first page

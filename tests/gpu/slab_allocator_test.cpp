@@ -52,10 +52,10 @@ TEST_CASE("neighbouring pages that came back one by one hold a long piece") {
 
 TEST_CASE("pieces never overlap, whatever comes and goes, and all comes back") {
   std::mt19937 random(1);
-  slab_allocator slabs(200 * page);
+  slab_allocator slabs(512 * page);
   std::map<std::uint64_t, std::uint64_t> alive;  // offset: bytes
   std::uint64_t charged = 0;
-  for (int i = 0; i < 20000; ++i) {
+  for (int i = 0; i < 40000; ++i) {
     if (random() % 2 == 0 || alive.empty()) {
       const std::uint64_t bytes = random() % (std::uint64_t{1} << random() % 20) + 1;
       const auto at = slabs.take(bytes);
@@ -63,7 +63,7 @@ TEST_CASE("pieces never overlap, whatever comes and goes, and all comes back") {
       charged += slab_allocator::charged(bytes);
       const auto next = alive.lower_bound(*at);
       REQUIRE(*at % slab_allocator::alignment == 0);
-      REQUIRE(*at + bytes <= 200 * page);
+      REQUIRE(*at + bytes <= 512 * page);
       REQUIRE((next == alive.end() || *at + bytes <= next->first));
       REQUIRE((next == alive.begin() || std::prev(next)->first + std::prev(next)->second <= *at));
       alive[*at] = bytes;
@@ -78,5 +78,5 @@ TEST_CASE("pieces never overlap, whatever comes and goes, and all comes back") {
   for (auto& [at, bytes] : alive)
     slabs.give_back(at);
   CHECK(slabs.used() == 0);
-  CHECK(slabs.empty_pages() == 200);
+  CHECK(slabs.empty_pages() == 512);
 }
