@@ -128,6 +128,7 @@ std::pair<std::string, std::string> two_values(const setting& row) {
     case setting_kind::bytes: return {std::to_string(row.least + 3), std::to_string(row.least + 5)};
     case setting_kind::flag: return {"true", "false"};
     case setting_kind::choice:
+      if (row.flag == "device") return {"cuda", "cpu"};
       if (row.flag == "dynamic-adapters") return {"off", "root"};
       if (row.flag == "unknown-adapter") return {"refuse", "base"};
       if (row.flag == "adapter-eviction") return {"lru", "gdsf"};
