@@ -73,6 +73,7 @@ TEST_CASE("single rows attend with windows and capped scores, in parts") {
 TEST_CASE("a single row's bits do not depend on the number of parts nor on its neighbours") {
   auto d = open_test_device();
   if (!d) return;
+  run_threads_in(GENERATE(from_range(thread_orders())));
   for (auto k : {attention_kind{2, 1, 64, 16}, {2, 2, 176, 16}, {2, 1, 32, 16, 300}}) {
     DESCRIBE(k);
     attention_world w(*d, k, {{1100, 1}, {20, 1}, {511, 1}, {512, 1}});
@@ -121,6 +122,7 @@ TEST_CASE("tiles of rows attend with windows and capped scores") {
 TEST_CASE("a row's bits do not depend on how a prompt is cut into tiles") {
   auto d = open_test_device();
   if (!d) return;
+  run_threads_in(GENERATE(from_range(thread_orders())));
   attention_world w(*d, {4, 1, 64, 32}, {{0, 130}, {250, 20}});
   const auto y = w.prefill(gpu::tile_rows);
   for (auto tile : {1u, 7u, 16u, 33u}) {
