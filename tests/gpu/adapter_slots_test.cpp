@@ -194,8 +194,11 @@ TEST_CASE("rows of the table that are used again were read by the steps before")
   auto slots = slots_for(*d, 1, 40 * test_page);
   constexpr std::uint32_t steps = 12;
   auto* rows = d->room<gpu::adapter_group>(steps);
-  for (std::uint32_t i = 0; i < steps; ++i) {
-    const auto a = some_adapter(1 + i, i);
+  std::vector<adapter> all;
+  for (std::uint32_t i = 0; i < steps; ++i)
+    all.push_back(some_adapter(1 + i, i));
+  for (auto& a : all) {
+    const auto i = static_cast<std::uint32_t>(&a - all.data());
     must(slots.attach(a, d->stream));
     const auto table = slots.table();
     const auto slot = slots.slot_of(*a).value();
