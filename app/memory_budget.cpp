@@ -89,7 +89,7 @@ result<kv_plan> plan_kv(const kv_request& r) {
                                       "' is not allowed; the model has " + std::to_string(r.max_positions) +
                                       " positions");
   auto most_blocks = checked_mul<std::uint64_t>(ceil_div(longest, r.block_tokens), r.max_sequences);
-  auto bytes = r.kv_memory != 0 ? r.kv_memory : r.available / 4;
+  auto bytes = r.kv_memory != 0 ? r.kv_memory : r.available / r.share;
   auto blocks = std::min({bytes / block_bytes, most_blocks.value_or(unlimited),
                           std::uint64_t{std::numeric_limits<std::uint32_t>::max()}});
   auto capacity = blocks * r.block_tokens;

@@ -21,6 +21,7 @@ struct kv_request {
   std::uint32_t max_positions = 0;     ///< of the model
   std::uint64_t kv_memory = 0;         ///< as set by the operator; 0: decide
   std::uint32_t max_total_tokens = 0;  ///< as set; 0: decide
+  std::uint32_t share = 4;             ///< the pool takes one in so many of the available bytes
 };
 
 /// The decision.
@@ -29,7 +30,7 @@ struct kv_plan {
   std::uint32_t max_total_tokens = 0;  ///< longest request that the pool can hold
 };
 
-/// Sizes the pool: the operator's number, else a quarter of the available bytes but not more than all
+/// Sizes the pool: the operator's number, else its share of the available bytes but not more than all
 /// sequences at full length can use. Fails (`errc::bad_config`) when one longest request would not fit.
 result<kv_plan> plan_kv(const kv_request& r);
 

@@ -14,10 +14,9 @@
 #include "adapters/names.hpp"
 #include "app/adapter_sources.hpp"
 #include "app/chat_source.hpp"
+#include "app/engine_choice.hpp"
 #include "app/listed_adapters.hpp"
-#include "app/memory_budget.hpp"
 #include "app/model_source.hpp"
-#include "app/packed_place.hpp"
 #include "app/stop_signals.hpp"
 #include "app/version.hpp"
 #include "core/clock.hpp"
@@ -25,8 +24,6 @@
 #include "core/metrics.hpp"
 #include "core/server_info.hpp"
 #include "core/unused_memory.hpp"
-#include "cpu/executor.hpp"
-#include "cpu/mode.hpp"
 #include "model/families.hpp"
 #include "model/weights.hpp"
 #include "net/server.hpp"
@@ -72,76 +69,8 @@ struct parts {
   model_config model;  ///< of the weights, under the name that the operator knows
   std::shared_ptr<const tokenizer> vocabulary;
   std::shared_ptr<const chat_format> chat;
-  cpu_mode mode = cpu_dtype::bfloat16;
-  std::unique_ptr<executor> engine;
-  kv_plan kv;
+  chosen_engine engine;
 };
-
-cpu_mode mode_for(compute_dtype wanted, const model_weights& weights) {
-  switch (wanted) {
-    case compute_dtype::float32: return cpu_dtype::float32;
-    case compute_dtype::bfloat16: return cpu_dtype::bfloat16;
-    case compute_dtype::int8: return {cpu_dtype::bfloat16, true};
-    default: return mode_like(weights);
-  }
-}
-
-/// The numbers of `mode`, as a setting names them.
-compute_dtype numbers_of(cpu_mode mode) noexcept {
-  return mode.dtype == cpu_dtype::float32 ? compute_dtype::float32 : compute_dtype::bfloat16;
-}
-
-/// `mode` with adapters kept as is wanted: as codes or as the rest of what it computes with.
-result<cpu_mode> with_adapters(cpu_mode mode, compute_dtype wanted) {
-  const auto own = numbers_of(mode);
-  const bool codes = wanted == compute_dtype::int8 || (wanted == compute_dtype::automatic && mode.int8);
-  if (codes && !mode.int8)
-    return fail(errc::bad_config,
-                fmt::format("--adapter-dtype int8: needs --dtype int8; this model is computed "
-                            "in {}, where adapters are too",
-                            to_string(mode)));
-  if (!codes && wanted != compute_dtype::automatic && wanted != own)
-    return fail(errc::bad_config,
-                fmt::format("--adapter-dtype: with --dtype {} it can be {}{} or auto", to_string(mode),
-                            mode.int8 ? "int8, " : "", to_string(mode.dtype)));
-  return cpu_mode(mode.dtype, mode.int8, codes, mode.int8_kv);
-}
-
-/// `mode` with keys and values kept as is wanted: as codes or as the rest of what it computes with.
-result<cpu_mode> with_kv(cpu_mode mode, compute_dtype wanted) {
-  const bool exact = mode.dtype == cpu_dtype::float32;
-  const bool codes = wanted == compute_dtype::int8;
-  if (codes ? exact : wanted != compute_dtype::automatic && wanted != numbers_of(mode))
-    return fail(errc::bad_config, fmt::format("--kv-cache-dtype: with --dtype {} it can be {}{} or auto",
-                                              to_string(mode), exact ? "" : "int8, ", to_string(mode.dtype)));
-  return cpu_mode(mode.dtype, mode.int8, mode.int8_adapters, codes);
-}
-
-isa to_isa(instruction_set wanted) noexcept {
-  switch (wanted) {
-    case instruction_set::avx512: return isa::avx512;
-    case instruction_set::avx_vnni: return isa::avx_vnni;
-    case instruction_set::avx2: return isa::avx2;
-    default: return isa::portable;
-  }
-}
-
-result<kv_plan> plan_memory(const serve_settings& s, const model_config& model, const cpu_options& options) {
-  kv_request r;
-  r.available = available_memory();
-  r.bytes_per_token = kv_bytes_per_token(model, options.mode);
-  r.block_tokens = options.block_tokens;
-  r.max_sequences = s.max_batch_size;
-  r.max_positions = model.max_positions;
-  r.kv_memory = s.kv_memory.value_or(0);
-  r.max_total_tokens = s.max_total_tokens.value_or(0);
-  auto plan = plan_kv(r);
-  if (plan)
-    log_info("KV cache in {}: {} blocks of {} tokens, {} MiB; longest request {} tokens",
-             kv_format(options.mode), plan->blocks, r.block_tokens,
-             plan->blocks * r.bytes_per_token * r.block_tokens >> 20, plan->max_total_tokens);
-  return plan;
-}
 
 result<parts> load(const serve_settings& s, const model_source& source) {
   parts p;
@@ -163,34 +92,15 @@ result<parts> load(const serve_settings& s, const model_source& source) {
                             "belong together",
                             p.vocabulary->size(), model.vocab));
 
-  cpu_options options;
-  auto mode = with_adapters(mode_for(s.dtype, *p.weights), s.adapter_dtype);
-  if (mode) mode = with_kv(*mode, s.kv_cache_dtype);
-  if (!mode) return mode.error();
-  p.mode = *mode;
-  options.mode = p.mode;
-  if (s.instructions) options.instructions = to_isa(*s.instructions);
-  options.threads = s.threads.value_or(0);
-  options.max_sequences = s.max_batch_size;
-  options.max_rows = s.max_batch_prefill_tokens + s.max_batch_size;
-  auto plan = plan_memory(s, model, options);
-  if (!plan) return std::move(plan).error();
-  p.kv = *plan;
-  options.blocks = plan->blocks;
-  options.max_positions = plan->max_total_tokens;
-  options.token_ids = p.vocabulary->size();
-  if (auto place = packed_place(s.packed_cache, cache_places_here()); !place.empty())
-    options.cache.emplace(std::move(place));
-  options.tell = [](log_level level, const std::string& line) { write_log(level, line); };
-  auto engine = make_cpu_executor(p.weights, options);
+  auto engine = make_engine(s, p.weights, p.vocabulary->size());
   if (!engine) return std::move(engine).error();
   p.engine = *std::move(engine);
   log_info("model {} ({}): {} layers, {}; adapters in {}", model.name, to_string(model.arch), model.layers,
-           p.engine->description(), adapter_format(p.mode));
+           p.engine.engine->description(), p.engine.adapter_numbers);
   if (model.rope.kind == rope_config::scaling::longrope)
     log_info("longrope: {} factors, since the longest request has {} tokens and the model was trained for {}",
-             plan->max_total_tokens > model.rope.original_max_positions ? "long" : "short",
-             plan->max_total_tokens, model.rope.original_max_positions);
+             p.engine.kv.max_total_tokens > model.rope.original_max_positions ? "long" : "short",
+             p.engine.kv.max_total_tokens, model.rope.original_max_positions);
   return p;
 }
 
@@ -199,11 +109,11 @@ server_info describe(const serve_settings& s, const parts& p) {
   out.model_id = s.served_model_names.empty() ? p.model.name : s.served_model_names.front();
   if (!s.served_model_names.empty())
     out.served_model_names.assign(s.served_model_names.begin() + 1, s.served_model_names.end());
-  out.model_dtype = to_string(p.mode);
-  out.adapter_dtype = adapter_format(p.mode);
-  out.kv_cache_dtype = kv_format(p.mode);
-  out.device = "cpu";
-  out.isa = p.engine->description();
+  out.model_dtype = p.engine.numbers;
+  out.adapter_dtype = p.engine.adapter_numbers;
+  out.kv_cache_dtype = p.engine.kv_numbers;
+  out.device = p.engine.device;
+  out.isa = p.engine.engine->description();
   out.version = LORICA_VERSION;
   out.commit = LORICA_COMMIT;
   out.started =
@@ -213,10 +123,10 @@ server_info describe(const serve_settings& s, const parts& p) {
   out.max_best_of = s.max_best_of;
   out.max_stop_sequences = s.max_stop_sequences;
   out.max_top_n_tokens = s.max_top_n_tokens;
-  out.max_total_tokens = p.kv.max_total_tokens;
-  out.max_input_tokens = s.max_input_tokens.value_or(p.kv.max_total_tokens - 1);
+  out.max_total_tokens = p.engine.kv.max_total_tokens;
+  out.max_input_tokens = s.max_input_tokens.value_or(p.engine.kv.max_total_tokens - 1);
   out.max_batch_total_tokens =
-      s.max_batch_total_tokens.value_or(p.kv.blocks * p.engine->limits().block_tokens);
+      s.max_batch_total_tokens.value_or(p.engine.kv.blocks * p.engine.engine->limits().block_tokens);
   out.max_batch_prefill_tokens = s.max_batch_prefill_tokens;
   out.validation_workers = s.validation_workers;
   out.max_client_batch_size = s.max_client_batch_size;
@@ -237,7 +147,14 @@ void publish_memory(metrics& counters, const executor_limits& limits) {
   say("workspace", limits.workspace_bytes);
 }
 
-runtime_options actor_options(const serve_settings& s, const server_info& info,
+void publish_device(metrics& counters, const chosen_engine& engine) {
+  counters
+      .make_gauge("lorica_device_info", "What computes; the value is 1.",
+                  {{"device", engine.device}, {"engine", engine.engine->description()}})
+      .set(1);
+}
+
+runtime_options actor_options(const serve_settings& s, const server_info& info, std::uint64_t adapter_bytes,
                               std::vector<startup_adapter> adapters) {
   runtime_options out;
   out.model_id = info.model_id;
@@ -253,9 +170,7 @@ runtime_options actor_options(const serve_settings& s, const server_info& info,
   out.inter_token_target = std::chrono::milliseconds(s.inter_token_target);
   out.queue_age_limit = std::chrono::milliseconds(s.queue_age_limit);
   out.skip_bad_adapters = s.skip_bad_adapters;
-  // The CPU is host and device: one copy, under both limits.
-  out.adapter_bytes = s.adapter_host_memory;
-  if (s.adapter_device_memory != 0) out.adapter_bytes = std::min(out.adapter_bytes, s.adapter_device_memory);
+  out.adapter_bytes = adapter_bytes;
   out.eviction = s.evict_least_recent ? eviction_policy::lru : eviction_policy::gdsf;
   out.dynamic = {s.dynamic_adapters == "off"   ? dynamic_mode::off
                  : s.dynamic_adapters == "hub" ? dynamic_mode::hub
@@ -323,16 +238,17 @@ result<stop_reason> run(const serve_settings& s, server_options front, parts p,
   metrics counters;
   steady_clock_source clock;
   auto info = describe(s, p);
-  publish_memory(counters, p.engine->limits());
+  publish_memory(counters, p.engine.engine->limits());
+  publish_device(counters, p.engine);
   if (auto ok = check_names(adapters, info); !ok) return ok.error();
-  auto options = actor_options(s, info, std::move(adapters));
+  auto options = actor_options(s, info, p.engine.adapter_bytes, std::move(adapters));
   options.on_fatal = [&reason](const std::string& why) {
     log_error("a part of the server died: {}", why);
     end_with(reason, stop_reason::fatal);
   };
   auto read = reader_of(p.model, options.max_adapter_rank, roots, cache_of(s));
   runtime_parts living_parts{
-      std::move(p.engine), p.vocabulary, p.model, counters, clock, std::move(read), [roots] {
+      std::move(p.engine.engine), p.vocabulary, p.model, counters, clock, std::move(read), [roots] {
         return list_roots(*roots);
       }};
   living_parts.chat = p.chat;

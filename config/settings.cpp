@@ -226,6 +226,11 @@ class checked_values {
   std::map<std::string, std::vector<std::string>, std::less<>> lists_;
 };
 
+device_choice to_device(std::string_view text) {
+  if (text == "cuda") return device_choice::cuda;
+  return text == "cpu" ? device_choice::cpu : device_choice::automatic;
+}
+
 compute_dtype to_dtype(const std::string& text) {
   if (text == "float32") return compute_dtype::float32;
   if (text == "int8") return compute_dtype::int8;
@@ -336,6 +341,7 @@ result<serve_settings> merge_settings(const flag_values& flags, const environmen
   if (auto said = environment("HOSTNAME"); said && !said->empty() && !is_listen_address(*said))
     v.warnings.push_back("environment variable HOSTNAME has no effect: it is no IP address; see --hostname");
   s.port = static_cast<std::uint16_t>(v.number("port"));
+  s.device = to_device(v.text("device"));
   s.dtype = to_dtype(v.text("dtype"));
   s.adapter_dtype = to_dtype(v.text("adapter-dtype"));
   s.kv_cache_dtype = to_dtype(v.text("kv-cache-dtype"));

@@ -20,6 +20,9 @@ enum class compute_dtype : std::uint8_t { automatic, float32, bfloat16, int8 };
 /// Of the processor.
 enum class instruction_set : std::uint8_t { portable, avx2, avx_vnni, avx512 };
 
+/// What computes; automatic: CUDA where this build and the machine have it.
+enum class device_choice : std::uint8_t { automatic, cpu, cuda };
+
 /// The settings of `lorica serve`, merged and checked; what is absent is decided at start.
 struct serve_settings {
   std::string model_id;
@@ -46,6 +49,7 @@ struct serve_settings {
   std::uint32_t adapter_drain_after = 0;    ///< seconds
   std::string hostname;
   std::uint16_t port = 0;
+  device_choice device = device_choice::automatic;
   compute_dtype dtype = compute_dtype::automatic;
   compute_dtype adapter_dtype = compute_dtype::automatic;
   compute_dtype kv_cache_dtype = compute_dtype::automatic;

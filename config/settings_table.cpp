@@ -80,8 +80,9 @@ constexpr setting table[] = {
      .kind = bytes,
      .fallback = "0",
      .text =
-         "Bytes for adapters on the device, with K, M or G after the number; 0: as many as in memory. On the "
-         "CPU both are the same bytes, so the smaller of the two limits counts.",
+         "Bytes for adapters on the device, with K, M or G after the number; 0: as many as in memory. Every "
+         "adapter that is in use is in both, so the smaller of the two limits counts; on a CUDA device at "
+         "most a quarter of its free memory.",
      .least = 0,
      .most = 64 * tebi},
     {.flag = "adapter-eviction",
@@ -164,6 +165,14 @@ constexpr setting table[] = {
      .text = "Port to listen on; 0 takes a free one.",
      .least = 0,
      .most = 65535},
+    {.flag = "device",
+     .environment = "LORICA_DEVICE",
+     .kind = choice,
+     .fallback = "auto",
+     .text =
+         "What computes: cuda needs a build with CUDA and an NVIDIA GPU; auto takes it where both are there "
+         "and the settings ask for nothing that only the CPU has.",
+     .choices = "auto|cpu|cuda"},
     {.flag = "dtype",
      .environment = "DTYPE",
      .kind = choice,
@@ -171,7 +180,7 @@ constexpr setting table[] = {
      .text =
          "How the engine computes: float32 is the exact mode; bfloat16 weights with float32 sums; int8 keeps "
          "weights of 4 and 8 bits as the file has them and computes with inputs of 8 bits. auto is int8 for "
-         "quantised files and bfloat16 for others.",
+         "quantised files and bfloat16 for others. A CUDA device computes in bfloat16.",
      .choices = "auto|float32|bfloat16|int8|float16"},
     {.flag = "adapter-dtype",
      .environment = "LORICA_ADAPTER_DTYPE",
@@ -205,8 +214,7 @@ constexpr setting table[] = {
      .environment = "LORICA_KV_MEMORY",
      .kind = bytes,
      .text = "Bytes for the KV cache, with K, M or G after the number. Default: a quarter of the available "
-             "memory, "
-             "at most what the limits can use.",
+             "memory, or what is left on a CUDA device, at most what the limits can use.",
      .least = 1 << 20,
      .most = 64 * tebi},
     {.flag = "max-concurrent-requests",
@@ -396,11 +404,11 @@ constexpr setting table[] = {
      .use = harmless},
     {.flag = "cuda-graphs",
      .environment = "CUDA_GRAPHS",
-     .text = "This build computes on the CPU.",
+     .text = "Graphs are always recorded, for the numbers of sequences that can run at once.",
      .use = harmless},
     {.flag = "cuda-memory-fraction",
      .environment = "CUDA_MEMORY_FRACTION",
-     .text = "This build computes on the CPU; see --kv-memory.",
+     .text = "See --kv-memory and --adapter-device-memory.",
      .use = harmless},
     {.flag = "disable-custom-kernels",
      .environment = "DISABLE_CUSTOM_KERNELS",

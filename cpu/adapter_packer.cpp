@@ -1,11 +1,10 @@
 #include "cpu/adapter_packer.hpp"
 
 #include <algorithm>
-#include <set>
-#include <string>
 #include <vector>
 
 #include "cpu/bfloat.hpp"
+#include "engine/adapter_fit.hpp"
 
 namespace lorica {
 namespace {
@@ -47,47 +46,11 @@ std::uint64_t cpu_adapter_packer::packed_bytes(const adapter_weights& weights) c
   return cpu_adapter_packing(*base_, mode_, shapes_of(weights), kept(weights.copies, {}), {}).bytes();
 }
 
-result<void> cpu_adapter_packer::check(std::span<const site_shape> sites) const {
-  std::set<std::pair<std::uint32_t, projection>> seen;
-  for (auto& s : sites) {
-    auto want = shape_of(model_, s.where);
-    auto known = projections_of(model_);
-    if (in_layer(s.where) && std::ranges::find(known, s.where) == known.end())
-      return fail(errc::bad_adapter, name_of(s) + ": the base has no such module", "unsupported_module");
-    if (in_layer(s.where) ? s.layer >= model_.layers : s.layer != 0)
-      return fail(errc::bad_adapter,
-                  name_of(s) + ": the base has " + std::to_string(model_.layers) + " layers",
-                  "shape_mismatch");
-    if (s.in != want.in || s.out != want.out)
-      return fail(errc::bad_adapter,
-                  name_of(s) + ": is " + std::to_string(s.in) + " to " + std::to_string(s.out) +
-                      ", the base has " + std::to_string(want.in) + " to " + std::to_string(want.out),
-                  "shape_mismatch");
-    if (!seen.insert({s.layer, s.where}).second)
-      return fail(errc::bad_adapter, name_of(s) + ": named twice", "shape_mismatch");
-    if (s.where == projection::embed && (s.bias || s.magnitude))
-      return fail(errc::bad_adapter, name_of(s) + ": a lookup has no bias and no magnitude",
-                  "unsupported_module");
-  }
-  return {};
-}
-
-result<void> cpu_adapter_packer::check(std::span<const module_copy> copies) const {
-  for (auto& copy : copies)
-    if (in_layer(copy.where) || copy.rows != model_.vocab || copy.cols != model_.hidden ||
-        copy.weight.size() != std::size_t{copy.rows} * copy.cols)
-      return fail(errc::bad_adapter,
-                  std::string(to_string(copy.where)) + ": a full copy that is not of " +
-                      std::to_string(model_.vocab) + " tokens and width " + std::to_string(model_.hidden),
-                  "shape_mismatch");
-  return {};
-}
-
 result<std::unique_ptr<adapter_packing>> cpu_adapter_packer::begin(std::span<const site_shape> sites,
                                                                    std::span<const module_copy> copies,
                                                                    std::stop_token stop) const {
-  if (auto ok = check(sites); !ok) return ok.error();
-  if (auto ok = check(copies); !ok) return ok.error();
+  if (auto ok = check_sites(model_, sites); !ok) return ok.error();
+  if (auto ok = check_copies(model_, copies); !ok) return ok.error();
   if (stop.stop_requested()) return cancelled();
   const auto differing = kept(copies, stop);
   if (stop.stop_requested()) return cancelled();

@@ -25,8 +25,6 @@ class cpu_adapter_packer final : public adapter_packer {
   std::uint64_t packed_bytes(const adapter_weights& weights) const override;
 
  private:
-  result<void> check(std::span<const site_shape> sites) const;
-  result<void> check(std::span<const module_copy> copies) const;
   bool equals_base(const module_copy& copy, const std::stop_token& stop) const;
   kept_copies kept(std::span<const module_copy> copies, const std::stop_token& stop) const;
 

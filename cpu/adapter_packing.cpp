@@ -11,6 +11,7 @@
 #include "cpu/lora.hpp"
 #include "cpu/lora_coding.hpp"
 #include "cpu/magnitude.hpp"
+#include "engine/adapter_fit.hpp"
 #include "engine/merge_shape.hpp"
 
 namespace lorica {
@@ -50,14 +51,6 @@ const tensor_view& weights_of(const model_weights& base, std::uint32_t layer, pr
     case projection::head: return base.head();
     default: return l.down;
   }
-}
-
-/// The projections whose outputs a site's B holds one after the other.
-std::vector<projection> parts_of(projection p) {
-  using enum projection;
-  if (p == qkv) return {q, k, v};
-  if (p == gate_up) return {gate, up};
-  return {p};
 }
 
 constexpr std::size_t tokens_at_once = 1024;  // between two looks at the stop token
@@ -232,19 +225,6 @@ std::byte* cpu_adapter_packing::own(const void* place) const noexcept {
 
 float* cpu_adapter_packing::own(const float* place) const noexcept {
   return reinterpret_cast<float*>(own(static_cast<const void*>(place)));
-}
-
-/// The numbers are those of the site's shape.
-result<void> cpu_adapter_packing::check_numbers(const lora_site& s) {
-  auto wrong = [&](const std::string& what) {
-    return fail(errc::bad_adapter, name_of(shape_of(s)) + ": " + what, "shape_mismatch");
-  };
-  if (s.rank == 0 || s.a.size() != std::size_t{s.rank} * s.in || s.b.size() != std::size_t{s.out} * s.rank)
-    return wrong("A or B has not rank " + std::to_string(s.rank));
-  for (auto* vector : {&s.bias, &s.magnitude})
-    if (!vector->empty() && vector->size() != s.out)
-      return wrong("the bias of B or the magnitude has not one number per output");
-  return {};
 }
 
 result<void> cpu_adapter_packing::put(std::size_t number, const lora_site& s) {

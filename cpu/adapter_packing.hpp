@@ -73,7 +73,6 @@ class cpu_adapter_packing final : public adapter_packing {
   std::uint32_t plain_rank(std::uint32_t rank) const noexcept;
   std::uint64_t plain_b_bytes(std::uint32_t rank, std::uint32_t outputs) const noexcept;
   std::uint32_t outputs_of(projection part) const noexcept;
-  static result<void> check_numbers(const lora_site& s);
   std::byte* own(const void* place) const noexcept;
   float* own(const float* place) const noexcept;
   result<void> pack_pair(const lora_site& s, const place& to);

@@ -1,34 +1,13 @@
 #include "cpu/magnitude.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <span>
-#include <string>
 
 #include "cpu/bfloat.hpp"
+#include "engine/magnitude.hpp"
 
 namespace lorica {
 namespace {
-
-constexpr std::size_t piece = 1024;  // columns at once: A's part of them stays in a cache
-
-/// Row += scaling * (B A)_output, in pieces; gives the square of its length.
-double square_of(std::span<float> row, const lora_site& site, std::size_t output) {
-  double out = 0;
-  const float* b = site.b.data() + output * site.rank;
-  for (std::size_t at = 0; at < row.size(); at += piece) {
-    auto part = row.subspan(at, std::min(piece, row.size() - at));
-    for (std::size_t r = 0; r < site.rank; ++r) {
-      const float factor = site.scaling * b[r];
-      const float* a = site.a.data() + r * site.in + at;
-      for (std::size_t k = 0; k < part.size(); ++k)
-        part[k] += factor * a[k];
-    }
-    for (auto x : part)
-      out += static_cast<double>(x) * static_cast<double>(x);
-  }
-  return out;
-}
 
 void read_served(const tensor_view& base, std::size_t first, cpu_mode mode, std::span<float> out) {
   if (mode.int8) return read_quantised_rows(base, first, mode.format_of(base.type), out);
@@ -42,27 +21,8 @@ void read_served(const tensor_view& base, std::size_t first, cpu_mode mode, std:
 result<std::vector<float>> magnitude_factors(const tensor_view& base, const lora_site& site,
                                              std::uint32_t first, cpu_mode mode,
                                              const std::stop_token& stop) {
-  std::vector<float> out(static_cast<std::size_t>(base.rows));
-  std::vector<float> rows(std::size_t{block_outputs} * site.in);
-  for (std::size_t block = 0; block < out.size(); block += block_outputs) {
-    if (stop.stop_requested()) return fail(errc::cancelled, "packing was cancelled");
-    auto count = std::min<std::size_t>(block_outputs, out.size() - block);
-    auto served = std::span(rows).first(count * site.in);
-    read_served(base, block, mode, served);
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto output = first + block + i;
-      const double norm = std::sqrt(square_of(served.subspan(i * site.in, site.in), site, output));
-      const double factor = static_cast<double>(site.magnitude[output]) / norm;
-      out[block + i] = static_cast<float>(factor);
-      if (!std::isfinite(out[block + i]))
-        return fail(errc::bad_adapter,
-                    "layer " + std::to_string(site.layer) + " " + std::string(to_string(site.where)) +
-                        ": lora_magnitude_vector cannot be reached by output " + std::to_string(output) +
-                        ", whose weights have the length " + (norm == 0 ? "0" : "of almost 0"),
-                    "non_finite_weights");
-    }
-  }
-  return out;
+  const auto served = [&](std::size_t row, std::span<float> out) { read_served(base, row, mode, out); };
+  return magnitude_factors(served, static_cast<std::uint32_t>(base.rows), site, first, stop);
 }
 
 }  // namespace lorica

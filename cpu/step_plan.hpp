@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 #include <unordered_set>
 #include <vector>
 
@@ -9,6 +8,7 @@
 #include "cpu/packed_adapter.hpp"
 #include "cpu/token_history.hpp"
 #include "engine/batch.hpp"
+#include "engine/batch_contract.hpp"
 #include "engine/executor.hpp"
 
 namespace lorica {
@@ -93,20 +93,14 @@ class step_plan {
   attention_item attention_begin(unsigned m) const noexcept { return attention_[m]; }
 
  private:
-  std::string_view broken_rows(const batch& step) const;
-  std::string_view broken_sequence(const batch& step, const sequence_rows& s, const token_history& history);
-  std::string_view broken_scores(const sequence_rows& s) const;
-  std::string_view broken_segments(const batch& step,
-                                   const std::unordered_set<const packed_adapter*>& attached) const;
   bool changes_head(const segment& s) const noexcept;
-  static std::string_view broken_company(const batch& step);
   void fill(const batch& step, token_history& history);
   void read(const sequence_rows& s, std::uint32_t number);
   void keep(const sequence_rows& s, std::uint32_t first, std::uint32_t last);
   void share_attention(unsigned members);
 
-  executor_limits limits_;
   model_config model_;
+  batch_contract contract_;
   const batch* step_ = nullptr;
   std::vector<token_id> tokens_;
   std::vector<std::uint32_t> positions_;
@@ -117,11 +111,8 @@ class step_plan {
   std::uint32_t low_rank_width_ = 0;
   bool changes_head_ = false;
   bool merges_ = false;
-  batch own_;                              // of a narrowed plan
-  std::vector<std::uint32_t> kept_;        // likewise
-  std::uint64_t check_ = 0;                // number of the check, so that marks need no clearing
-  std::vector<std::uint64_t> slot_mark_;   // last check that met the slot
-  std::vector<std::uint64_t> block_mark_;  // last check in which the block was written
+  batch own_;                        // of a narrowed plan
+  std::vector<std::uint32_t> kept_;  // likewise
 };
 
 }  // namespace lorica

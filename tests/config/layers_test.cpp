@@ -41,6 +41,11 @@ std::string word(std::optional<instruction_set> instructions) {
   return instructions ? names[static_cast<int>(*instructions)] : "auto";
 }
 
+std::string word(device_choice device) {
+  constexpr const char* names[] = {"auto", "cpu", "cuda"};
+  return names[static_cast<int>(device)];
+}
+
 std::string word(log_level level) {
   constexpr const char* names[] = {"debug", "info", "warn", "error"};
   return names[static_cast<int>(level)];
@@ -72,6 +77,7 @@ std::map<std::string, std::string> outcome(const serve_settings& s) {
           {"skip-bad-adapters", s.skip_bad_adapters ? "true" : "false"},
           {"hostname", s.hostname},
           {"port", std::to_string(s.port)},
+          {"device", word(s.device)},
           {"dtype", word(s.dtype)},
           {"adapter-dtype", word(s.adapter_dtype)},
           {"kv-cache-dtype", word(s.kv_cache_dtype)},
@@ -122,6 +128,7 @@ std::pair<std::string, std::string> two_values(const setting& row) {
     case setting_kind::bytes: return {std::to_string(row.least + 3), std::to_string(row.least + 5)};
     case setting_kind::flag: return {"true", "false"};
     case setting_kind::choice:
+      if (row.flag == "device") return {"cuda", "cpu"};
       if (row.flag == "dynamic-adapters") return {"off", "root"};
       if (row.flag == "unknown-adapter") return {"refuse", "base"};
       if (row.flag == "adapter-eviction") return {"lru", "gdsf"};

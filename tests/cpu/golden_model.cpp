@@ -40,22 +40,6 @@ std::vector<told_token> told_tokens(const value* list) {
   return out;
 }
 
-std::unique_ptr<executor> make(const std::shared_ptr<const model_weights>& weights, const drive& how,
-                               std::uint32_t blocks) {
-  cpu_options o;
-  o.mode = how.mode;
-  o.threads = how.threads;
-  o.block_tokens = how.block_tokens;
-  o.blocks = blocks;
-  o.max_sequences = how.max_sequences;
-  o.logits_bytes = how.logits_bytes;
-  o.max_rows = how.max_sequences + how.chunk;
-  o.max_positions = std::min<std::uint32_t>(weights->config().max_positions, 512);
-  o.token_ids = how.token_ids;
-  o.instructions = how.instructions;
-  return must(make_cpu_executor(weights, o));
-}
-
 planner_options plan_of(const executor_limits& l, const model_config& m, std::uint32_t chunk) {
   planner_options o;
   o.block_tokens = l.block_tokens;
@@ -69,6 +53,22 @@ planner_options plan_of(const executor_limits& l, const model_config& m, std::ui
 }
 
 }  // namespace
+
+std::unique_ptr<executor> make_cpu(const std::shared_ptr<const model_weights>& weights, const drive& how,
+                                   std::uint32_t blocks) {
+  cpu_options o;
+  o.mode = how.mode;
+  o.threads = how.threads;
+  o.block_tokens = how.block_tokens;
+  o.blocks = blocks;
+  o.max_sequences = how.max_sequences;
+  o.logits_bytes = how.logits_bytes;
+  o.max_rows = how.max_sequences + how.chunk;
+  o.max_positions = std::min<std::uint32_t>(weights->config().max_positions, 512);
+  o.token_ids = how.token_ids;
+  o.instructions = how.instructions;
+  return must(make_cpu_executor(weights, o));
+}
 
 std::vector<std::pair<std::string, float>> shares_of(const golden_case& c) {
   if (c.adapter.empty()) return c.composition;
@@ -102,7 +102,7 @@ std::vector<golden_case> read_golden(const std::string& path) {
 }
 
 outcome run_all(const std::shared_ptr<const model_weights>& weights, const std::string& adapter_folder,
-                const std::vector<golden_case>& cases, const drive& how) {
+                const std::vector<golden_case>& cases, const drive& how, const executor_maker& make) {
   std::uint32_t enough = 0;
   for (auto& c : cases)
     enough += static_cast<std::uint32_t>((c.prompt.size() + c.tokens.size()) / how.block_tokens + 1);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -87,6 +88,14 @@ struct drive {
   schedule_policy policy = schedule_policy::fair;
 };
 
+/// What makes an executor for a drive with so many KV blocks.
+using executor_maker = std::function<std::unique_ptr<executor>(
+    const std::shared_ptr<const model_weights>& weights, const drive& how, std::uint32_t blocks)>;
+
+/// The CPU's.
+std::unique_ptr<executor> make_cpu(const std::shared_ptr<const model_weights>& weights, const drive& how,
+                                   std::uint32_t blocks);
+
 /// Runs all cases through planner and executor together and gives their answers in order; `preemptions` tells
 /// how often blocks ran out.
 struct outcome {
@@ -97,6 +106,7 @@ struct outcome {
       preempted;  ///< cases that went back to the queue after they had begun to answer or to be told
 };
 outcome run_all(const std::shared_ptr<const model_weights>& weights, const std::string& adapter_folder,
-                const std::vector<golden_case>& cases, const drive& how);
+                const std::vector<golden_case>& cases, const drive& how,
+                const executor_maker& make = make_cpu);
 
 }  // namespace lorica::testing

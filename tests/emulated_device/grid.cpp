@@ -82,13 +82,16 @@ void open_block_gate() {
   ++s.generation;
 }
 
+void run_copy(const late_copy& c) {
+  std::memcpy(c.to, c.from, c.bytes);
+  std::memset(static_cast<std::byte*>(c.to) + c.bytes, 0, c.zeros);
+}
+
 void finish_copies(std::size_t pending) {
   auto& copies = current().copies;
   while (copies.size() > pending + 1) {
-    for (auto& c : copies.front()) {
-      std::memcpy(c.to, c.from, c.bytes);
-      std::memset(static_cast<std::byte*>(c.to) + c.bytes, 0, c.zeros);
-    }
+    for (auto& c : copies.front())
+      run_copy(c);
     copies.pop_front();
   }
 }
@@ -239,7 +242,9 @@ unsigned lane() {
 }
 
 void copy_later(void* to, const void* from, std::size_t bytes, std::size_t zeros) {
-  current().copies.back().push_back({to, from, bytes, zeros});
+  const late_copy c{to, from, bytes, zeros};
+  if (now().order == thread_order::descending) return run_copy(c);
+  current().copies.back().push_back(c);
 }
 
 void commit_copies() {

@@ -13,7 +13,8 @@ struct extent {
   std::size_t count() const { return std::size_t{x} * y * z; }
 };
 
-/// In which order the threads of a block run between two meetings. A kernel that lacks a barrier gives
+/// In which order the threads of a block run between two meetings, and when asynchronous copies are done: as
+/// late as they may be in ascending order, at once in descending. A kernel that lacks a barrier gives
 /// different numbers in one of them.
 enum class thread_order : std::uint8_t { ascending, descending };
 void run_threads(thread_order order);
@@ -47,7 +48,8 @@ bool meet_block_any(bool value);
 std::byte* shared_memory();
 unsigned lane();
 
-/// A copy into shared memory that is only done when its thread waits for it, as late as the device may.
+/// A copy into shared memory that is only done when its thread waits for it, as late as the device may, or at
+/// once (`thread_order`).
 void copy_later(void* to, const void* from, std::size_t bytes, std::size_t zeros);
 void commit_copies();
 /// Waits until at most `pending` committed groups are not done.

@@ -132,6 +132,9 @@ inline float __int_as_float(int x) {
 inline int __float_as_int(float x) {
   return std::bit_cast<int>(x);
 }
+inline long long __double_as_longlong(double x) {
+  return std::bit_cast<long long>(x);
+}
 inline float rsqrtf(float x) {
   return 1.0f / std::sqrt(x);
 }
@@ -175,6 +178,12 @@ template <class T>
 T atomicAdd(T* at, T value) {
   T old = *at;
   *at = static_cast<T>(old + value);
+  return old;
+}
+template <class T>
+T atomicOr(T* at, T value) {
+  T old = *at;
+  *at = static_cast<T>(old | value);
   return old;
 }
 template <class T>

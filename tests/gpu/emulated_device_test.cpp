@@ -95,6 +95,7 @@ TEST_CASE("a missing barrier shows in one of the orders of threads") {
 }
 
 TEST_CASE("an asynchronous copy that nobody waited for is not there") {
+  run_threads_in(0);
   auto d = open_test_device();
   auto* out = d->room<float>(32);
   must(gpu::launch("copied", d->stream, {dim3(1), dim3(32), 128}, copied_without_waiting,
