@@ -138,6 +138,15 @@ LORICA_KERNEL void requantise_group(const float (&x)[depth_multiple], float size
   write_sum(out, sum);
 }
 
+/// The inputs of group g, which `values(k, low, high)` gives from k on.
+template <class Values>
+LORICA_KERNEL void store_group(float (&x)[depth_multiple], std::uint32_t g, const Values& values) {
+  vec low, high;
+  values(g * depth_multiple, low, high);
+  store(x, low);
+  store(x + 16, high);
+}
+
 /// The plane of high codes of a row whose groups are quantised already. `values(k, low, high)` gives the
 /// row's inputs from k on once more.
 template <class Values>
@@ -151,11 +160,8 @@ LORICA_KERNEL void keep_apart(input_group* groups, std::uint32_t width, std::int
   const float bar = heavy * squares / static_cast<float>(count);
   for (std::uint32_t g = 0; g < count; ++g) {
     if (!(groups[g].scale * groups[g].scale > bar)) continue;
-    vec low, above;
-    values(g * depth_multiple, low, above);
     float x[depth_multiple];
-    store(x, low);
-    store(x + 16, above);
+    store_group(x, g, values);
     float size = 0;
     const std::uint32_t marks = quads_that_stick_out(x, size);
     if (marks == 0) continue;
@@ -189,11 +195,8 @@ LORICA_KERNEL void keep_lone_apart(input_group* groups, std::uint32_t count, std
   for (std::uint32_t g = 0; g < count; ++g) {
     marks[g] = 0;
     if (size_of_codes(groups[g].codes) > lone) continue;
-    vec low, above;
-    values(g * depth_multiple, low, above);
     float x[depth_multiple];
-    store(x, low);
-    store(x + 16, above);
+    store_group(x, g, values);
     float size = 0;
     const std::uint32_t mark = quad_that_sticks_out(x, size);
     if (mark == 0) continue;
