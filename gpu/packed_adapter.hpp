@@ -29,7 +29,8 @@ struct adapter_piece {
 class gpu_packed_adapter final : public packed_adapter {
  public:
   const adapter_version& version() const noexcept override { return version_; }
-  /// What it takes on the device, which is more than its numbers by at most one part in eight.
+  /// What it takes on the device: its numbers in size classes and pages of 64 KiB, up to a quarter more where
+  /// it is small.
   std::uint64_t bytes() const noexcept override { return bytes_; }
   std::vector<std::uint32_t> ranks() const override { return ranks_; }
   const merge_shape& shape() const noexcept override { return shape_; }
