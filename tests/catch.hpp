@@ -6,3 +6,16 @@
 #else
 #include <catch2/catch.hpp>
 #endif
+
+namespace lorica {
+
+/// Catch2's macros are for the thread that runs the test: on another they spoil its lists, by luck unseen.
+/// Ends the program with a line that says so. Every assertion comes here by a listener, INFO by its macro.
+void require_test_thread();
+
+}  // namespace lorica
+
+#undef INFO
+#define INFO(...)                  \
+  ::lorica::require_test_thread(); \
+  INTERNAL_CATCH_INFO("INFO", __VA_ARGS__)

@@ -206,21 +206,23 @@ TEST_CASE("several threads render one template at once") {
   auto tree = parsed_template(
       "{% macro m(a) %}[{{ a }}]{% endmacro %}{% set ns = namespace(n=0) %}"
       "{% for i in range(200) %}{% set ns.n = ns.n + i %}{{ m(i * n) }}{% endfor %}{{ ns.n }}");
-  auto text_for = [&](int n) {
-    auto variables = json("{\"n\":" + std::to_string(n) + "}");
+  std::vector<value> variables;
+  for (int n = 0; n < 4; ++n)
+    variables.push_back(json("{\"n\":" + std::to_string(n) + "}"));
+  auto text_for = [&](std::size_t n) {
     template_input input;
-    input.variables = &variables;
+    input.variables = &variables[n];
     return tree->render(input)->text;
   };
   std::vector<std::string> wanted, given(4);
-  for (int n = 0; n < 4; ++n)
+  for (std::size_t n = 0; n < 4; ++n)
     wanted.push_back(text_for(n));
   CHECK(wanted[1] != wanted[2]);
   std::vector<std::thread> threads;
-  for (int n = 0; n < 4; ++n)
+  for (std::size_t n = 0; n < 4; ++n)
     threads.emplace_back([&, n] {
       for (int i = 0; i < 20; ++i)
-        given[static_cast<std::size_t>(n)] = text_for(n);
+        given[n] = text_for(n);
     });
   for (auto& t : threads)
     t.join();
