@@ -131,7 +131,8 @@ using tokenizer_actor = caf::typed_actor<
     // A conversation likewise.
     caf::reacts_to<atom::spans, chat_span_job_ptr>>;
 
-/// SCHEDULER: one per model; plans steps and drives the executor, one step in flight.
+/// SCHEDULER: one per model; plans steps and drives the executor: one step in flight, and perhaps the order
+/// for the one behind it.
 using scheduler_actor = caf::typed_actor<
     // All choices of a request join the queue.
     caf::reacts_to<atom::submit, submission_ptr>,
