@@ -17,42 +17,6 @@
 namespace lorica {
 namespace {
 
-/// Where a projection sits in the base's packed matrices; a fused one takes all parts from `part` on.
-struct matrix_place {
-  lora_group group;
-  std::uint32_t part;
-};
-
-constexpr matrix_place place_of(projection p) noexcept {
-  switch (p) {
-    case projection::q: return {lora_group::qkv, 0};
-    case projection::k: return {lora_group::qkv, 1};
-    case projection::v: return {lora_group::qkv, 2};
-    case projection::o: return {lora_group::o, 0};
-    case projection::gate: return {lora_group::gate_up, 0};
-    case projection::up: return {lora_group::gate_up, 1};
-    case projection::qkv: return {lora_group::qkv, 0};
-    case projection::gate_up: return {lora_group::gate_up, 0};
-    case projection::head: return {lora_group::head, 0};
-    default: return {lora_group::down, 0};
-  }
-}
-
-/// The base's matrix of one part.
-const tensor_view& weights_of(const model_weights& base, std::uint32_t layer, projection part) {
-  auto& l = base.layers()[layer];
-  switch (part) {
-    case projection::q: return l.q;
-    case projection::k: return l.k;
-    case projection::v: return l.v;
-    case projection::o: return l.o;
-    case projection::gate: return l.gate;
-    case projection::up: return l.up;
-    case projection::head: return base.head();
-    default: return l.down;
-  }
-}
-
 constexpr std::size_t tokens_at_once = 1024;  // between two looks at the stop token
 
 error cancelled() {

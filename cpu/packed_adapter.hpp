@@ -9,14 +9,10 @@
 #include "cpu/mapped_memory.hpp"
 #include "cpu/packed_weights.hpp"
 #include "cpu/thread_team.hpp"
+#include "engine/lora_group.hpp"
 #include "engine/packed_adapter.hpp"
 
 namespace lorica {
-
-/// Projections that read the same input: they share one shrink and one packed matrix of the base. The head is
-/// in no layer.
-enum class lora_group : std::uint8_t { qkv, o, gate_up, down, head };
-inline constexpr std::uint32_t lora_group_count = 4;  ///< of each layer
 
 /// B of one projection as packed blocks [out / 32][rank][32] (bfloat16: pairs; codes: lora_codes.hpp), added
 /// to its part of the base. The parts of a fused module share their columns. With DoRA the rows of B are

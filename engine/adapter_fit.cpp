@@ -60,4 +60,18 @@ std::vector<projection> parts_of(projection where) {
   return {where};
 }
 
+const tensor_view& weights_of(const model_weights& base, std::uint32_t layer, projection part) noexcept {
+  if (part == projection::head) return base.head();
+  auto& l = base.layers()[layer];
+  switch (part) {
+    case projection::q: return l.q;
+    case projection::k: return l.k;
+    case projection::v: return l.v;
+    case projection::o: return l.o;
+    case projection::gate: return l.gate;
+    case projection::up: return l.up;
+    default: return l.down;
+  }
+}
+
 }  // namespace lorica

@@ -5,6 +5,7 @@
 
 #include "core/error.hpp"
 #include "engine/adapter_weights.hpp"
+#include "model/weights.hpp"
 
 namespace lorica {
 
@@ -20,5 +21,8 @@ result<void> check_numbers(const lora_site& site);
 
 /// The projections whose outputs a site's B holds one after the other.
 std::vector<projection> parts_of(projection where);
+
+/// The base's matrix of a linear map that is no fused one; `layer` says nothing of the head.
+const tensor_view& weights_of(const model_weights& base, std::uint32_t layer, projection part) noexcept;
 
 }  // namespace lorica

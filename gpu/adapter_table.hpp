@@ -2,15 +2,12 @@
 
 #include <cstdint>
 
+#include "engine/lora_group.hpp"
 #include "gpu/bfloat.hpp"
 
 namespace lorica::gpu {
 
-/// Projections that read the same input: they share one shrink and one product of the base. The head is in no
-/// layer.
-enum class lora_group : std::uint8_t { qkv, o, gate_up, down, head };
-inline constexpr std::uint32_t lora_group_count = 4;  ///< of each layer
-inline constexpr std::uint32_t most_parts = 3;        ///< of a group: q, k and v
+inline constexpr std::uint32_t most_parts = 3;  ///< of a group: q, k and v
 
 /// The place of a group among those of an adapter: layers one after the other, then the head.
 constexpr std::uint32_t group_index(std::uint32_t layer, lora_group which, std::uint32_t layers) noexcept {

@@ -6,7 +6,6 @@
 using namespace lorica;
 using namespace lorica::testing;
 using gpu::bfloat;
-using gpu::lora_group;
 
 namespace {
 
