@@ -7,7 +7,6 @@ using namespace lorica;
 using namespace lorica::testing;
 using gpu::adapter_arrival;
 using gpu::bfloat;
-using gpu::lora_group;
 
 namespace {
 

@@ -91,7 +91,7 @@ struct plan_of_segments {
 
 struct group_inputs {
   std::uint32_t layer;
-  gpu::lora_group which;
+  lora_group which;
   std::uint32_t depth;
   std::vector<std::uint32_t> outputs;
   std::vector<gpu::bfloat> x = {};  // [rows][padded_depth]
@@ -105,16 +105,15 @@ struct group_inputs {
   }
 };
 
-group_inputs inputs_of(const model_config& m, std::uint32_t layer, gpu::lora_group which,
-                       std::uint32_t rows) {
+group_inputs inputs_of(const model_config& m, std::uint32_t layer, lora_group which, std::uint32_t rows) {
   const auto q = m.heads * m.head_dim, kv = m.kv_heads * m.head_dim;
   group_inputs out{layer, which, m.hidden, {}};
   switch (which) {
-    case gpu::lora_group::qkv: out.outputs = {q, kv, kv}; break;
-    case gpu::lora_group::o: out.outputs = {m.hidden}, out.depth = q; break;
-    case gpu::lora_group::gate_up: out.outputs = {m.ffn, m.ffn}; break;
-    case gpu::lora_group::down: out.outputs = {m.hidden}, out.depth = m.ffn; break;
-    case gpu::lora_group::head: out.outputs = {m.vocab}; break;
+    case lora_group::qkv: out.outputs = {q, kv, kv}; break;
+    case lora_group::o: out.outputs = {m.hidden}, out.depth = q; break;
+    case lora_group::gate_up: out.outputs = {m.ffn, m.ffn}; break;
+    case lora_group::down: out.outputs = {m.hidden}, out.depth = m.ffn; break;
+    case lora_group::head: out.outputs = {m.vocab}; break;
   }
   const auto stride = padded_depth(out.depth);
   auto x = exact_numbers(std::size_t{rows} * stride, 77);
@@ -151,7 +150,7 @@ class cpu_segment {
 
  private:
   const packed_group& group(std::uint32_t use) const {
-    return e_.cpu_at(plan_.uses[use].first).group(in_.layer, static_cast<lora_group>(in_.which));
+    return e_.cpu_at(plan_.uses[use].first).group(in_.layer, in_.which);
   }
 
   void shrink() {
@@ -300,9 +299,9 @@ std::vector<float> run_on_gpu(test_device& d, const device_plan& plan, const bot
 void compare_groups(const both_executors& e, const plan_of_segments& plan) {
   auto d = open_test_device();
   const auto on_device = put_plan(*d, e, plan);
-  for (auto which : {gpu::lora_group::qkv, gpu::lora_group::o, gpu::lora_group::gate_up,
-                     gpu::lora_group::down, gpu::lora_group::head}) {
-    const auto in = inputs_of(e.model, which == gpu::lora_group::head ? 0 : 1, which, plan.rows);
+  for (auto which :
+       {lora_group::qkv, lora_group::o, lora_group::gate_up, lora_group::down, lora_group::head}) {
+    const auto in = inputs_of(e.model, which == lora_group::head ? 0 : 1, which, plan.rows);
     const auto a = run_on_cpu(e, plan, in), b = run_on_gpu(*d, on_device, e, in, plan.rows);
     closeness close;
     for (std::size_t i = 0; i < a.size(); ++i)
