@@ -1,8 +1,7 @@
 #include "bench/traffic.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <numeric>
 
@@ -18,9 +17,17 @@ error refuse(std::string text) {
   return fail(errc::bad_config, std::move(text));
 }
 
+/// As short as reads back equal; whole numbers in digits.
+std::string shown(double number) {
+  char digits[32];
+  const bool whole = number == std::floor(number) && std::abs(number) < 1e15;
+  if (whole) return std::to_string(static_cast<std::int64_t>(number));
+  return {digits, std::to_chars(digits, digits + sizeof digits, number).ptr};
+}
+
 std::optional<error> check_count(std::string_view name, double value, double most) {
   if (value >= 1 && value <= most) return std::nullopt;
-  return refuse(fmt::format("{} is {}; it is 1 to {}", name, value, most));
+  return refuse(std::string(name) + " is " + shown(value) + "; it is 1 to " + shown(most));
 }
 
 /// Cumulative gaps of mean 1/rate, scaled so that the last request arrives at count/rate, which makes
@@ -89,14 +96,14 @@ result<requests> plan(const random_traffic& t) {
   if (auto bad = check_count("--num-prompts", t.requests, most_requests)) return *bad;
   if (auto bad = check_count("--random-input-len", t.input, most_tokens)) return *bad;
   if (auto bad = check_count("--random-output-len", t.output, most_tokens)) return *bad;
-  if (!(t.rate > 0)) return refuse(fmt::format("--request-rate is {}; it is above 0, or inf", t.rate));
-  if (!(t.burstiness > 0)) return refuse(fmt::format("--burstiness is {}; it is above 0", t.burstiness));
+  if (!(t.rate > 0)) return refuse("--request-rate is " + shown(t.rate) + "; it is above 0, or inf");
+  if (!(t.burstiness > 0)) return refuse("--burstiness is " + shown(t.burstiness) + "; it is above 0");
   if (!(t.range_ratio >= 0 && t.range_ratio < 1))
-    return refuse(fmt::format("--random-range-ratio is {}; it is at least 0 and below 1", t.range_ratio));
+    return refuse("--random-range-ratio is " + shown(t.range_ratio) + "; it is at least 0 and below 1");
   if (t.prefix > most_tokens)
-    return refuse(fmt::format("--random-prefix-len is {}; it is at most {}", t.prefix, most_tokens));
+    return refuse("--random-prefix-len is " + shown(t.prefix) + "; it is at most " + shown(most_tokens));
   if (!(t.exponent >= 0 && t.exponent <= 100))
-    return refuse(fmt::format("--lora-zipf-exponent is {}; it is 0 to 100", t.exponent));
+    return refuse("--lora-zipf-exponent is " + shown(t.exponent) + "; it is 0 to 100");
   requests out(t.requests);
   std::mt19937_64 random(t.seed);
   for (std::uint32_t i = 0; i < t.requests; ++i) {
@@ -117,19 +124,18 @@ result<requests> plan(const s_lora_traffic& t) {
   };
   if (t.adapters == 0) return refuse("--lora-modules is missing; s-lora draws from at least one adapter");
   if (!(t.alpha > 0 && t.alpha <= 1'000))
-    return refuse(fmt::format("--s-lora-alpha is {}; it is above 0 and at most 1000", t.alpha));
+    return refuse("--s-lora-alpha is " + shown(t.alpha) + "; it is above 0 and at most 1000");
   if (!(t.cv > 0 && t.cv <= 1'000))
-    return refuse(fmt::format("--s-lora-cv is {}; it is above 0 and at most 1000", t.cv));
+    return refuse("--s-lora-cv is " + shown(t.cv) + "; it is above 0 and at most 1000");
   if (!(t.rate > 0 && std::isfinite(t.rate)))
-    return refuse(fmt::format("--request-rate is {}; s-lora wants requests per second, as 2", t.rate));
+    return refuse("--request-rate is " + shown(t.rate) + "; s-lora wants requests per second, as 2");
   const double count = std::floor(t.rate * t.duration);
   if (!(count >= 1 && count <= most_requests))
-    return refuse(fmt::format("--request-rate times --s-lora-duration is {}; it is 1 to {} requests",
-                              t.rate * t.duration, most_requests));
+    return refuse("--request-rate times --s-lora-duration is " + shown(t.rate * t.duration) +
+                  "; it is 1 to " + shown(most_requests) + " requests");
   if (bad_range(t.input) || bad_range(t.output))
-    return refuse(
-        fmt::format("--s-lora-input-range and --s-lora-output-range are LOW HIGH with 1 <= LOW < HIGH <= {}",
-                    most_tokens));
+    return refuse("--s-lora-input-range and --s-lora-output-range are LOW HIGH with 1 <= LOW < HIGH <= " +
+                  shown(most_tokens));
   requests out(static_cast<std::size_t>(count));
   numpy_random random(t.seed);
   for (auto& r : out)
@@ -148,11 +154,11 @@ result<requests> plan(const s_lora_traffic& t) {
 result<requests> plan(const punica_traffic& t) {
   if (auto bad = check_count("--num-prompts", t.requests, most_requests)) return *bad;
   if (t.most < 3 || t.most > most_tokens)
-    return refuse(fmt::format("--punica-max-len is {}; it is 3 to {}", t.most, most_tokens));
+    return refuse("--punica-max-len is " + shown(t.most) + "; it is 3 to " + shown(most_tokens));
   const auto sizes = groups(t.pattern, t.requests);
   if (t.adapters != 0 && t.adapters < sizes.size())
-    return refuse(fmt::format("--lora-modules has {} adapters; this pattern over {} requests needs {}",
-                              t.adapters, t.requests, sizes.size()));
+    return refuse("--lora-modules has " + shown(t.adapters) + " adapters; this pattern over " +
+                  shown(t.requests) + " requests needs " + shown(static_cast<double>(sizes.size())));
   requests out;
   out.reserve(t.requests);
   for (std::uint32_t a = 0; a < sizes.size(); ++a)

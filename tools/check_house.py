@@ -3,7 +3,8 @@
 
 Rules: includes follow the arrows between rooms; third-party headers stay in their room; headers begin with
 #pragma once; no left-over marks of unfinished work; nothing is called common, util, misc, manager or helper; no
-test sleeps; file sizes; every room has a README; documents link to files that exist.
+test sleeps; file sizes; every room has a README; documents link to files that exist; what is built for a device alone
+(LORICA_ONLY_DEVICE) includes, by whatever way, the standard library, the system and CUDA only.
 """
 import pathlib
 import re
@@ -95,6 +96,35 @@ def check_links(path: str) -> None:
             problems.append(f"{path}: link to {target}, which is not there")
 
 
+def device_sources() -> set[str]:
+    """What LORICA_ONLY_DEVICE compiles: whole rooms, and the libraries X_plain of others."""
+    found = {"core/json_write.cpp"}
+    for folder in ("engine", "gpu", "bench/gpu"):
+        found |= {str(f) for f in pathlib.Path(folder).glob("*.c*") if f.suffix in (".cpp", ".cu")}
+    for room in ("files", "model", "cpu"):
+        lists = pathlib.Path(room, "CMakeLists.txt").read_text(encoding="utf-8")
+        sources = re.search(rf"add_library\({room}_plain STATIC([^)]*)\)", lists).group(1).split()
+        found |= {f"{room}/{source}" for source in sources}
+    return found
+
+
+def check_device_sources() -> None:
+    """Follows includes to the first header of somebody else."""
+    foreign = [prefix for prefix, rooms in FOREIGN.items() if "gpu" not in rooms] + ["fmt/", "catch2/"]
+    waiting = [(path, path) for path in sorted(device_sources())]
+    seen = set()
+    while waiting:
+        path, source = waiting.pop()
+        if path in seen or not pathlib.Path(path).is_file():
+            continue
+        seen.add(path)
+        for quote, target in re.findall(r'^\s*#\s*include\s*([<"])([^>"]+)', pathlib.Path(path).read_text(encoding="utf-8"), re.MULTILINE):
+            if quote == '"':
+                waiting.append((target, source))
+            elif target.startswith(tuple(foreign)):
+                problems.append(f"{path}: {target} reaches {source}, which is built where only CUDA is (LORICA_ONLY_DEVICE)")
+
+
 def main() -> int:
     files = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True).stdout.splitlines()
     files = [f for f in files if pathlib.Path(f).is_file()]
@@ -105,6 +135,7 @@ def main() -> int:
             check_source(path)
         if path.endswith(".md"):
             check_links(path)
+    check_device_sources()
     for room in ARROWS:
         if any(f.startswith(room + "/") for f in files) and f"{room}/README.md" not in files:
             problems.append(f"{room}/: no README.md")

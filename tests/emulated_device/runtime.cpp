@@ -178,6 +178,25 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {
   return cudaSuccess;
 }
 
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr what, int device) {
+  if (auto e = enter()) return e;
+  if (device < 0 || device >= now().devices) return cudaErrorInvalidDevice;
+  *value = what == cudaDevAttrClockRate ? 1'000'000 : 2'000'000;
+  return cudaSuccess;
+}
+
+cudaError_t cudaDriverGetVersion(int* version) {
+  if (auto e = enter()) return e;
+  *version = 13010;
+  return cudaSuccess;
+}
+
+cudaError_t cudaRuntimeGetVersion(int* version) {
+  if (auto e = enter()) return e;
+  *version = 13000;
+  return cudaSuccess;
+}
+
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
   if (auto e = enter()) return e;
   *total = now().memory;

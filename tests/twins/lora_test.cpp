@@ -328,6 +328,7 @@ using projection::q, projection::k, projection::v, projection::o, projection::ga
 }  // namespace
 
 TEST_CASE("both executors add the same for adapters in sums, merges, with biases and with magnitudes") {
+  if (!open_test_device()) return;
   both_executors e{small_model()};
   e.add(sites_of(e.model, {q, k, v, o, gate, up, down, head}, 8, 0.25f));
   e.add(sites_of(e.model, {q, v, up, down, o, head}, 3, 0.5f, true));
@@ -344,6 +345,7 @@ TEST_CASE("both executors add the same for adapters in sums, merges, with biases
 }
 
 TEST_CASE("both executors add the same for modules that keep several projections in one") {
+  if (!open_test_device()) return;
   auto m = small_model();
   m.fused = true;
   both_executors e{m};
@@ -359,6 +361,7 @@ TEST_CASE("both executors add the same for modules that keep several projections
 
 TEST_CASE("rows with adapted embeddings begin alike in both executors") {
   auto d = open_test_device();
+  if (!d) return;
   auto m = small_model();
   m.embedding_scale = 6.5f;
   both_executors e{m};

@@ -1,0 +1,70 @@
+#include "bench/gpu/device_room.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "gpu/pinned.hpp"
+
+namespace lorica::bench {
+namespace {
+
+constexpr std::uint64_t chunk_bytes = std::uint64_t{64} << 20;
+
+/// What is written between two runs: twice the cache.
+std::uint64_t flush_bytes_of(const gpu::device_properties& p) noexcept {
+  return std::max<std::uint64_t>(2 * p.l2_bytes, 4096);
+}
+
+}  // namespace
+
+device_room::device_room(int device, std::uint64_t bytes)
+    : device_(need(gpu::device::open(device))),
+      flush_bytes_(flush_bytes_of(device_.properties())),
+      memory_(need(gpu::arena::allocate(bytes + gpu::arena::charged(flush_bytes_)))),
+      main_(need(gpu::stream::create())),
+      begin_(need(gpu::event::create_timed())),
+      end_(need(gpu::event::create_timed())),
+      flush_(take<std::byte>("what empties the cache", flush_bytes_)) {}
+
+void device_room::send(void* to, const void* from, std::size_t bytes) {
+  auto pinned = need(gpu::pinned_buffer::allocate(std::max<std::size_t>(bytes, 1)));
+  std::memcpy(pinned.data(), from, bytes);
+  need(main_.to_device(to, pinned.data(), bytes));
+  need(main_.synchronise());
+}
+
+gpu::bfloat* device_room::numbers(const std::string& name, std::uint64_t count, const random_numbers& from) {
+  auto* out = take<gpu::bfloat>(name, count);
+  const auto chunk = std::min(count, chunk_bytes / sizeof(gpu::bfloat));
+  const auto at_once = static_cast<std::size_t>(std::min<std::uint64_t>(chunk, from.largest()));
+  auto pinned = need(gpu::pinned_buffer::allocate(std::max<std::size_t>(at_once, 1) * sizeof(gpu::bfloat)));
+  for (std::uint64_t done = 0; done < count; done += at_once) {
+    const auto now = static_cast<std::size_t>(std::min<std::uint64_t>(at_once, count - done));
+    std::ranges::copy(from.part(done + count, now), pinned.as<gpu::bfloat>().begin());
+    need(main_.to_device(out + done, pinned.data(), now * sizeof(gpu::bfloat)));
+    need(main_.synchronise());
+  }
+  return out;
+}
+
+double device_room::measure(const std::function<result<void>()>& body) {
+  need(begin_.record(main_));
+  need(body());
+  need(end_.record(main_));
+  need(end_.wait());
+  return static_cast<double>(need(gpu::event::milliseconds(begin_, end_))) / 1e3;
+}
+
+times device_room::time_recorded(const repetition& how, const std::function<result<void>()>& body) {
+  const auto work = need(gpu::graph::capture(main_, body));
+  return repeat(how, [&] {
+    need(main_.fill(flush_, std::byte{1}, flush_bytes_));
+    return measure([&] { return work.launch(main_); });
+  });
+}
+
+times device_room::time_direct(const repetition& how, const std::function<result<void>()>& body) {
+  return repeat(how, [&] { return measure(body); });
+}
+
+}  // namespace lorica::bench

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+
+#include "bench/gpu/session.hpp"
+
+namespace lorica::bench {
+
+/// What of a run the session does not know.
+struct run_facts {
+  std::string command;
+  std::string clocks;  ///< as somebody else told them; empty: nobody did
+};
+
+/// Everything as one JSON document: card, rates, rows.
+std::string json_of(const session& s, const run_facts& facts);
+
+/// The head of the table.
+std::string table_head();
+
+/// A row as a line of the table.
+std::string line_of(const row& r);
+
+/// How many rows meet their targets, do not, have none, and are missing.
+std::string verdict_of(const session& s);
+
+}  // namespace lorica::bench
