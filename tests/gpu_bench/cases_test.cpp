@@ -98,6 +98,7 @@ TEST_CASE("the document tells card, shape and rates") {
   CHECK(number(card, "clock_mhz") == 1000);
   CHECK(number(card, "memory_clock_mhz") == 2000);
   CHECK(text(d.json, "clocks_told") == "as told");
+  CHECK(text(d.json, "date").size() == 10);
   CHECK(text(d.json, "command").find("gpu_bench --only G-1 --clocks 'as told'") == 0);
   CHECK(number(*d.json.find("shape"), "hidden") == 64);
   const auto& rates = *d.json.find("rates");
