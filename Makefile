@@ -1,5 +1,5 @@
 # Thin: the commands live in tools/. `make serve` and `make test` are the same as tools/serve and tools/test.
-.PHONY: serve test gpu-test check bench bench-suite format soak clean
+.PHONY: serve test gpu-test gpu-bench check bench bench-suite format soak clean
 
 serve:
 	tools/serve
@@ -10,6 +10,9 @@ test:
 gpu-test:
 	tools/setup.sh --cuda
 	tools/test --preset cuda gpu_device
+
+gpu-bench:
+	tools/gpu_bench
 
 check:
 	tools/check.sh
