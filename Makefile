@@ -1,5 +1,5 @@
 # Thin: the commands live in tools/. `make serve` and `make test` are the same as tools/serve and tools/test.
-.PHONY: serve test gpu-test gpu-bundle check bench bench-suite format soak clean
+.PHONY: serve test gpu-test gpu-bundle gpu-bench check bench bench-suite format soak clean
 
 serve:
 	tools/serve
@@ -13,6 +13,9 @@ gpu-test:
 
 gpu-bundle:
 	tools/gpu_bundle
+
+gpu-bench:
+	tools/gpu_bench
 
 check:
 	tools/check.sh

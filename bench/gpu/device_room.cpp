@@ -33,6 +33,13 @@ void device_room::send(void* to, const void* from, std::size_t bytes) {
   need(main_.synchronise());
 }
 
+void device_room::fetch(void* to, const void* from, std::size_t bytes) {
+  auto pinned = need(gpu::pinned_buffer::allocate(std::max<std::size_t>(bytes, 1)));
+  need(main_.to_host(pinned.data(), from, bytes));
+  need(main_.synchronise());
+  std::memcpy(to, pinned.data(), bytes);
+}
+
 gpu::bfloat* device_room::numbers(const std::string& name, std::uint64_t count, const random_numbers& from) {
   auto* out = take<gpu::bfloat>(name, count);
   const auto chunk = std::min(count, chunk_bytes / sizeof(gpu::bfloat));

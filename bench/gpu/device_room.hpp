@@ -42,6 +42,14 @@ class device_room {
     send(to, values.data(), values.size() * sizeof(T));
   }
 
+  /// `count` values from there, once all work in the stream is done.
+  template <class T>
+  std::vector<T> read(const T* from, std::size_t count) {
+    std::vector<T> out(count);
+    fetch(out.data(), from, count * sizeof(T));
+    return out;
+  }
+
   /// Seconds on the device that what `body` puts into the stream takes when it is started as recorded work.
   /// Before each run what the L2 cache holds is overwritten.
   times time_recorded(const repetition& how, const std::function<result<void>()>& body);
@@ -51,6 +59,7 @@ class device_room {
 
  private:
   void send(void* to, const void* from, std::size_t bytes);
+  void fetch(void* to, const void* from, std::size_t bytes);
   double measure(const std::function<result<void>()>& body);
 
   gpu::device device_;

@@ -1,6 +1,7 @@
 #include "bench/gpu/gpu_bench.hpp"
 
 #include <algorithm>
+#include <ctime>
 #include <fstream>
 #include <ostream>
 
@@ -20,6 +21,14 @@ std::string command_of(std::span<const std::string> words) {
   for (auto& w : words)
     out += w.find(' ') == std::string::npos ? " " + w : " '" + w + "'";
   return out;
+}
+
+/// In universal time.
+std::string date_of_today() {
+  const auto now = std::time(nullptr);
+  std::tm parts{};
+  char text[16];
+  return {text, std::strftime(text, sizeof text, "%Y-%m-%d", gmtime_r(&now, &parts))};
 }
 
 void run_cases(const bench_flags& flags, session& s) {
@@ -44,7 +53,7 @@ gpu_bench_exit measure(const bench_flags& flags, const card& at, std::span<const
        << table_head();
   run_cases(flags, s);
   told << verdict_of(s);
-  if (!write_document(flags, json_of(s, {command_of(words), flags.clocks}), out)) {
+  if (!write_document(flags, json_of(s, {command_of(words), date_of_today(), flags.clocks}), out)) {
     told << "gpu_bench: --output: the file cannot be written\n";
     return gpu_bench_exit::failed;
   }

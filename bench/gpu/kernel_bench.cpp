@@ -1,6 +1,7 @@
 #include "bench/gpu/kernel_bench.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "bench/gpu/failure.hpp"
 #include "gpu/lora_tiling.hpp"
@@ -38,6 +39,35 @@ std::uint64_t launches_of(const kernel_point& p) noexcept {
 
 std::uint64_t floats_of(const kernel_point& p) noexcept {
   return gpu::lora_input_floats(p.rows, std::min(p.rows, few_rows), p.ranks(), p.site.depth);
+}
+
+/// What adapters add to a row, worked out here from a launch's numbers as they lie: X, then A and the parts
+/// of B of each adapter.
+std::vector<double> added_to(const kernel_point& p, const std::vector<gpu::bfloat>& numbers,
+                             std::uint32_t row) {
+  const auto depth = aligned(p.site.depth);
+  const auto each = (input_numbers(p) - p.rows * depth) / p.adapters;
+  // The last adapter whose rows begin at this one or before.
+  auto adapter = p.adapters - 1;
+  while (std::uint64_t{p.rows} * adapter / p.adapters > row)
+    --adapter;
+  const auto* x = numbers.data() + row * depth;
+  const auto* a = numbers.data() + p.rows * depth + adapter * each;
+  const auto* b = a + p.ranks() * depth;
+  std::vector<double> out;
+  for (auto outputs : p.site.outputs) {
+    std::vector<double> sums(outputs);
+    for (std::uint32_t r = 0; r < p.rank; ++r, a += depth, b += aligned(outputs)) {
+      double input = 0;
+      for (std::uint32_t k = 0; k < p.site.depth; ++k)
+        input += double{to_float(x[k])} * double{to_float(a[k])};
+      const double u = to_float(gpu::to_bfloat(static_cast<float>(input)));
+      for (std::uint32_t n = 0; n < outputs; ++n)
+        sums[n] += u * double{to_float(b[n])};
+    }
+    out.insert(out.end(), sums.begin(), sums.end());
+  }
+  return out;
 }
 
 /// Memory for the largest of the points, in each of its kinds.
@@ -99,6 +129,7 @@ kernel_bench::kernel_bench(int device, const std::vector<kernel_point>& points, 
     : room_(device, kernel_memory(points).bytes()),
       products_(need(gpu::gemm::create(room_.memory(), {.workspace_bytes = product_bytes}))) {
   const kernel_memory memory(points);
+  numbers_count_ = memory.numbers;
   numbers_ = room_.numbers("X, A and B", memory.numbers, numbers);
   outputs_ = room_.numbers("Y", memory.outputs, numbers);
   inputs_ = room_.take<float>("low-rank inputs", memory.inputs);
@@ -146,6 +177,8 @@ void kernel_bench::put_tables(const kernel_point& p, launches& to) {
         at += std::size_t{p.rank} * stride;
       }
     }
+    if (at != a.x + input_numbers(p) || at > numbers_ + numbers_count_)
+      throw failure(fail(errc::internal, "a launch's numbers are not where they should be"));
   }
   std::vector<gpu::lora_segment> segments;
   for (std::uint32_t i = 0; i < p.adapters; ++i) {
@@ -181,7 +214,8 @@ void kernel_bench::put_tables(const kernel_point& p, launches& to) {
   to.groups = groups;
 }
 
-/// The same numbers as products: X Aᵀ of each adapter's rows, then as many more as it has parts.
+/// Products of the same sizes on the same memory, though B lies the other way round in it: X Aᵀ of each
+/// adapter's rows, then one per part.
 void kernel_bench::put_products(const kernel_point& p, launches& to) {
   auto* inputs = reinterpret_cast<gpu::bfloat*>(inputs_ + floats_of(p));
   const auto stride = aligned(p.ranks());
@@ -216,19 +250,27 @@ void kernel_bench::put_products(const kernel_point& p, launches& to) {
     }
 }
 
+result<void> kernel_bench::run_kernels(const launches& all, bool shrinks, bool expands) const {
+  for (auto& a : all.kernels) {
+    if (shrinks)
+      if (auto ok = gpu::lora_shrink(a, room_.main()); !ok) return ok;
+    if (expands)
+      if (auto ok = gpu::lora_expand(a, room_.main()); !ok) return ok;
+  }
+  return {};
+}
+
+result<void> kernel_bench::run_products(const launches& all) {
+  for (auto& a : all.products)
+    if (auto ok = products_.run(a, room_.main()); !ok) return ok;
+  return {};
+}
+
 kernel_times kernel_bench::measure(const kernel_point& p, const repetition& how) {
   const auto all = lay_out(p);
+  const double launches = static_cast<double>(all.kernels.size());
   const auto time = [&](bool shrinks, bool expands) {
-    const auto took = room_.time_recorded(how, [&]() -> result<void> {
-      for (auto& a : all.kernels) {
-        if (shrinks)
-          if (auto ok = gpu::lora_shrink(a, room_.main()); !ok) return ok;
-        if (expands)
-          if (auto ok = gpu::lora_expand(a, room_.main()); !ok) return ok;
-      }
-      return {};
-    });
-    return took.per(static_cast<double>(all.kernels.size()));
+    return room_.time_recorded(how, [&] { return run_kernels(all, shrinks, expands); }).per(launches);
   };
   kernel_times out;
   out.shrink = time(true, false);
@@ -236,13 +278,28 @@ kernel_times kernel_bench::measure(const kernel_point& p, const repetition& how)
   out.pair = time(true, true);
   for (auto& a : all.products)
     need(products_.prepare(a));
-  const auto took = room_.time_recorded(how, [&]() -> result<void> {
-    for (auto& a : all.products)
-      if (auto ok = products_.run(a, room_.main()); !ok) return ok;
-    return {};
-  });
-  out.products = took.per(static_cast<double>(all.kernels.size()));
+  out.products = room_.time_recorded(how, [&] { return run_products(all); }).per(launches);
   return out;
+}
+
+double kernel_bench::difference(const kernel_point& p) {
+  const auto all = lay_out(p);
+  const auto& a = all.kernels.back();
+  const auto count = static_cast<std::size_t>(output_numbers(p));
+  const auto numbers = room_.read(a.x, static_cast<std::size_t>(input_numbers(p)));
+  need(room_.main().fill(a.y, std::byte{0}, count * sizeof(gpu::bfloat)));
+  need(run_kernels(all, true, true));
+  const auto after = room_.read(static_cast<const gpu::bfloat*>(a.y), count);
+  double apart = 0, most = 0;
+  for (std::uint32_t row = 0; row < p.rows; ++row) {
+    const auto wanted = added_to(p, numbers, row);
+    const auto* is = after.data() + row * a.y_stride;
+    for (std::size_t n = 0; n < wanted.size(); ++n) {
+      apart = std::max(apart, std::abs(double{to_float(is[n])} - wanted[n]));
+      most = std::max(most, std::abs(wanted[n]));
+    }
+  }
+  return most > 0 ? apart / most : 1;
 }
 
 }  // namespace lorica::bench

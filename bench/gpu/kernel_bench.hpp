@@ -40,7 +40,7 @@ struct kernel_point {
 /// Seconds per launch.
 struct kernel_times {
   times shrink, expand, pair;
-  times products;  ///< the pair as products of cuBLASLt, one per adapter and part and one more
+  times products;  ///< products of cuBLASLt of the same sizes, one per adapter and one per part of each
 };
 
 /// Measures points one after the other in the same memory. Each launch reads other numbers than those before,
@@ -52,15 +52,22 @@ class kernel_bench {
 
   kernel_times measure(const kernel_point& p, const repetition& how);
 
+  /// By how much what the kernels make of the last launch's empty Y differs from the same sums on the host,
+  /// over the largest of them: a few roundings of bfloat16 where what is measured is what it should be.
+  double difference(const kernel_point& p);
+
  private:
   struct launches;
   launches lay_out(const kernel_point& p);
   void put_tables(const kernel_point& p, launches& to);
   void put_products(const kernel_point& p, launches& to);
+  result<void> run_kernels(const launches& all, bool shrinks, bool expands) const;
+  result<void> run_products(const launches& all);
 
   device_room room_;
   gpu::gemm products_;
   gpu::bfloat* numbers_ = nullptr;  // X, A and B
+  std::uint64_t numbers_count_ = 0;
   gpu::bfloat* outputs_ = nullptr;  // Y
   float* inputs_ = nullptr;
   std::byte* tables_ = nullptr;

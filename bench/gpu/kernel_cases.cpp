@@ -2,10 +2,14 @@
 #include <string>
 
 #include "bench/gpu/cases.hpp"
+#include "bench/gpu/failure.hpp"
 #include "bench/gpu/kernel_bench.hpp"
 
 namespace lorica::bench {
 namespace {
+
+constexpr std::uint32_t most_checked_rows = 32;
+constexpr double rounding = 0.03;  // results of 8 bits
 
 std::vector<kernel_point> kernel_points(const session& s) {
   std::vector<kernel_point> out;
@@ -20,6 +24,15 @@ std::vector<kernel_point> kernel_points(const session& s) {
 std::string name_of(const kernel_point& p) {
   return std::string(p.site.name) + ", " + std::to_string(p.rows) + " rows, r" + std::to_string(p.rank) +
          ", " + std::to_string(p.adapters) + " adapters";
+}
+
+/// What is timed is what it should be, or it is not timed.
+void check(kernel_bench& bench, const kernel_point& p) {
+  if (p.rows > most_checked_rows) return;
+  const double apart = bench.difference(p);
+  if (!(apart <= rounding))
+    throw failure(fail(errc::internal, "the kernels miss what they should add by " + std::to_string(apart) +
+                                           " of the largest number"));
 }
 
 void tell_kernels(row& r, const kernel_point& p, const kernel_times& t, const copy_rates& copies) {
@@ -53,8 +66,10 @@ void adapter_kernels(session& s) {
   static_cast<void>(s.copies());
   kernel_bench bench(s.settings().device, points, s.weights()->numbers());
   for (auto& p : points)
-    s.add("G-6", name_of(p),
-          [&](row& r) { tell_kernels(r, p, bench.measure(p, s.settings().how), s.copies()); });
+    s.add("G-6", name_of(p), [&](row& r) {
+      check(bench, p);
+      tell_kernels(r, p, bench.measure(p, s.settings().how), s.copies());
+    });
 }
 
 }  // namespace lorica::bench

@@ -97,7 +97,13 @@ std::string column(const row& r, std::string_view figure, double factor) {
 
 std::string json_of(const session& s, const run_facts& facts) {
   json_writer json;
-  json.begin_object().key("program").string("gpu_bench").key("command").string(facts.command);
+  json.begin_object()
+      .key("program")
+      .string("gpu_bench")
+      .key("date")
+      .string(facts.date)
+      .key("command")
+      .string(facts.command);
   write_card(json, s.at());
   json.key("clocks_told").string(facts.clocks);
   write_shape(json, s.model());

@@ -9,6 +9,7 @@ namespace lorica::bench {
 /// What of a run the session does not know.
 struct run_facts {
   std::string command;
+  std::string date;    ///< 2026-01-31
   std::string clocks;  ///< as somebody else told them; empty: nobody did
 };
 

@@ -92,7 +92,7 @@ std::vector<request_arrival> s_lora_arrivals(const traffic_sizes& t, std::uint32
   s_lora_traffic out;
   out.adapters = adapters;
   out.rate = rate;
-  out.duration = std::max(seconds, 1 / rate);
+  out.duration = std::max(seconds, 1.5 / rate);  // at least one request, however that is rounded
   out.cv = cv;
   out.input = {std::min(8u, t.prompt - 1), t.prompt};
   out.output = {std::min(8u, t.output - 1), t.output};

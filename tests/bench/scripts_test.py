@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import os
 import pathlib
 import struct
 import subprocess
@@ -22,6 +23,8 @@ import many  # noqa: E402
 import compare  # noqa: E402
 import findings  # noqa: E402
 import gguf_shape  # noqa: E402
+import gpu_compare  # noqa: E402
+import gpu_shape  # noqa: E402
 import instructions  # noqa: E402
 import lorica_server  # noqa: E402
 import machine  # noqa: E402
@@ -315,6 +318,76 @@ class SuitePage(unittest.TestCase):
         self.assertNotIn("neighbour 2026-01-01", text)
         self.assertIn("Not measured: llama: not set up.", text)
         self.assertEqual(results.kind_of(some[0][2]), "suite")
+
+
+class GpuPeers(unittest.TestCase):
+    OURS = {"program": "gpu_bench", "card": {"name": "c"}, "shape": {"name": "s"}, "rows": [
+        {"case": "G-3", "name": "r16, 8 adapters", "rank": 16, "median_ms": 4.3, "base_ms": 4.0, "over_base_percent": 7.5},
+        {"case": "G-3", "name": "r64, 8 adapters", "rank": 64, "median_ms": 9.0, "base_ms": 4.0, "over_base_percent": 125.0},
+        {"case": "G-6", "name": "o, 1 rows", "median_ms": 0.010, "pair_us": 10.0, "cublaslt_us": 9.0},
+        {"case": "G-6", "name": "o, 8 rows", "median_ms": 0.010, "pair_us": 10.0, "cublaslt_us": 20.0},
+        {"case": "G-4", "name": "no adapter in the batch", "median_ms": 4.0, "base_ms": 4.0}]}
+
+    @staticmethod
+    def peers(*rows):
+        return {"program": "gpu_peers", "card": "c", "torch": "1", "triton": "2", "shape": "s", "rows": list(rows)}
+
+    def told(self, *rows):
+        lines, met = gpu_compare.compared(self.OURS, self.peers(*rows))
+        return "\n".join(lines), met
+
+    def test_what_adapters_add_is_compared_with_what_the_peers_add(self):
+        def peer(name, median):
+            return {"case": "G-3", "name": "r16, 8 adapters", "peer": name, "median_ms": median, "base_ms": 5.0, "over_base_percent": 20.0}
+
+        text, met = self.told(peer("triton", 5.6), peer("loop", 7.9))
+        self.assertEqual(met, [True, False])  # 0.3 of 0.6 at most a half, of 2.9 not at most a tenth
+        self.assertIn("| G-3 r16, 8 adapters | 4.300 ms (+7.5 %) | 5.600 ms (+20.0 %) | 7.900 ms (+20.0 %) | 0.300 ms added, triton 0.600", text)
+        self.assertEqual(self.told(peer("triton", 5.5), peer("loop", 8.1))[1], [False, True])
+
+    def test_ranks_without_a_wish_and_rows_without_a_peer_are_not_judged(self):
+        text, met = self.told({"case": "G-3", "name": "r64, 8 adapters", "peer": "triton", "median_ms": 9, "base_ms": 8, "over_base_percent": 12.5})
+        self.assertEqual(met, [])
+        self.assertNotIn("G-4", text)
+
+    def test_a_kernel_is_judged_by_the_fastest_and_a_missing_peer_by_nobody(self):
+        text, met = self.told({"case": "G-6", "name": "o, 1 rows", "peer": "triton", "median_ms": 0.0097, "pair_us": 9.7},
+                              {"case": "G-6", "name": "o, 8 rows", "peer": "triton", "median_ms": 0.0096, "pair_us": 9.6},
+                              {"case": "G-6", "name": "o, 8 rows", "peer": "bmm", "missing": "no room"})
+        self.assertEqual(met, [False, True])
+        self.assertIn("+11.1 % over cublaslt, wanted <= 5 %: NOT MET", text)
+        self.assertIn("+4.2 % over triton, wanted <= 5 %: met", text)
+        self.assertIn("not measured", text)
+
+    def test_files_of_something_else_are_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            names = {}
+            for name, content in (("ours", self.OURS), ("peers", self.peers()), ("other", self.peers() | {"shape": "t"}), ("list", [])):
+                names[name] = str(pathlib.Path(folder) / name)
+                pathlib.Path(names[name]).write_text(json.dumps(content))
+            with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as told:
+                self.assertEqual(gpu_compare.main([names["ours"], names["peers"]]), 0)
+                for words in (["peers", "ours"], ["ours", "other"], ["ours", "list"]):
+                    self.assertEqual(gpu_compare.main([names[w] for w in words]), 2)
+                self.assertEqual(gpu_compare.main([names["ours"], "nothing there"]), 2)
+                self.assertEqual(gpu_compare.main([]), 2)
+            self.assertIn("0 of 0 comparisons are met", out.getvalue())
+            self.assertIn("the shapes differ: s and t", told.getvalue())
+
+    def test_the_peers_compute_what_they_should(self):
+        python = ROOT / "build/peers/transformers/bin/python"
+        if not python.exists():
+            self.skipTest("bench/peers/setup transformers was not run: there is no torch")
+        command = [python, ROOT / "bench/peers/gpu_peers.py", "--device", "cpu", "--shape", "tiny", "--only", ""]
+        done = subprocess.run(command, env={**os.environ, "TRITON_INTERPRET": "1"}, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout)["rows"], [])
+
+    def test_shapes_are_those_of_the_bench(self):
+        source = (ROOT / "bench/gpu/shape.cpp").read_text()
+        for name, (shape, _) in gpu_shape.SHAPES.items():
+            sizes = ",".join(f"{f}={getattr(shape, f)}" for f in ("layers", "hidden", "heads", "kv_heads", "head_dim", "ffn", "vocab"))
+            self.assertIn(sizes + ",positions=", source, name)
 
 
 if __name__ == "__main__":

@@ -98,6 +98,7 @@ TEST_CASE("the document tells card, shape and rates") {
   CHECK(number(card, "clock_mhz") == 1000);
   CHECK(number(card, "memory_clock_mhz") == 2000);
   CHECK(text(d.json, "clocks_told") == "as told");
+  CHECK(text(d.json, "date").size() == 10);
   CHECK(text(d.json, "command").find("gpu_bench --only G-1 --clocks 'as told'") == 0);
   CHECK(number(*d.json.find("shape"), "hidden") == 64);
   const auto& rates = *d.json.find("rates");
@@ -200,7 +201,8 @@ TEST_CASE("G-8, G-9 and G-10 serve traffic in real time") {
       REQUIRE(!r->find("missing"));
       CHECK(number(*r, "requests_per_second") == Approx(number(*r, "requests") / number(*r, "seconds")));
       CHECK(number(*r, "first_token_median_ms") <= number(*r, "first_token_p99_ms"));
-      CHECK(number(*r, "attainment") == 1);
+      CHECK(number(*r, "attainment") >= 0);
+      CHECK(number(*r, "attainment") <= 1);
     }
   auto* chats = d.rows("G-10").front();
   CHECK(number(*chats, "floor_share") ==

@@ -146,6 +146,21 @@ TEST_CASE("bytes of the kernels are what they read and write") {
   CHECK(sites[3].depth == 14336);
 }
 
+TEST_CASE("the kernels that are measured add what they should") {
+  const model_config m = shape("tiny");
+  const random_numbers numbers(10'000, 0.5f, 3);
+  std::vector<kernel_point> points;
+  for (auto& site : kernel_sites(m))
+    for (auto rows : {3u, 7u})
+      points.push_back({site, rows, 5, 3});
+  kernel_bench bench(0, points, numbers);
+  for (auto& p : points) {
+    INFO(p.site.name);
+    const double apart = bench.difference(p);
+    CHECK(apart < 0.03);
+  }
+}
+
 TEST_CASE("random numbers look normal, and parts of them differ") {
   const random_numbers numbers(100'000, 0.02f, 7);
   double sum = 0, squares = 0;
