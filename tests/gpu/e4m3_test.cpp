@@ -43,7 +43,7 @@ TEST_CASE("numbers become the nearest e4m3 as in torch, ties to even, large ones
   REQUIRE(numbers.size() > 1500);
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     INFO(numbers[i]);
-    CHECK(gpu::to_e4m3(numbers[i]).bits == expected[i]);
+    CHECK(static_cast<int>(gpu::to_e4m3(numbers[i]).bits) == static_cast<int>(expected[i]));
   }
   CHECK(gpu::to_e4m3(-std::numeric_limits<float>::quiet_NaN()).bits == 0x7f);
 }
