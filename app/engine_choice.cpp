@@ -150,9 +150,12 @@ result<chosen_engine> make_on_cuda(const serve_settings& s, const std::shared_pt
   options.max_rows = s.max_batch_prefill_tokens + s.max_batch_size;
   options.token_ids = token_ids;
   options.adapters = most_device_adapters;
+  if (s.dtype == compute_dtype::fp8) options.weights = gpu::weight_format::fp8;
   options.max_positions = std::min(s.max_total_tokens.value_or(m.max_positions), m.max_positions);
   auto opened = gpu::device::open(options.device);
   if (!opened) return opened.error();
+  if (auto ok = check_weights(options.weights, opened->properties()); !ok)
+    return fail(ok.error().code, "--dtype: " + ok.error().text);
   auto all_free = opened->free_bytes();
   if (!all_free) return all_free.error();
   const auto free = static_cast<std::uint64_t>(static_cast<double>(*all_free) * taken_share);
@@ -165,32 +168,48 @@ result<chosen_engine> make_on_cuda(const serve_settings& s, const std::shared_pt
   r.bytes_per_token = gpu::gpu_kv_bytes_per_token(m);
   auto plan = plan_kv(r);
   if (!plan) return std::move(plan).error();
-  const std::string numbers = "bfloat16";
+  const std::string numbers = "bfloat16";  // but for the weights
   tell_of_kv(*plan, r, numbers);
   options.blocks = plan->blocks;
   options.max_positions = plan->max_total_tokens;
   auto engine = gpu::make_gpu_executor(model, options);
   if (!engine) return std::move(engine).error();
-  return chosen_engine{*std::move(engine), *plan, "cuda", numbers, numbers, numbers, options.adapter_bytes};
+  const auto weights = options.weights == gpu::weight_format::fp8 ? "fp8" : numbers;
+  return chosen_engine{*std::move(engine), *plan, "cuda", weights, numbers, numbers, options.adapter_bytes};
 }
 
-/// The setting that only the CPU has; empty: none.
+/// The setting that only the CPU has, and what it can be on a CUDA device; empty: none.
 std::string only_on_cpu(const serve_settings& s) {
-  const std::pair<const char*, compute_dtype> asked[] = {
-      {"--dtype", s.dtype}, {"--adapter-dtype", s.adapter_dtype}, {"--kv-cache-dtype", s.kv_cache_dtype}};
-  for (auto& [name, dtype] : asked)
-    if (dtype != compute_dtype::automatic && dtype != compute_dtype::bfloat16) return name;
+  const auto on_cuda = [](compute_dtype d) {
+    return d == compute_dtype::automatic || d == compute_dtype::bfloat16;
+  };
+  if (!on_cuda(s.dtype) && s.dtype != compute_dtype::fp8)
+    return "--dtype: with --device cuda it can be bfloat16, fp8 or auto";
+  if (!on_cuda(s.adapter_dtype)) return "--adapter-dtype: with --device cuda it can be bfloat16 or auto";
+  if (!on_cuda(s.kv_cache_dtype)) return "--kv-cache-dtype: with --device cuda it can be bfloat16 or auto";
   return {};
+}
+
+/// fp8 leaves no choice of what computes.
+result<bool> wants_cuda_for_fp8(const serve_settings& s, const std::function<result<void>()>& find_device) {
+  constexpr auto on_cpu = "on a CPU it can be auto, float32, bfloat16 or int8";
+  if (s.device == device_choice::cpu)
+    return fail(errc::bad_config, fmt::format("--dtype fp8: only CUDA devices compute in it; {}", on_cpu));
+  if (auto other = only_on_cpu(s); !other.empty())
+    return fail(errc::bad_config, other + ", and --dtype fp8 needs one");
+  if (auto found = find_device(); !found)
+    return fail(found.error().code, fmt::format("--dtype fp8: {}; {}", found.error().text, on_cpu));
+  return true;
 }
 
 }  // namespace
 
 result<bool> wants_cuda(const serve_settings& s, const std::function<result<void>()>& find_device) {
+  if (s.dtype == compute_dtype::fp8) return wants_cuda_for_fp8(s, find_device);
   if (s.device == device_choice::cpu) return false;
   const auto other = only_on_cpu(s);
   if (s.device == device_choice::automatic) return other.empty() && find_device();
-  if (!other.empty())
-    return fail(errc::bad_config, other + ": with --device cuda it can be bfloat16 or auto");
+  if (!other.empty()) return fail(errc::bad_config, other);
   if (auto found = find_device(); !found)
     return fail(found.error().code, "--device cuda: " + found.error().text);
   return true;

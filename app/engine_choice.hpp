@@ -25,7 +25,8 @@ struct chosen_engine {
 };
 
 /// Whether a CUDA device is to compute. `auto` takes one where there is one and nothing is asked for that
-/// only the CPU has; `cuda` fails with what `find_device` says, or with the setting that it has not.
+/// only the CPU has; `cuda`, and `fp8` wherever it is to be, fail with what `find_device` says, or with the
+/// setting that stands against them.
 result<bool> wants_cuda(const serve_settings& s, const std::function<result<void>()>& find_device);
 
 /// Makes the executor. `token_ids`: the tokenizer's.

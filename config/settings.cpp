@@ -234,6 +234,7 @@ device_choice to_device(std::string_view text) {
 compute_dtype to_dtype(const std::string& text) {
   if (text == "float32") return compute_dtype::float32;
   if (text == "int8") return compute_dtype::int8;
+  if (text == "fp8") return compute_dtype::fp8;
   return text == "bfloat16" ? compute_dtype::bfloat16 : compute_dtype::automatic;
 }
 

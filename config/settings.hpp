@@ -15,7 +15,7 @@
 namespace lorica {
 
 /// How the engine computes.
-enum class compute_dtype : std::uint8_t { automatic, float32, bfloat16, int8 };
+enum class compute_dtype : std::uint8_t { automatic, float32, bfloat16, int8, fp8 };
 
 /// Of the processor.
 enum class instruction_set : std::uint8_t { portable, avx2, avx_vnni, avx512 };

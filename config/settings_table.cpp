@@ -180,8 +180,11 @@ constexpr setting table[] = {
      .text =
          "How the engine computes: float32 is the exact mode; bfloat16 weights with float32 sums; int8 keeps "
          "weights of 4 and 8 bits as the file has them and computes with inputs of 8 bits. auto is int8 for "
-         "quantised files and bfloat16 for others. A CUDA device computes in bfloat16.",
-     .choices = "auto|float32|bfloat16|int8|float16"},
+         "quantised files and bfloat16 for others. A CUDA device computes in bfloat16, or, from compute "
+         "capability 8.9 on, in fp8: weights and inputs of the layers' linear maps are codes of 8 bits "
+         "(e4m3) "
+         "there, at half the memory and some cost in quality.",
+     .choices = "auto|float32|bfloat16|int8|fp8|float16"},
     {.flag = "adapter-dtype",
      .environment = "LORICA_ADAPTER_DTYPE",
      .kind = choice,

@@ -98,7 +98,7 @@ void gpu_executor::account() {
 
 std::string gpu_executor::description() const {
   const auto& d = p_.device->opened.properties();
-  auto out = "bfloat16 (" + d.name + ", " + std::to_string(d.memory_bytes >> 20) +
+  auto out = p_.layers.weights().numbers() + " (" + d.name + ", " + std::to_string(d.memory_bytes >> 20) +
              " MiB, compute capability " + std::to_string(d.major) + "." + std::to_string(d.minor);
   if (recorded_.count() == 0) return out + ", no graphs)";
   return out + ", graphs of up to " + std::to_string(sizes_.graph_rows.back()) + " rows)";
@@ -293,6 +293,8 @@ void gpu_executor::detach(const packed_adapter& adapter) noexcept {
 result<std::unique_ptr<device_parts>> open_device(const model_weights& model, const gpu_options& o) {
   auto opened = device::open(o.device);
   if (!opened) return opened.error();
+  if (auto ok = check_weights(o.weights, opened->properties()); !ok)
+    return fail(ok.error().code, "weights: " + ok.error().text);
   std::uint64_t all = 0;
   for (auto bytes : gpu_memory_of(model, o))
     all += bytes;
@@ -308,13 +310,17 @@ result<std::unique_ptr<device_parts>> open_device(const model_weights& model, co
 
 result<forward> make_forward(const std::shared_ptr<const model_weights>& model, const gpu_options& o,
                              const executor_sizes& sizes, device_parts& d, const adapter_slots& adapters) {
-  auto weights = device_weights::upload(d.memory, *model, d.main, o.progress);
+  auto weights = device_weights::upload(d.memory, *model, o.weights, d.main, o.progress);
   if (!weights) return weights.error();
   auto cache = kv_cache::allocate(d.memory, model->config(), o.blocks, o.block_tokens, d.main);
   if (!cache) return cache.error();
   auto memory = workspace::allocate(d.memory, model->config(), sizes.memory, d.main);
   if (!memory) return memory.error();
-  auto products = gemm::create(d.memory, {o.product_bytes, o.same_products ? pinned_product_rows : 0});
+  gemm_options chosen;
+  chosen.workspace_bytes = o.product_bytes;
+  chosen.pinned_rows = o.same_products ? pinned_product_rows : 0;
+  chosen.scale_inside = d.opened.properties().scales_products();
+  auto products = gemm::create(d.memory, chosen);
   if (!products) return products.error();
   auto forked = event::create();
   if (!forked) return forked.error();

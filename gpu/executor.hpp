@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "engine/executor.hpp"
 #include "engine/ledger.hpp"
+#include "gpu/e4m3.hpp"
 #include "model/weights.hpp"
 
 namespace lorica::gpu {
@@ -26,6 +27,9 @@ struct gpu_options {
   std::uint64_t logits_bytes = std::uint64_t{256}
                                << 20;  ///< of logits held at once, at least one row of them
   std::uint64_t product_bytes = std::uint64_t{32} << 20;  ///< that cuBLAS works in
+  /// Of the layers' linear maps; fp8 needs compute capability 8.9, and inputs and outputs in multiples of 16:
+  /// maps that have others stay in bfloat16.
+  weight_format weights = weight_format::bfloat16;
   bool graphs = true;          ///< steps that only decode are recorded once and replayed
   bool same_products = false;  ///< a row's bits never depend on how many rows there are, at some cost
   std::function<void(std::uint64_t done, std::uint64_t all)> progress = {};  ///< bytes of weights

@@ -87,7 +87,8 @@ result<void> forward::embed_rows(const forward_step& step) {
   return lora_embed(l, *p_.main);
 }
 
-result<void> forward::norm_rows(const float* weight, const rows_at_hand& rows) {
+/// The inputs of `next`, also as codes where it has some.
+result<void> forward::norm_rows(const float* weight, const device_matrix& next, const rows_at_hand& rows) {
   norm_args a;
   a.x = rows.residual.data;
   a.x_stride = rows.residual.stride;
@@ -99,6 +100,11 @@ result<void> forward::norm_rows(const float* weight, const rows_at_hand& rows) {
   a.epsilon = model().norm_epsilon;
   a.y = p_.memory.normed.data;
   a.y_stride = p_.memory.normed.stride;
+  if (next.codes) {
+    a.codes = p_.memory.codes.data;
+    a.codes_stride = p_.memory.codes.stride;
+    a.scales = p_.memory.code_scales;
+  }
   pending_ = nullptr;
   return norm(a, *p_.main);
 }
@@ -124,7 +130,7 @@ result<void> forward::keys_and_values(const forward_step& step, std::uint32_t la
   const auto& m = model();
   const auto& w = p_.weights.layers()[layer];
   const auto& memory = p_.memory;
-  if (auto ok = norm_rows(w.attn_norm, rows); !ok) return ok;
+  if (auto ok = norm_rows(w.attn_norm, w.qkv, rows); !ok) return ok;
   if (auto ok = linear(layer, lora_group::qkv, w.qkv, memory.normed, memory.qkv, rows); !ok) return ok;
   rope_args a;
   a.query = memory.qkv.data;
@@ -209,7 +215,7 @@ result<void> forward::rest_of_layer(std::uint32_t layer, const rows_at_hand& row
   const auto& attended = rows.residual.data == memory.kept.data ? memory.kept_attended : memory.attended;
   if (auto ok = linear(layer, lora_group::o, w.o, attended, memory.branch, rows); !ok) return ok;
   if (auto ok = add_branch(w.after_attention, rows); !ok) return ok;
-  if (auto ok = norm_rows(w.ffn_norm, rows); !ok) return ok;
+  if (auto ok = norm_rows(w.ffn_norm, w.gate_up, rows); !ok) return ok;
   if (auto ok = linear(layer, lora_group::gate_up, w.gate_up, memory.normed, memory.gate_up, rows); !ok)
     return ok;
   activation_args a;

@@ -61,6 +61,7 @@ class forward {
   result<void> upload_frequencies(std::uint32_t positions);
 
   const workspace& memory() const noexcept { return p_.memory; }
+  const device_weights& weights() const noexcept { return p_.weights; }
 
  private:
   /// The rows that a part of a step is about.
@@ -76,15 +77,20 @@ class forward {
   result<void> attend(const forward_step& step, std::uint32_t layer);
   result<void> narrow(const forward_step& step, rows_at_hand& rows);
   result<void> rest_of_layer(std::uint32_t layer, const rows_at_hand& rows);
-  result<void> norm_rows(const float* weight, const rows_at_hand& rows);
+  result<void> norm_rows(const float* weight, const device_matrix& next, const rows_at_hand& rows);
   result<void> add_branch(const float* norm, const rows_at_hand& rows);
 
   gemm_args product(const device_matrix& matrix, const row_buffer<bfloat>& x, const row_buffer<bfloat>& y,
                     std::uint32_t rows) const noexcept;
+  code_gemm_args code_product(const device_matrix& matrix, const row_buffer<bfloat>& y,
+                              std::uint32_t rows) const noexcept;
   result<void> norm_readings(std::uint32_t first, std::uint32_t count);
   result<void> changed_head(const forward_step& step);
   gemm_args head_product(const bfloat* matrix, std::uint32_t count, std::uint32_t at) const noexcept;
 
+  /// The base alone, in numbers or codes.
+  result<void> base(const device_matrix& matrix, const row_buffer<bfloat>& x, const row_buffer<bfloat>& y,
+                    std::uint32_t rows);
   /// Base and adapters.
   result<void> linear(std::uint32_t layer, lora_group group, const device_matrix& matrix,
                       const row_buffer<bfloat>& x, const row_buffer<bfloat>& y, const rows_at_hand& rows);

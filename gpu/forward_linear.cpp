@@ -4,6 +4,7 @@
 #include "gpu/forward.hpp"
 #include "gpu/lora.hpp"
 #include "gpu/norm.hpp"
+#include "gpu/row_codes.hpp"
 #include "gpu/softcap.hpp"
 
 namespace lorica::gpu {
@@ -23,13 +24,49 @@ gemm_args forward::product(const device_matrix& matrix, const row_buffer<bfloat>
   return a;
 }
 
+/// Of the inputs that were made codes last.
+code_gemm_args forward::code_product(const device_matrix& matrix, const row_buffer<bfloat>& y,
+                                     std::uint32_t rows) const noexcept {
+  code_gemm_args a;
+  a.x = p_.memory.codes.data;
+  a.x_stride = p_.memory.codes.stride;
+  a.x_scales = p_.memory.code_scales;
+  a.rows = rows;
+  a.weights = matrix.codes;
+  a.weight_scales = matrix.scales;
+  a.depth = matrix.depth;
+  a.outputs = matrix.outputs;
+  a.bias = matrix.bias;
+  a.y = y.data;
+  a.y_stride = y.stride;
+  return a;
+}
+
+/// A norm has written the codes of what it gave; other inputs become codes here.
+result<void> forward::base(const device_matrix& matrix, const row_buffer<bfloat>& x,
+                           const row_buffer<bfloat>& y, std::uint32_t rows) {
+  if (!matrix.codes) return p_.products.run(product(matrix, x, y, rows), *p_.main);
+  const auto& memory = p_.memory;
+  if (x.data != memory.normed.data) {
+    row_codes_args a;
+    a.x = x.data;
+    a.x_stride = x.stride;
+    a.rows = rows;
+    a.width = matrix.depth;
+    a.codes = memory.codes.data;
+    a.codes_stride = memory.codes.stride;
+    a.scales = memory.code_scales;
+    if (auto ok = code_rows(a, *p_.main); !ok) return ok;
+  }
+  return p_.products.run(code_product(matrix, y, rows), *p_.main);
+}
+
 /// The low-rank inputs are computed beside the base's product, and what comes of them is added behind it.
 result<void> forward::linear(std::uint32_t layer, lora_group group, const device_matrix& matrix,
                              const row_buffer<bfloat>& x, const row_buffer<bfloat>& y,
                              const rows_at_hand& rows) {
-  const auto base = product(matrix, x, y, rows.count);
   const bool low_rank = rows.adapters && rows.adapters->grid.few + rows.adapters->grid.many != 0;
-  if (!low_rank) return p_.products.run(base, *p_.main);
+  if (!low_rank) return base(matrix, x, y, rows.count);
   lora_args a;
   a.table = p_.adapters->table();
   a.group = group_index(layer, group, static_cast<std::uint32_t>(p_.weights.layers().size()));
@@ -50,7 +87,7 @@ result<void> forward::linear(std::uint32_t layer, lora_group group, const device
   if (auto ok = p_.side->wait_for(p_.forked); !ok) return ok;
   if (auto ok = lora_shrink(a, *p_.side); !ok) return ok;
   if (auto ok = p_.joined.record(*p_.side); !ok) return ok;
-  if (auto ok = p_.products.run(base, *p_.main); !ok) return ok;
+  if (auto ok = base(matrix, x, y, rows.count); !ok) return ok;
   if (auto ok = p_.main->wait_for(p_.joined); !ok) return ok;
   return lora_expand(a, *p_.main);
 }
@@ -133,12 +170,16 @@ result<void> forward::changed_head(const forward_step& step) {
 
 result<void> forward::prepare(std::uint32_t rows) {
   const auto& memory = p_.memory;
-  for (auto& l : p_.weights.layers())
-    for (auto& a :
-         {product(l.qkv, memory.normed, memory.qkv, rows), product(l.o, memory.attended, memory.branch, rows),
-          product(l.gate_up, memory.normed, memory.gate_up, rows),
-          product(l.down, memory.activated, memory.branch, rows)})
-      if (auto ok = p_.products.prepare(a); !ok) return ok;
+  const auto choose = [&](const device_matrix& m, const row_buffer<bfloat>& x, const row_buffer<bfloat>& y) {
+    return m.codes ? p_.products.prepare(code_product(m, y, rows))
+                   : p_.products.prepare(product(m, x, y, rows));
+  };
+  for (auto& l : p_.weights.layers()) {
+    if (auto ok = choose(l.qkv, memory.normed, memory.qkv); !ok) return ok;
+    if (auto ok = choose(l.o, memory.attended, memory.branch); !ok) return ok;
+    if (auto ok = choose(l.gate_up, memory.normed, memory.gate_up); !ok) return ok;
+    if (auto ok = choose(l.down, memory.activated, memory.branch); !ok) return ok;
+  }
   return p_.products.prepare(head_product(nullptr, rows, 0));
 }
 

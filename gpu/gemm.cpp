@@ -6,6 +6,7 @@
 #include <map>
 
 #include "gpu/cuda_error.hpp"
+#include "gpu/scaled_products.hpp"
 
 namespace lorica::gpu {
 namespace {
@@ -31,6 +32,9 @@ std::uint32_t alignment_of(const void* at, std::size_t stride_bytes) {
   return 1u << std::countr_zero(bits);
 }
 
+/// What is multiplied: numbers, or codes without or with their scales.
+enum class factors : std::uint8_t { bfloats, codes, scaled_codes };
+
 /// What an algorithm is chosen by.
 struct shape {
   std::uint32_t rows, depth, outputs;
@@ -39,22 +43,51 @@ struct shape {
   number_format format;
   gemm_into into;
   bool bias;
+  factors of;
 
   auto operator<=>(const shape&) const = default;
 };
 
-shape shape_of(const gemm_args& a) {
-  return {a.rows,
-          a.depth,
-          a.outputs,
-          a.x_stride,
-          a.y_stride,
-          alignment_of(a.weights, a.depth * sizeof(bfloat)),
-          alignment_of(a.x, a.x_stride * sizeof(bfloat)),
-          alignment_of(a.y, a.y_stride * bytes_of(a.format)),
-          a.format,
-          a.into,
-          a.bias != nullptr};
+/// What is multiplied, and where it lies.
+struct product {
+  shape is;
+  const void *w, *x, *bias;
+  void* y;
+  const float *w_scales, *x_scales;
+};
+
+product product_of(const gemm_args& a) {
+  const shape s{a.rows,
+                a.depth,
+                a.outputs,
+                a.x_stride,
+                a.y_stride,
+                alignment_of(a.weights, a.depth * sizeof(bfloat)),
+                alignment_of(a.x, a.x_stride * sizeof(bfloat)),
+                alignment_of(a.y, a.y_stride * bytes_of(a.format)),
+                a.format,
+                a.into,
+                a.bias != nullptr,
+                factors::bfloats};
+  return {s, a.weights, a.x, a.bias, a.y, nullptr, nullptr};
+}
+
+/// `scaled`: with scales and bias; else the sums alone.
+product product_of(const code_gemm_args& a, bool scaled) {
+  const auto* bias = scaled ? a.bias : nullptr;
+  const shape s{a.rows,
+                a.depth,
+                a.outputs,
+                a.x_stride,
+                a.y_stride,
+                alignment_of(a.weights, a.depth),
+                alignment_of(a.x, a.x_stride),
+                alignment_of(a.y, a.y_stride * sizeof(bfloat)),
+                number_format::bfloat16,
+                gemm_into::store,
+                bias != nullptr,
+                scaled ? factors::scaled_codes : factors::codes};
+  return {s, a.weights, a.x, bias, a.y, scaled ? a.weight_scales : nullptr, scaled ? a.x_scales : nullptr};
 }
 
 cudaDataType_t type_of(number_format f) {
@@ -86,6 +119,11 @@ result<void> describe_product(const shape& s, plan& out) {
   out.product.reset(d);
   const std::int32_t transposed = CUBLAS_OP_T;
   if (auto ok = set(d, CUBLASLT_MATMUL_DESC_TRANSA, transposed); !ok) return ok;
+  if (s.of == factors::scaled_codes) {
+    const std::int32_t of_each = CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F;
+    if (auto ok = set(d, CUBLASLT_MATMUL_DESC_A_SCALE_MODE, of_each); !ok) return ok;
+    if (auto ok = set(d, CUBLASLT_MATMUL_DESC_B_SCALE_MODE, of_each); !ok) return ok;
+  }
   if (!s.bias) return {};
   const std::int32_t epilogue = CUBLASLT_EPILOGUE_BIAS, bias_type = type_of(s.format);
   if (auto ok = set(d, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue); !ok) return ok;
@@ -101,11 +139,22 @@ result<void> describe_matrix(cudaDataType_t type, std::uint64_t rows, std::uint6
   return {};
 }
 
+/// Tells a described product where the vectors lie that it reads beside the matrices.
+result<void> point(const plan& to, const product& p) {
+  auto* d = to.product.get();
+  if (p.bias)
+    if (auto ok = set(d, CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.bias); !ok) return ok;
+  if (p.is.of != factors::scaled_codes) return {};
+  if (auto ok = set(d, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, p.w_scales); !ok) return ok;
+  return set(d, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, p.x_scales);
+}
+
 result<plan> describe(const shape& s) {
   plan out;
+  const auto type = s.of == factors::bfloats ? CUDA_R_16BF : CUDA_R_8F_E4M3;
   if (auto ok = describe_product(s, out); !ok) return ok.error();
-  if (auto ok = describe_matrix(CUDA_R_16BF, s.depth, s.outputs, s.depth, out.w); !ok) return ok.error();
-  if (auto ok = describe_matrix(CUDA_R_16BF, s.depth, s.rows, s.x_stride, out.x); !ok) return ok.error();
+  if (auto ok = describe_matrix(type, s.depth, s.outputs, s.depth, out.w); !ok) return ok.error();
+  if (auto ok = describe_matrix(type, s.depth, s.rows, s.x_stride, out.x); !ok) return ok.error();
   if (auto ok = describe_matrix(type_of(s.format), s.outputs, s.rows, s.y_stride, out.y); !ok)
     return ok.error();
   return out;
@@ -113,7 +162,8 @@ result<plan> describe(const shape& s) {
 
 std::string text_of(const shape& s) {
   return "choosing a product of " + std::to_string(s.rows) + " rows, " + std::to_string(s.depth) +
-         " inputs and " + std::to_string(s.outputs) + " outputs";
+         " inputs and " + std::to_string(s.outputs) +
+         (s.of == factors::bfloats ? " outputs" : " outputs in e4m3");
 }
 
 }  // namespace
@@ -153,8 +203,9 @@ struct gemm::state {
   }
 
   /// The one algorithm of all numbers of rows.
-  result<cublasLtMatmulAlgo_t> pinned_for(shape s, const plan& p) {
-    const auto asked = s;
+  result<cublasLtMatmulAlgo_t> pinned_for(const product& of, const plan& p) {
+    const auto asked = of.is;
+    auto s = asked;
     s.rows = options.pinned_rows;
     for (auto* bytes : {&s.align_w, &s.align_x, &s.align_y})
       *bytes = std::min(*bytes, pinned_alignment);
@@ -162,6 +213,7 @@ struct gemm::state {
     if (found == pinned.end()) {
       auto reference = describe(s);
       if (!reference) return reference.error();
+      if (auto ok = point(*reference, of); !ok) return ok.error();
       auto algorithm = best(s, *reference);
       if (!algorithm) return algorithm.error();
       found = pinned.emplace(s, *algorithm).first;
@@ -177,16 +229,29 @@ struct gemm::state {
     return found->second;
   }
 
-  result<const plan*> plan_for(const gemm_args& a) {
-    const auto s = shape_of(a);
+  result<const plan*> plan_for(const product& of) {
+    const auto& s = of.is;
     if (auto found = plans.find(s); found != plans.end()) return &found->second;
     auto made = describe(s);
     if (!made) return made.error();
-    auto algorithm = options.pinned_rows == 0 ? best(s, *made) : pinned_for(s, *made);
+    if (auto ok = point(*made, of); !ok) return ok.error();
+    auto algorithm = options.pinned_rows == 0 ? best(s, *made) : pinned_for(of, *made);
     if (!algorithm) return algorithm.error();
     made->algorithm = *algorithm;
     if (plans.size() >= options.plans) plans.clear();
     return &plans.emplace(s, *std::move(made)).first->second;
+  }
+
+  result<void> run(const product& of, const stream& s) {
+    auto found = plan_for(of);
+    if (!found) return found.error();
+    const plan& p = **found;
+    if (auto ok = point(p, of); !ok) return ok;
+    const float alpha = 1, beta = of.is.into == gemm_into::add ? 1.0f : 0.0f;
+    return checked(cublasLtMatmul(library.get(), p.product.get(), &alpha, of.w, p.w.get(), of.x, p.x.get(),
+                                  &beta, of.y, p.y.get(), of.y, p.y.get(), &p.algorithm, workspace,
+                                  options.workspace_bytes, s.native()),
+                   "a matrix product");
   }
 };
 
@@ -213,23 +278,28 @@ std::size_t gemm::plans() const noexcept {
 
 result<void> gemm::prepare(const gemm_args& a) {
   if (a.rows == 0) return {};
-  auto p = state_->plan_for(a);
+  auto p = state_->plan_for(product_of(a));
+  if (!p) return p.error();
+  return {};
+}
+
+result<void> gemm::prepare(const code_gemm_args& a) {
+  if (a.rows == 0) return {};
+  auto p = state_->plan_for(product_of(a, state_->options.scale_inside));
   if (!p) return p.error();
   return {};
 }
 
 result<void> gemm::run(const gemm_args& a, const stream& s) {
   if (a.rows == 0) return {};
-  auto found = state_->plan_for(a);
-  if (!found) return found.error();
-  const plan& p = **found;
-  if (a.bias)
-    if (auto ok = set(p.product.get(), CUBLASLT_MATMUL_DESC_BIAS_POINTER, a.bias); !ok) return ok;
-  const float alpha = 1, beta = a.into == gemm_into::add ? 1.0f : 0.0f;
-  return checked(cublasLtMatmul(state_->library.get(), p.product.get(), &alpha, a.weights, p.w.get(), a.x,
-                                p.x.get(), &beta, a.y, p.y.get(), a.y, p.y.get(), &p.algorithm,
-                                state_->workspace, state_->options.workspace_bytes, s.native()),
-                 "a matrix product");
+  return state_->run(product_of(a), s);
+}
+
+result<void> gemm::run(const code_gemm_args& a, const stream& s) {
+  if (a.rows == 0) return {};
+  const bool inside = state_->options.scale_inside;
+  if (auto ok = state_->run(product_of(a, inside), s); !ok || inside) return ok;
+  return scale_products({a.y, a.y_stride, a.rows, a.outputs, a.x_scales, a.weight_scales, a.bias}, s);
 }
 
 }  // namespace lorica::gpu

@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "gpu/arena.hpp"
 #include "gpu/bfloat.hpp"
+#include "gpu/e4m3.hpp"
 #include "gpu/stream.hpp"
 
 namespace lorica::gpu {
@@ -33,6 +34,31 @@ struct gemm_args {
   gemm_into into = gemm_into::store;
 };
 
+/// Y = sx ⊙ (X Wᵀ) ⊙ sw + b of codes: row i of the sums times sx[i], output j times sw[j].
+///
+/// X is e4m3 [rows, depth], rows `x_stride` elements apart, sx float32 [rows]; W is e4m3 [outputs, depth], sw
+/// float32 [outputs]; b is bfloat16 [outputs] or null; Y is bfloat16 [rows, outputs], rows `y_stride`
+/// elements apart. `fits_codes(depth, outputs)` holds, and every row of X, W and Y begins on 16 bytes.
+struct code_gemm_args {
+  const e4m3* x = nullptr;
+  std::size_t x_stride = 0;  ///< elements
+  const float* x_scales = nullptr;
+  std::uint32_t rows = 0;
+  const e4m3* weights = nullptr;
+  const float* weight_scales = nullptr;
+  std::uint32_t depth = 0;
+  std::uint32_t outputs = 0;
+  const bfloat* bias = nullptr;
+  bfloat* y = nullptr;
+  std::size_t y_stride = 0;  ///< elements
+};
+
+/// Whether the tensor cores' products of codes have such a matrix: both its sizes are multiples of 16, the
+/// number of rows is free (cuBLAS 13, cublasLtMatmul, requirements of FP8 kernels).
+constexpr bool fits_codes(std::uint64_t depth, std::uint64_t outputs) noexcept {
+  return depth % 16 == 0 && outputs % 16 == 0;
+}
+
 /// How products are chosen; fixed for a life.
 struct gemm_options {
   std::uint64_t workspace_bytes = std::uint64_t{32} << 20;  ///< from the arena
@@ -40,6 +66,9 @@ struct gemm_options {
   /// so that a row's bits do not depend on how many there are.
   std::uint32_t pinned_rows = 0;
   std::uint32_t plans = 4096;  ///< shapes that are remembered; one more forgets all
+  /// Products of codes apply the scales of rows and outputs and the bias themselves; else a kernel behind
+  /// them does. Only compute capability 9.0 can (`device_properties::scales_products`).
+  bool scale_inside = false;
 };
 
 /// Matrix products by cuBLASLt. One per stream that computes: its workspace serves one product at a time. Not
@@ -54,10 +83,12 @@ class gemm {
 
   /// Puts the product into `s`. No rows are nothing to do.
   result<void> run(const gemm_args& a, const stream& s);
+  result<void> run(const code_gemm_args& a, const stream& s);
 
   /// Chooses how the product is computed, if that is not known: costs milliseconds, so it is done before a
   /// step is recorded.
   result<void> prepare(const gemm_args& a);
+  result<void> prepare(const code_gemm_args& a);
 
   /// Shapes that are remembered.
   std::size_t plans() const noexcept;

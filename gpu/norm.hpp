@@ -5,6 +5,7 @@
 
 #include "core/error.hpp"
 #include "gpu/bfloat.hpp"
+#include "gpu/e4m3.hpp"
 #include "gpu/stream.hpp"
 
 namespace lorica::gpu {
@@ -15,7 +16,8 @@ namespace lorica::gpu {
 /// x is [rows, width] in `format`, rows `x_stride` elements apart; branch bfloat16 [rows, width], rows
 /// `branch_stride` apart, or null; w float32 [width]; y bfloat16 [rows, width], rows `y_stride` apart. Sums
 /// are float32, of the numbers before x is stored. A row's bits depend on the row only. A block of threads
-/// per row.
+/// per row. Where there are `codes` [rows, width] they become y's as `code_rows` makes them, with `scales`
+/// [rows].
 struct norm_args {
   void* x = nullptr;
   number_format format = number_format::float32;
@@ -28,11 +30,15 @@ struct norm_args {
   float epsilon = 0;
   bfloat* y = nullptr;
   std::size_t y_stride = 0;
+  e4m3* codes = nullptr;
+  std::size_t codes_stride = 0;
+  float* scales = nullptr;
 };
 
 result<void> norm(const norm_args& a, const stream& s);
 
-/// x += branch / sqrt(mean(branch²) + ε) ⊙ w, without y: what a branch adds once it is normalised (Gemma 2).
+/// x += branch / sqrt(mean(branch²) + ε) ⊙ w, without y and codes: what a branch adds once it is normalised
+/// (Gemma 2).
 result<void> norm_add(const norm_args& a, const stream& s);
 
 }  // namespace lorica::gpu

@@ -76,6 +76,7 @@ executor_sizes sizes_of(const gpu_options& o, const model_config& m) {
   out.memory.partial_rows = std::min({o.max_sequences, o.max_rows, most_partial_rows});
   out.memory.partials =
       attention_partial_floats(out.memory.partial_rows, m.heads, m.head_dim, o.max_positions);
+  if (o.weights == weight_format::fp8) out.memory.code_width = out.low_rank.deepest;
   out.sampling.readings = o.max_rows;
   out.sampling.logits_rows = out.memory.logits_rows;
   out.sampling.vocab = m.vocab;
@@ -97,7 +98,7 @@ gpu_memory gpu_memory_of(const model_weights& model, const gpu_options& o) {
   const auto sizes = sizes_of(o, m);
   gpu_memory out{};
   const auto part = [&out](memory_part p) -> std::uint64_t& { return out[static_cast<std::size_t>(p)]; };
-  part(memory_part::weights) = device_weights::bytes(model);
+  part(memory_part::weights) = device_weights::bytes(model, o.weights);
   part(memory_part::kv) = kv_cache::bytes(m, o.blocks, o.block_tokens);
   part(memory_part::adapters) = adapter_bytes(sizes.adapters);
   part(memory_part::workspace) =

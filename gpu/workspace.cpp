@@ -45,6 +45,10 @@ std::uint64_t workspace::lay_out(std::byte* base, const model_config& m, const w
   activated = c.rows<bfloat>(rows, m.ffn);
   cos = {c.take<float>(std::uint64_t{rows} * (m.rotary_dim / 2)), m.rotary_dim / 2};
   sin = {c.take<float>(std::uint64_t{rows} * (m.rotary_dim / 2)), m.rotary_dim / 2};
+  if (sizes.code_width != 0) {
+    codes = c.rows<e4m3>(rows, sizes.code_width);
+    code_scales = c.take<float>(rows);
+  }
   logits = c.rows<float>(sizes.logits_rows, m.vocab);
   low_rank = c.take<float>(sizes.low_rank);
   partials = c.take<float>(sizes.partials);

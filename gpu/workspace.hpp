@@ -6,6 +6,7 @@
 #include "core/error.hpp"
 #include "gpu/arena.hpp"
 #include "gpu/bfloat.hpp"
+#include "gpu/e4m3.hpp"
 #include "gpu/stream.hpp"
 #include "model/model_config.hpp"
 
@@ -27,9 +28,11 @@ struct workspace_sizes {
   std::uint64_t low_rank = 0;      ///< floats
   std::uint32_t partial_rows = 0;  ///< most rows whose attention is computed in parts
   std::uint64_t partials = 0;      ///< floats: of attention in parts
+  std::uint32_t code_width = 0;    ///< inputs of the widest matrix of codes; 0: there is none
 };
 
-/// What the rows of a step pass through. Rows of bfloat16 begin on 16 bytes; what lies between them is zero.
+/// What the rows of a step pass through. Rows of bfloat16 and codes begin on 16 bytes; what lies between them
+/// is zero.
 class workspace {
  public:
   /// Takes one piece of the arena and fills it with zeros.
@@ -51,7 +54,9 @@ class workspace {
   row_buffer<bfloat> activated;      ///< [rows, ffn]
   row_buffer<float> cos;             ///< [rows, rotary_dim / 2]
   row_buffer<float> sin;
-  row_buffer<float> logits;  ///< [logits_rows, vocab]
+  row_buffer<e4m3> codes;        ///< [rows, code_width]: inputs of one product of codes
+  float* code_scales = nullptr;  ///< [rows]
+  row_buffer<float> logits;      ///< [logits_rows, vocab]
   float* low_rank = nullptr;
   float* partials = nullptr;
   std::uint32_t partial_rows = 0;  ///< that there are partials for

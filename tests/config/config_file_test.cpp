@@ -94,7 +94,7 @@ TEST_CASE("an error of a file names file, line, key, value and what is allowed")
       {"max-batch-size = -1", {"lorica.toml:1: max-batch-size", "'-1'", "1 to 4096"}},
       {"json-output = \"yes\"", {"lorica.toml:1: json-output", "the text 'yes'", "true or false"}},
       {"json-output = 1", {"lorica.toml:1: json-output", "the number '1'", "true or false"}},
-      {"dtype = \"int3\"", {"lorica.toml:1: dtype", "'int3'", "auto, float32, bfloat16, int8, float16"}},
+      {"dtype = \"int3\"", {"lorica.toml:1: dtype", "'int3'", "auto, float32, bfloat16, int8, fp8, float16"}},
       {"dtype = true", {"lorica.toml:1: dtype", "'true'", "one of auto", "in quotes"}},
       {"kv-memory = \"1T\"", {"lorica.toml:1: kv-memory", "'1T'", "512M"}},
       {"kv-memory = true", {"lorica.toml:1: kv-memory", "'true'", "512M"}},

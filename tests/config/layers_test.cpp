@@ -33,6 +33,7 @@ std::string word(const std::optional<T>& v) {
 std::string word(compute_dtype dtype) {
   if (dtype == compute_dtype::float32) return "float32";
   if (dtype == compute_dtype::int8) return "int8";
+  if (dtype == compute_dtype::fp8) return "fp8";
   return dtype == compute_dtype::bfloat16 ? "bfloat16" : "auto";
 }
 
@@ -135,7 +136,7 @@ std::pair<std::string, std::string> two_values(const setting& row) {
       if (row.flag == "isa") return {"avx2", "portable"};
       if (row.flag == "schedule-policy") return {"fcfs", "fair"};
       if (row.flag == "adapter-dtype" || row.flag == "kv-cache-dtype") return {"bfloat16", "int8"};
-      return row.flag == "dtype" ? std::pair("float32", "int8") : std::pair("debug", "error");
+      return row.flag == "dtype" ? std::pair("float32", "fp8") : std::pair("debug", "error");
     case setting_kind::list: return {"a,b", "c"};
     default: return {"one", "two"};
   }

@@ -49,7 +49,7 @@ TEST_CASE("a bad value names the setting, the value and what is allowed") {
       {{{"port", ""}}, {"--port", "''"}},
       {{{"max-stop-sequences", "-1"}}, {"--max-stop-sequences", "'-1'"}},
       {{{"max-batch-size", "99999999999999999999"}}, {"--max-batch-size"}},
-      {{{"dtype", "int3"}}, {"--dtype", "'int3'", "auto, float32, bfloat16, int8, float16"}},
+      {{{"dtype", "int3"}}, {"--dtype", "'int3'", "auto, float32, bfloat16, int8, fp8, float16"}},
       {{{"kv-cache-dtype", "fp8_e5m2"}}, {"--kv-cache-dtype", "'fp8_e5m2'", "auto, float32, bfloat16, int8"}},
       {{{"kv-memory", "1T"}}, {"--kv-memory", "'1T'"}},
       {{{"kv-memory", "9999999999999G"}}, {"--kv-memory"}},

@@ -1,5 +1,6 @@
 #include "tests/emulated_device/matmul.hpp"
 
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -8,6 +9,8 @@ struct emulated_blas {};
 struct emulated_matmul {
   std::int32_t transpose_a = CUBLAS_OP_N, epilogue = CUBLASLT_EPILOGUE_DEFAULT, bias_type = -1;
   const void* bias = nullptr;
+  std::int32_t a_mode = CUBLASLT_MATMUL_MATRIX_SCALE_SCALAR_32F, b_mode = a_mode;
+  const float *a_scale = nullptr, *b_scale = nullptr;
 };
 struct emulated_layout {
   cudaDataType_t type;
@@ -40,7 +43,23 @@ cublasStatus_t drop(T* thing) {
   return CUBLAS_STATUS_SUCCESS;
 }
 
+/// Sign, 4 bits of exponent that count from 2^-7, 3 of mantissa; all ones are no number.
+float of_e4m3(std::uint8_t code) {
+  const int exponent = code >> 3 & 15, mantissa = code & 7;
+  if (exponent == 15 && mantissa == 7) return std::nanf("");
+  const float size = exponent == 0 ? std::ldexp(static_cast<float>(mantissa), -9)
+                                   : std::ldexp(static_cast<float>(8 + mantissa), exponent - 10);
+  return code & 0x80 ? -size : size;
+}
+
 float read(const void* from, cudaDataType_t type, std::size_t i) {
+  static const auto codes = [] {
+    std::array<float, 256> out{};
+    for (unsigned code = 0; code < out.size(); ++code)
+      out[code] = of_e4m3(static_cast<std::uint8_t>(code));
+    return out;
+  }();
+  if (type == CUDA_R_8F_E4M3) return codes[static_cast<const std::uint8_t*>(from)[i]];
   if (type == CUDA_R_32F) return static_cast<const float*>(from)[i];
   return std::bit_cast<float>(std::uint32_t{static_cast<const std::uint16_t*>(from)[i]} << 16);
 }
@@ -55,12 +74,21 @@ void write(float x, void* to, cudaDataType_t type, std::size_t i) {
   static_cast<std::uint16_t*>(to)[i] = static_cast<std::uint16_t>(bits >> 16);
 }
 
+/// A number for the whole matrix, one for each column, or none.
+struct scales {
+  const float* at = nullptr;
+  bool each = false;
+
+  float operator[](std::size_t i) const { return at ? at[each ? i : 0] : 1; }
+};
+
 struct product {
   emulated_layout a, b, d;
   const void *at_a, *at_b, *at_c, *bias;
   void* at_d;
   cudaDataType_t bias_type;
   float alpha, beta;
+  scales of_a = {}, of_b = {};
 
   void operator()() const {
     const auto depth = a.rows;
@@ -70,7 +98,7 @@ struct product {
         for (std::uint64_t k = 0; k < depth; ++k)
           sum += read(at_a, a.type, row * static_cast<std::uint64_t>(a.stride) + k) *
                  read(at_b, b.type, column * static_cast<std::uint64_t>(b.stride) + k);
-        sum *= alpha;
+        sum *= alpha * of_a[row] * of_b[column];
         const auto place = column * static_cast<std::uint64_t>(d.stride) + row;
         if (bias) sum += read(bias, bias_type, row);
         if (beta != 0) sum += beta * read(at_c, d.type, place);
@@ -79,11 +107,23 @@ struct product {
   }
 };
 
+/// Whether the device multiplies these types, in these steps and with these scales.
+bool multiplies(const emulated_matmul& m, const emulated_layout& a, const emulated_layout& b,
+                const emulated_layout& d) {
+  constexpr auto each = CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F;
+  const bool vectors = m.a_mode == each || m.b_mode == each;
+  if (a.type == CUDA_R_16BF) return b.type == CUDA_R_16BF && !vectors && !m.a_scale && !m.b_scale;
+  const auto can = emulated_device::capability_now();
+  if (a.type != CUDA_R_8F_E4M3 || b.type != CUDA_R_8F_E4M3 || can.major * 10 + can.minor < 89) return false;
+  if (vectors && (m.a_mode != m.b_mode || can.major != 9 || can.minor != 0)) return false;
+  return a.rows % 16 == 0 && d.rows % 16 == 0 && a.stride % 16 == 0 && b.stride % 16 == 0;
+}
+
 bool fits(const emulated_matmul& m, const emulated_layout& a, const emulated_layout& b,
           const emulated_layout& c, const emulated_layout& d) {
-  return m.transpose_a == CUBLAS_OP_T && a.type == CUDA_R_16BF && b.type == CUDA_R_16BF && c.type == d.type &&
-         a.rows == b.rows && a.columns == d.rows && b.columns == d.columns && c.rows == d.rows &&
-         c.columns == d.columns && c.stride == d.stride && a.stride >= static_cast<std::int64_t>(a.rows) &&
+  return m.transpose_a == CUBLAS_OP_T && multiplies(m, a, b, d) && c.type == d.type && a.rows == b.rows &&
+         a.columns == d.rows && b.columns == d.columns && c.rows == d.rows && c.columns == d.columns &&
+         c.stride == d.stride && a.stride >= static_cast<std::int64_t>(a.rows) &&
          b.stride >= static_cast<std::int64_t>(b.rows) && d.stride >= static_cast<std::int64_t>(d.rows) &&
          d.rows != 0 && d.columns != 0 && (m.bias_type < 0 || m.bias_type == d.type);
 }
@@ -122,6 +162,10 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t desc, cublasL
     case CUBLASLT_MATMUL_DESC_TRANSA: return take(&desc->transpose_a, sizeof desc->transpose_a);
     case CUBLASLT_MATMUL_DESC_EPILOGUE: return take(&desc->epilogue, sizeof desc->epilogue);
     case CUBLASLT_MATMUL_DESC_BIAS_POINTER: return take(&desc->bias, sizeof desc->bias);
+    case CUBLASLT_MATMUL_DESC_A_SCALE_MODE: return take(&desc->a_mode, sizeof desc->a_mode);
+    case CUBLASLT_MATMUL_DESC_B_SCALE_MODE: return take(&desc->b_mode, sizeof desc->b_mode);
+    case CUBLASLT_MATMUL_DESC_A_SCALE_POINTER: return take(&desc->a_scale, sizeof desc->a_scale);
+    case CUBLASLT_MATMUL_DESC_B_SCALE_POINTER: return take(&desc->b_scale, sizeof desc->b_scale);
     case CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE: return take(&desc->bias_type, sizeof desc->bias_type);
   }
   return CUBLAS_STATUS_INVALID_VALUE;
@@ -200,8 +244,14 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t desc, const
       !aligned(a, algo->data[algo_alignment_a]) || !aligned(b, algo->data[algo_alignment_b]) ||
       !aligned(c, algo->data[algo_alignment_d]) || !aligned(d, algo->data[algo_alignment_d]))
     return CUBLAS_STATUS_NOT_SUPPORTED;
+  const bool each = desc->a_mode == CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F;
+  if (each && (!desc->a_scale || !desc->b_scale)) return CUBLAS_STATUS_INVALID_VALUE;
+  if (a_layout->type == CUDA_R_8F_E4M3 && !(aligned(a, 16) && aligned(b, 16) && aligned(d, 16)))
+    return CUBLAS_STATUS_NOT_SUPPORTED;
   product p{*a_layout, *b_layout, *d_layout, a, b, c, nullptr, d, d_layout->type, 1, 0};
   if (desc->epilogue == CUBLASLT_EPILOGUE_BIAS) p.bias = desc->bias;
+  p.of_a = {desc->a_scale, each};
+  p.of_b = {desc->b_scale, each};
   p.alpha = *static_cast<const float*>(alpha);
   p.beta = *static_cast<const float*>(beta);
   auto failed = emulated_device::enqueue(stream, [p] {

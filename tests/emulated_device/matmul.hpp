@@ -1,7 +1,13 @@
 #pragma once
 
 // The calls of cuBLASLt that gpu/gemm uses: D = alpha op(A) op(B) + beta C (+ bias) on columns, A transposed,
-// B not, in bfloat16, sums in float32 from k = 0 on, then the bias, then the old value.
+// B not, in bfloat16 or both in e4m3, sums in float32 from k = 0 on, then alpha and scales, then the bias,
+// then the old value.
+//
+// What is said of e4m3 in the documentation of cublasLtMatmul and by NVIDIA's engineers (CUDALibrarySamples,
+// issue 270) holds here too: it needs compute capability 8.9; inputs, outputs and the steps from column to
+// column of A and B are multiples of 16, matrices begin on 16 bytes; scales are one number per matrix, or
+// vectors, one number for each row of op(A) and each column of op(B), and those only on 9.0.
 
 #include <cstddef>
 #include <cstdint>
@@ -16,7 +22,7 @@ enum cublasStatus_t {
   CUBLAS_STATUS_EXECUTION_FAILED = 13,
   CUBLAS_STATUS_NOT_SUPPORTED = 15
 };
-enum cudaDataType_t { CUDA_R_32F = 0, CUDA_R_16BF = 14 };
+enum cudaDataType_t { CUDA_R_32F = 0, CUDA_R_16BF = 14, CUDA_R_8F_E4M3 = 28 };
 enum cublasComputeType_t { CUBLAS_COMPUTE_32F = 68 };
 enum cublasOperation_t { CUBLAS_OP_N = 0, CUBLAS_OP_T = 1 };
 enum cublasLtEpilogue_t { CUBLASLT_EPILOGUE_DEFAULT = 1, CUBLASLT_EPILOGUE_BIAS = 4 };
@@ -25,7 +31,15 @@ enum cublasLtMatmulDescAttributes_t {
   CUBLASLT_MATMUL_DESC_TRANSA = 3,
   CUBLASLT_MATMUL_DESC_EPILOGUE = 7,
   CUBLASLT_MATMUL_DESC_BIAS_POINTER = 8,
-  CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE = 26
+  CUBLASLT_MATMUL_DESC_A_SCALE_POINTER = 17,
+  CUBLASLT_MATMUL_DESC_B_SCALE_POINTER = 18,
+  CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE = 26,
+  CUBLASLT_MATMUL_DESC_A_SCALE_MODE = 31,
+  CUBLASLT_MATMUL_DESC_B_SCALE_MODE = 32
+};
+enum cublasLtMatmulMatrixScale_t {
+  CUBLASLT_MATMUL_MATRIX_SCALE_SCALAR_32F = 0,
+  CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F = 3
 };
 enum cublasLtMatmulPreferenceAttributes_t {
   CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES = 1,

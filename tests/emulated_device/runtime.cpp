@@ -56,6 +56,7 @@ constexpr int default_shared = 48 << 10, most_shared = 227 << 10;
 struct device_state {
   int devices = 1;
   std::size_t memory = std::size_t{1} << 30;
+  emulated_device::capability can;
   std::map<std::uintptr_t, std::size_t> device, pinned;  ///< from where, how many bytes
   std::set<cudaStream_t> streams;
   std::set<cudaEvent_t> events;
@@ -172,7 +173,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {
   std::strcpy(p->name, "emulated device");
   p->totalGlobalMem = now().memory;
   p->multiProcessorCount = 4;
-  p->major = 9;
+  p->major = now().can.major;
+  p->minor = now().can.minor;
   p->sharedMemPerBlockOptin = most_shared;
   p->l2CacheSize = 1 << 20;
   return cudaSuccess;
@@ -460,6 +462,13 @@ cudaError_t allow_shared(const void* kernel, int bytes) {
 void set_devices(int count, std::size_t memory_bytes) {
   now().devices = count;
   now().memory = memory_bytes;
+}
+
+void set_capability(capability c) {
+  now().can = c;
+}
+capability capability_now() {
+  return now().can;
 }
 
 void fail_after(std::uint64_t calls, cudaError_t error) {

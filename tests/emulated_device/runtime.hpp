@@ -122,6 +122,13 @@ cudaError_t allow_shared(const void* kernel, int bytes);
 /// What the machine has; before anything is opened.
 void set_devices(int count, std::size_t memory_bytes);
 
+/// The compute capability of every device; 9.0 at first.
+struct capability {
+  int major = 9, minor = 0;
+};
+void set_capability(capability c);
+capability capability_now();
+
 /// The call after `calls` more fails with `error`, once; how many calls were made since it was set.
 void fail_after(std::uint64_t calls, cudaError_t error);
 std::uint64_t calls_made();

@@ -51,8 +51,10 @@ adapter_weights some_adapter(const model_config& m) {
 
 /// From nothing to three steps, one of them recorded, and the end.
 result<std::vector<token_id>> whole_life(const std::shared_ptr<const model_weights>& model,
-                                         const adapter_weights& weights) {
-  auto made = gpu::make_gpu_executor(model, small_options());
+                                         const adapter_weights& weights, gpu::weight_format format) {
+  auto options = small_options();
+  options.weights = format;
+  auto made = gpu::make_gpu_executor(model, options);
   if (!made) return std::move(made).error();
   auto& engine = **made;
   auto packed = engine.packer().pack(weights, {});
@@ -75,10 +77,11 @@ result<std::vector<token_id>> whole_life(const std::shared_ptr<const model_weigh
 TEST_CASE("whatever call of the device fails, an executor tells it and gives everything back") {
   const auto g = open_golden("llama-tied-gqa");
   const auto weights = some_adapter(g.weights->config());
+  const auto format = GENERATE(gpu::weight_format::bfloat16, gpu::weight_format::fp8);
   const auto things = emulated_device::things_alive();
   const auto blas_things = emulated_device::blas_things_alive();
   emulated_device::fail_after(~std::uint64_t{0} - 1, cudaErrorInvalidValue);
-  auto expected = whole_life(g.weights, weights);
+  auto expected = whole_life(g.weights, weights, format);
   const auto calls = emulated_device::calls_made();
   if (!expected) FAIL(expected.error().text);
   REQUIRE(calls > 200);
@@ -86,7 +89,7 @@ TEST_CASE("whatever call of the device fails, an executor tells it and gives eve
   for (std::uint64_t at = 0; at < calls; ++at) {
     INFO("call " << at << " of " << calls);
     emulated_device::fail_after(at, at % 2 == 0 ? cudaErrorInvalidValue : cudaErrorMemoryAllocation);
-    auto done = whole_life(g.weights, weights);
+    auto done = whole_life(g.weights, weights, format);
     emulated_device::reset();
     // A call may only give back, and nobody hears of its failure.
     if (done) {

@@ -14,6 +14,7 @@ struct device_drive {
   bool graphs = true;
   bool same_products = false;
   std::uint64_t adapter_bytes = std::uint64_t{8} << 20;
+  gpu::weight_format weights = gpu::weight_format::bfloat16;
 };
 
 /// Makes executors on the emulated device; `mode`, `threads` and `instructions` of a drive mean nothing to
