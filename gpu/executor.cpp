@@ -35,6 +35,7 @@ struct executor_parts {
   std::unique_ptr<device_parts> device;
   std::unique_ptr<adapter_slots> adapters;
   forward layers;
+  std::unique_ptr<step_buffer> buffer;  // what the device is told of a step
   step_plan plan;
   step_sampler sampler;
   token_history history;
@@ -71,6 +72,7 @@ class gpu_executor final : public executor {
   const stream& main() const noexcept { return p_.device->main; }
   result<std::uint32_t> recorded_rows(const batch& step);
   result<step_output> compute(const batch& step);
+  result<void> tell(const batch& step);
   result<void> put_in(const batch& step, std::uint32_t recorded);
   result<void> put_rows(const forward_step& step);
   result<void> put_readings(const forward_step& step);
@@ -111,8 +113,7 @@ result<void> gpu_executor::begin() {
   for (const bool adapters : {false, true}) {
     if (auto ok = p_.plan.prepare_idle(1); !ok) return ok;
     p_.sampler.begin();
-    if (auto ok = p_.plan.upload(main()); !ok) return ok;
-    if (auto ok = p_.sampler.upload(main()); !ok) return ok;
+    if (auto ok = p_.buffer->upload(main()); !ok) return ok;
     if (auto ok = put_recorded(1, adapters); !ok) return ok;
     if (auto ok = main().synchronise(); !ok) return ok;
   }
@@ -170,10 +171,21 @@ result<step_output> gpu_executor::compute(const batch& step) {
   return told();
 }
 
+/// Brings what the host wrote about the step to the device: in one copy, unless the step's sequences find
+/// more tokens computed than there is room for.
+result<void> gpu_executor::tell(const batch& step) {
+  p_.known.begin(step);
+  while (true) {
+    p_.known.fill();
+    if (auto ok = p_.buffer->upload(main()); !ok) return ok;
+    if (auto ok = p_.known.remember(p_.history, main()); !ok) return ok;
+    if (p_.known.done()) return {};
+    if (auto ok = main().synchronise(); !ok) return ok;
+  }
+}
+
 result<void> gpu_executor::put_in(const batch& step, std::uint32_t recorded) {
-  if (auto ok = p_.known.send(step, p_.history, main()); !ok) return ok;
-  if (auto ok = p_.plan.upload(main()); !ok) return ok;
-  if (auto ok = p_.sampler.upload(main()); !ok) return ok;
+  if (auto ok = tell(step); !ok) return ok;
   if (recorded != 0) {
     if (auto ok = recorded_.launch(recorded, p_.plan.has_adapters(), main()); !ok) return ok;
     return choose_on_host(0, static_cast<std::uint32_t>(p_.plan.readings().size()));
@@ -219,7 +231,7 @@ result<void> gpu_executor::put_readings(const forward_step& step) {
     if (p_.plan.changes_head() && count != all) {
       if (auto ok = main().synchronise(); !ok) return ok;
       if (auto ok = p_.plan.choose_readings(first, count); !ok) return ok;
-      if (auto ok = p_.plan.upload(main()); !ok) return ok;
+      if (auto ok = p_.buffer->upload(main()); !ok) return ok;
     }
     if (auto ok = p_.layers.head(step, first, count); !ok) return ok;
     if (auto ok = p_.sampler.sample(logits.data, logits.stride, first, count, p_.history, main()); !ok)
@@ -334,16 +346,18 @@ result<executor_parts> make_parts(const std::shared_ptr<const model_weights>& mo
   auto held = std::make_unique<adapter_slots>(*std::move(adapters));
   auto layers = make_forward(model, o, sizes, d, *held);
   if (!layers) return layers.error();
-  auto plan = step_plan::create(d.memory, sizes.limits, sizes.low_rank);
-  if (!plan) return plan.error();
-  auto sampler = step_sampler::create(sizes.sampling, d.memory);
+  const step_sections at(sizes);
+  auto buffer = step_buffer::allocate(d.memory, at.layout);
+  if (!buffer) return buffer.error();
+  auto held_buffer = std::make_unique<step_buffer>(*std::move(buffer));
+  auto sampler = step_sampler::create(sizes.sampling, at.sampler, *held_buffer, d.memory);
   if (!sampler) return sampler.error();
   auto history = token_history::allocate(d.memory, o.max_sequences, o.max_positions);
   if (!history) return history.error();
-  auto known = known_tokens::allocate(o.max_positions);
-  if (!known) return known.error();
-  return executor_parts{*std::move(device),  std::move(held),     *std::move(layers), *std::move(plan),
-                        *std::move(sampler), *std::move(history), *std::move(known)};
+  step_plan plan(sizes.limits, sizes.low_rank, at.plan, *held_buffer);
+  const known_tokens known(*held_buffer);
+  return executor_parts{*std::move(device), std::move(held),     *std::move(layers),  std::move(held_buffer),
+                        std::move(plan),    *std::move(sampler), *std::move(history), known};
 }
 
 }  // namespace

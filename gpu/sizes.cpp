@@ -4,6 +4,7 @@
 #include <string>
 
 #include "gpu/attention.hpp"
+#include "gpu/known_tokens.hpp"
 #include "gpu/kv_cache.hpp"
 #include "gpu/sampling.hpp"
 #include "gpu/weights.hpp"
@@ -33,6 +34,11 @@ std::uint64_t adapter_bytes(const adapter_slots_options& o) {
 }
 
 }  // namespace
+
+step_sections::step_sections(const executor_sizes& sizes)
+    : plan(layout, sizes.limits), sampler(layout, sizes.sampling) {
+  known_tokens::lay_out(layout, sizes.limits.max_positions);
+}
 
 result<void> check(const gpu_options& o, const model_config& m) {
   const auto bad = [](std::string text) { return fail(errc::bad_config, std::move(text)); };
@@ -101,7 +107,7 @@ gpu_memory gpu_memory_of(const model_weights& model, const gpu_options& o) {
   part(memory_part::kv) = kv_cache::bytes(m, o.blocks, o.block_tokens);
   part(memory_part::adapters) = adapter_bytes(sizes.adapters);
   part(memory_part::workspace) =
-      workspace::bytes(m, sizes.memory) + step_plan::bytes(sizes.limits) +
+      workspace::bytes(m, sizes.memory) + arena::charged(step_sections(sizes).layout.bytes()) +
       step_sampler::device_bytes(sizes.sampling) + arena::charged(o.product_bytes) +
       arena::charged(token_history::device_bytes(o.max_sequences, o.max_positions));
   return out;

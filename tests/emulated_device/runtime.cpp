@@ -66,6 +66,7 @@ struct device_state {
   std::uint64_t calls = 0, fail_at = 0;
   cudaError_t failure = cudaSuccess;
   unsigned depth = 0;  ///< of device work that runs
+  std::map<cudaMemcpyKind, emulated_device::copies> copies;
 };
 
 device_state& now() {
@@ -245,8 +246,11 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
   if (!inside(reads_host ? s.pinned : s.device, from, bytes) ||
       !inside(writes_host ? s.pinned : s.device, to, bytes))
     return cudaErrorInvalidValue;
-  return put(stream, [to, from, bytes] {
+  return put(stream, [to, from, bytes, kind] {
     std::memmove(to, from, bytes);
+    auto& done = now().copies[kind];
+    ++done.count;
+    done.bytes += bytes;
     return cudaSuccess;
   });
 }
@@ -451,6 +455,10 @@ void fail_after(std::uint64_t calls, cudaError_t error) {
 
 std::uint64_t calls_made() {
   return now().calls;
+}
+
+copies copies_done(cudaMemcpyKind kind) {
+  return now().copies[kind];
 }
 
 void reset() {

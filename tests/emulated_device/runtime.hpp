@@ -122,6 +122,13 @@ void set_devices(int count, std::size_t memory_bytes);
 void fail_after(std::uint64_t calls, cudaError_t error);
 std::uint64_t calls_made();
 
+/// Copies of a kind that were done since the process began, recorded ones each time, and their bytes.
+struct copies {
+  std::uint64_t count = 0;
+  std::uint64_t bytes = 0;
+};
+copies copies_done(cudaMemcpyKind kind);
+
 /// Forgets errors and whatever waits in streams, as a new process would.
 void reset();
 
