@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
+#include "core/device_report.hpp"
 #include "core/error.hpp"
 #include "engine/adapter_packer.hpp"
 #include "engine/batch.hpp"
@@ -35,6 +37,9 @@ class executor {
 
   /// `float32 (avx512)` or the like, for logs and `/info`.
   virtual std::string description() const = 0;
+
+  /// The device that computes; nothing where the processor does.
+  virtual std::optional<device_report> device() const { return std::nullopt; }
 
   virtual const adapter_packer& packer() const noexcept = 0;
 

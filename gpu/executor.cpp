@@ -61,6 +61,7 @@ class gpu_executor final : public executor {
 
   const executor_limits& limits() const noexcept override { return sizes_.limits; }
   std::string description() const override;
+  std::optional<device_report> device() const override;
   const adapter_packer& packer() const noexcept override { return packer_; }
   result<step_output> execute(const batch& step) override;
   result<void> attach(const std::shared_ptr<const packed_adapter>& adapter) override;
@@ -104,6 +105,12 @@ std::string gpu_executor::description() const {
              " MiB, compute capability " + std::to_string(d.major) + "." + std::to_string(d.minor);
   if (recorded_.count() == 0) return out + ", no graphs)";
   return out + ", graphs of up to " + std::to_string(sizes_.graph_rows.back()) + " rows)";
+}
+
+std::optional<device_report> gpu_executor::device() const {
+  const auto& d = p_.device->opened.properties();
+  return device_report{d.name, d.memory_bytes, p_.device->memory.size(), sizes_.graph_rows,
+                       sizes_.same_products};
 }
 
 result<void> gpu_executor::begin() {
@@ -326,7 +333,7 @@ result<forward> make_forward(const std::shared_ptr<const model_weights>& model, 
   if (!cache) return cache.error();
   auto memory = workspace::allocate(d.memory, model->config(), sizes.memory, d.main);
   if (!memory) return memory.error();
-  auto products = gemm::create(d.memory, {o.product_bytes, o.same_products ? pinned_product_rows : 0});
+  auto products = gemm::create(d.memory, {o.product_bytes, sizes.same_products ? pinned_product_rows : 0});
   if (!products) return products.error();
   auto forked = event::create();
   if (!forked) return forked.error();

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "core/error.hpp"
 #include "engine/executor.hpp"
@@ -26,7 +27,8 @@ struct gpu_options {
   std::uint64_t logits_bytes = std::uint64_t{256}
                                << 20;  ///< of logits held at once, at least one row of them
   std::uint64_t product_bytes = std::uint64_t{32} << 20;  ///< that cuBLAS works in
-  bool graphs = true;          ///< steps that only decode are recorded once and replayed
+  bool graphs = true;                          ///< steps that only decode are recorded once and replayed
+  std::vector<std::uint32_t> graph_rows = {};  ///< for these numbers of rows, ascending; empty: decided
   bool same_products = false;  ///< a row's bits never depend on how many rows there are, at some cost
   std::function<void(std::uint64_t done, std::uint64_t all)> progress = {};  ///< bytes of weights
 };

@@ -23,6 +23,7 @@ struct executor_sizes {
   sampler_limits sampling;
   adapter_slots_options adapters;
   std::vector<std::uint32_t> graph_rows;  ///< rows of recorded steps, ascending
+  bool same_products = false;
 };
 
 /// Where everything lies that the device is told of a step: in one buffer, brought there by one copy.
