@@ -20,6 +20,7 @@ struct executor_limits {
   std::uint32_t max_sequences = 0;  ///< slots
   std::uint32_t max_rows = 0;       ///< rows per step
   std::uint32_t max_positions = 0;  ///< longest sequence
+  std::uint32_t max_adapters = 0;   ///< attached at once; 0: as many as memory holds
   std::uint64_t weight_bytes = 0;
   std::uint64_t kv_bytes = 0;
   std::uint64_t workspace_bytes = 0;
@@ -49,6 +50,7 @@ class executor {
   virtual result<step_output> execute(const batch& step) = 0;
 
   /// Makes an adapter usable in later steps (a copy to the device where there is one; nothing on a CPU).
+  /// `errc::out_of_memory` where it has room only once others were detached.
   virtual result<void> attach(const std::shared_ptr<const packed_adapter>& adapter) = 0;
 
   /// Takes an adapter out; no later step names it.

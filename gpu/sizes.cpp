@@ -79,6 +79,7 @@ executor_sizes sizes_of(const gpu_options& o, const model_config& m) {
   l.max_sequences = o.max_sequences;
   l.max_rows = o.max_rows;
   l.max_positions = o.max_positions;
+  l.max_adapters = o.adapters;
   out.graph_rows = graph_rows_for(o);
   out.same_products = o.same_products;
   out.low_rank.width = o.adapter_ranks;
