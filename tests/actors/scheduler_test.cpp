@@ -1,5 +1,6 @@
 #include "actors/scheduler.hpp"
 
+#include <algorithm>
 #include <caf/typed_event_based_actor.hpp>
 #include <sstream>
 #include <string>
@@ -31,8 +32,9 @@ executor_limits small_limits() {
   return out;
 }
 
-planner_options plan_of(const executor_limits& limits) {
+planner_options plan_of(const executor_limits& limits, double inter_token_target) {
   planner_options out;
+  out.inter_token_target = inter_token_target;
   out.block_tokens = limits.block_tokens;
   out.blocks = limits.blocks;
   out.max_sequences = limits.max_sequences;
@@ -69,8 +71,29 @@ class timed_executor final : public executor {
   manual_clock& clock_;
 };
 
-/// A scheduler over a fake executor; adapters refuse every version; one session writes down what it hears.
+/// An adapter that is where steps read it some time after it was attached.
+class late_packed final : public packed_adapter {
+ public:
+  explicit late_packed(double seconds) : seconds_(seconds) {}
+  const adapter_version& version() const noexcept override { return version_; }
+  std::uint64_t bytes() const noexcept override { return 1; }
+  std::vector<std::uint32_t> ranks() const override { return {8}; }
+  const merge_shape& shape() const noexcept override { return shape_; }
+  double seconds_to_come() const noexcept override { return seconds_; }
+
+ private:
+  double seconds_;
+  adapter_version version_;
+  merge_shape shape_;
+};
+
+/// A scheduler over a fake executor; adapters refuse every version, or have the one that `lease` is of; one
+/// session writes down what it hears.
 struct desk {
+  explicit desk(double inter_token_target = 0) : target(inter_token_target) {}
+
+  double target;
+  packed_ptr lease;
   std::vector<token_event> events;
   std::vector<error_ptr> errors;
 
@@ -96,18 +119,32 @@ struct desk {
       },
       this);
   adapters_actor adapters = world.system().spawn(
-      [](adapters_actor::pointer, error why) {
+      [](adapters_actor::pointer, const desk* f, error why) {
         return fake_adapters([](atom::resolve, const std::string&) -> resolve_reply { return nullptr; },
-                             [why](atom::acquire, const version_reference_ptr&) -> lease_reply {
+                             [f, why](atom::acquire, const version_reference_ptr&) -> lease_reply {
+                               if (f->lease) return std::make_shared<const result<packed_ptr>>(f->lease);
                                return std::make_shared<const result<packed_ptr>>(why);
                              });
       },
-      fail(errc::bad_adapter, "it changed", "source_changed"));
+      this, fail(errc::bad_adapter, "it changed", "source_changed"));
   scheduler_actor scheduler = spawn_scheduler(
-      world.system(), {plan_of(engine.limits()), adapters, executor, telemetry, board, world.clock},
+      world.system(), {plan_of(engine.limits(), target), adapters, executor, telemetry, board, world.clock},
       placement::shared_threads);
 
   ~desk() { world.end({scheduler, executor, adapters, loader, telemetry, session}); }
+
+  /// One request of the adapter that `lease` is of.
+  void submit_adapted(sequence_id id, std::uint32_t tokens, std::uint32_t choices = 1) {
+    submission s;
+    s.session = session;
+    s.first = id;
+    s.choices = choices;
+    s.prompts = {{{'x'}, tokens}};
+    s.ignore_eos = true;
+    s.adapters = {
+        {adapter_reference{"sql", std::make_shared<version_reference>(), "disk", nullptr, nullptr}}};
+    submit(std::move(s));
+  }
 
   void submit(sequence_id first, std::uint32_t choices = 1) {
     submission s;
@@ -261,16 +298,30 @@ TEST_CASE("a cancel that arrived before a step keeps its sequence out of it") {
 
 TEST_CASE("a version that cannot be had ends its requests with the reason") {
   desk f;
-  submission s;
-  s.session = f.session;
-  s.first = 5;
-  s.prompts = {{{'x'}, 3}};
-  s.adapters = {{adapter_reference{"sql", std::make_shared<version_reference>(), "disk", nullptr, nullptr}}};
-  f.submit(std::move(s));
+  f.submit_adapted(5, 3);
   f.world.run();
   REQUIRE(f.errors.size() == 1);
   CHECK(f.errors[0]->reason == "source_changed");
   CHECK(f.engine.steps == 0);
+}
+
+TEST_CASE("nobody waits in a step for an adapter that is on its way for longer than a step may take") {
+  // Of the first two steps 20 ms are over before its lease is here; the rest then fits after 40 more.
+  const auto [seconds, tokens_before] = GENERATE(table<double, int>({{0, 2}, {0.015, 2}, {0.055, 6}}));
+  INFO("seconds to come " << seconds);
+  desk f(0.02);
+  f.timed.per_step = std::chrono::milliseconds(10);
+  f.lease = std::make_shared<late_packed>(seconds);
+  REQUIRE(f.engine.attach(f.lease));
+  f.submit(1);
+  f.submit_adapted(5, 2, 2);
+  f.world.run();
+  CHECK(f.errors.empty());
+  REQUIRE(f.events.size() == 10);
+  // Only the adapter's request has a second choice.
+  const auto second = std::ranges::find(f.events, 1u, &token_event::choice);
+  CHECK(second - f.events.begin() == tokens_before + 1);
+  f.engine.detach(*f.lease);
 }
 
 TEST_CASE("a request beyond the queue's bound is refused once, whatever its number of choices") {

@@ -67,6 +67,7 @@ struct device_state {
   cudaError_t failure = cudaSuccess;
   unsigned depth = 0;  ///< of device work that runs
   std::map<cudaMemcpyKind, emulated_device::copies> copies;
+  std::deque<float> times;
 };
 
 device_state& now() {
@@ -356,7 +357,9 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEven
   if (auto e = enter()) return e;
   if (!from->last || !to->last) return cudaErrorInvalidValue;
   if (!from->last->done || !to->last->done) return cudaErrorNotReady;
-  *milliseconds = 1;
+  auto& script = now().times;
+  *milliseconds = script.empty() ? 1 : script.front();
+  if (!script.empty()) script.pop_front();
   return cudaSuccess;
 }
 
@@ -455,6 +458,10 @@ void fail_after(std::uint64_t calls, cudaError_t error) {
 
 std::uint64_t calls_made() {
   return now().calls;
+}
+
+void script_times(std::vector<float> milliseconds) {
+  now().times.assign(milliseconds.begin(), milliseconds.end());
 }
 
 copies copies_done(cudaMemcpyKind kind) {

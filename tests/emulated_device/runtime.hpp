@@ -10,6 +10,7 @@
 #include <string>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "tests/emulated_device/grid.hpp"
 
@@ -128,6 +129,9 @@ struct copies {
   std::uint64_t bytes = 0;
 };
 copies copies_done(cudaMemcpyKind kind);
+
+/// What `cudaEventElapsedTime` tells next, in order; behind them 1. Times mean nothing here.
+void script_times(std::vector<float> milliseconds);
 
 /// Forgets errors and whatever waits in streams, as a new process would.
 void reset();
