@@ -56,6 +56,7 @@ gpu::gpu_options options_of(const serve_settings& s, const model_config& m, std:
   out.adapters = most_device_adapters;
   out.max_positions = std::min(s.max_total_tokens.value_or(m.max_positions), m.max_positions);
   out.same_products = s.deterministic;
+  out.measure = true;
   if (s.cuda_graphs) {
     out.graph_rows = graph_rows(*s.cuda_graphs, s.max_batch_size);
     out.graphs = !out.graph_rows.empty();

@@ -10,6 +10,7 @@
 #include "gpu/adapter_packer.hpp"
 #include "gpu/forward.hpp"
 #include "gpu/known_tokens.hpp"
+#include "gpu/lora_measurement.hpp"
 #include "gpu/packed_adapter.hpp"
 #include "gpu/recorded_steps.hpp"
 #include "gpu/sizes.hpp"
@@ -70,6 +71,7 @@ class gpu_executor final : public executor {
 
  private:
   void account();
+  result<void> measure();
   const stream& main() const noexcept { return p_.device->main; }
   result<std::uint32_t> recorded_rows(const batch& step);
   result<step_output> compute(const batch& step);
@@ -103,6 +105,9 @@ std::string gpu_executor::description() const {
   const auto& d = p_.device->opened.properties();
   auto out = "bfloat16 (" + d.name + ", " + std::to_string(d.memory_bytes >> 20) +
              " MiB, compute capability " + std::to_string(d.major) + "." + std::to_string(d.minor);
+  if (const auto& c = p_.plan.choice(); sizes_.measure)
+    out += ", adapters of up to " + std::to_string(c.narrow) + " rows, or " + std::to_string(c.wide) +
+           " at high ranks, in small tiles";
   if (recorded_.count() == 0) return out + ", no graphs)";
   return out + ", graphs of up to " + std::to_string(sizes_.graph_rows.back()) + " rows)";
 }
@@ -124,12 +129,27 @@ result<void> gpu_executor::begin() {
     if (auto ok = put_recorded(1, adapters); !ok) return ok;
     if (auto ok = main().synchronise(); !ok) return ok;
   }
+  if (sizes_.measure)
+    if (auto ok = measure(); !ok) return ok;
   auto made = recorded_steps::record(sizes_.graph_rows, main(), [this](std::uint32_t rows, bool adapters) {
     auto ok = p_.plan.prepare_idle(rows);
     return ok ? put_recorded(rows, adapters) : ok;
   });
   if (!made) return made.error();
   recorded_ = *std::move(made);
+  return {};
+}
+
+/// How rows of adapters are shared out, while no adapter is here.
+result<void> gpu_executor::measure() {
+  const auto sites = p_.layers.lora_sites();
+  const auto memory = p_.adapters->memory();
+  const auto& l = sizes_.limits;
+  auto choice = measure_lora({sites, l.max_rows, sizes_.low_rank.width, sizes_.low_rank.floats(l.max_rows),
+                              memory.data(), memory.size()},
+                             main());
+  if (!choice) return choice.error();
+  p_.plan.choose(*choice);
   return {};
 }
 
@@ -268,7 +288,7 @@ result<void> gpu_executor::put_recorded(std::uint32_t rows, bool adapters) {
   f.plan = &p_.plan;
   f.adapters = adapters;
   f.of_rows = p_.plan.row_adapters();
-  f.of_rows.grid = {rows, rows > lora_tiling_args{}.few_rows ? rows / many_tile_rows + 1 : 0, recorded_ranks};
+  f.of_rows.grid = {rows, rows > p_.plan.choice().least() ? rows / many_tile_rows + 1 : 0, recorded_ranks};
   if (auto ok = put_rows(f); !ok) return ok;
   if (auto ok = p_.layers.head(f, 0, rows); !ok) return ok;
   const auto& logits = p_.layers.memory().logits;

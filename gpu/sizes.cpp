@@ -82,6 +82,7 @@ executor_sizes sizes_of(const gpu_options& o, const model_config& m) {
   l.max_adapters = o.adapters;
   out.graph_rows = graph_rows_for(o);
   out.same_products = o.same_products;
+  out.measure = o.measure;
   out.low_rank.width = o.adapter_ranks;
   out.low_rank.deepest = std::max({m.hidden, m.ffn, m.heads * m.head_dim});
   const auto fit = o.logits_bytes / (std::uint64_t{m.vocab} * sizeof(float));

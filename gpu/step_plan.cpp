@@ -212,6 +212,7 @@ result<adapters_of_rows> step_plan::fill_segments(std::span<const segment> segme
   a.widths = widths_;
   a.deepest = room_.deepest;
   a.inputs = room_.floats(limits_.max_rows);
+  a.choice = choice_;
   auto grid = cut_lora_tiles(a, buffer_->host(to.few), buffer_->host(to.many), buffer_->host(to.tile_counts));
   if (!grid) return grid.error();
   return adapters_of_rows{

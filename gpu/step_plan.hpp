@@ -119,6 +119,10 @@ class step_plan {
 
   const low_rank_room& room() const noexcept { return room_; }
 
+  /// How segments of later steps are cut; before that, as by default.
+  void choose(const lora_choice& choice) noexcept { choice_ = choice; }
+  const lora_choice& choice() const noexcept { return choice_; }
+
  private:
   result<void> fill_sequences(token_history& history);
   void read(const sequence_rows& s, std::uint32_t number);
@@ -132,6 +136,7 @@ class step_plan {
 
   executor_limits limits_;
   low_rank_room room_;
+  lora_choice choice_;
   sections at_;
   step_buffer* buffer_;
   const batch* step_ = nullptr;
