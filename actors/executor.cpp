@@ -10,6 +10,7 @@
 #include "actors/harden.hpp"
 #include "actors/payloads.hpp"
 #include "core/unused_memory.hpp"
+#include "engine/sequence_end.hpp"
 
 namespace lorica {
 namespace {
@@ -21,6 +22,7 @@ class executor_state {
   executor_actor::behavior_type start(executor& engine, loader_actor loader, const clock_source& clock);
 
  private:
+  step_reply reply_to(const batch& step);
   result<step_output> execute(const batch& step);
   result<void> rest(const std::vector<std::uint32_t>& empty);
   caf::result<std::uint64_t> detach(packed_ptr& adapter);
@@ -29,6 +31,7 @@ class executor_state {
   executor* engine_ = nullptr;
   const clock_source* clock_ = nullptr;
   loader_actor loader_;
+  bool goes_on_ = false;  // the last step was computed, and all its sequences go on
 };
 static_assert(!std::is_aggregate_v<executor_state>);
 
@@ -39,8 +42,10 @@ executor_actor::behavior_type executor_state::start(executor& engine, loader_act
   clock_ = &clock;
   loader_ = std::move(loader);
   return {
-      [this](atom::execute, const batch_ptr& step) -> step_reply {
-        return std::make_shared<const result<step_output>>(attempt(name, [&] { return execute(*step); }));
+      [this](atom::execute, const batch_ptr& step) { return reply_to(*step); },
+      [this](atom::execute, const ahead_order_ptr& order) -> step_reply {
+        if (std::exchange(goes_on_, false) && !order->withdrawn()) return reply_to(*order->work);
+        return nullptr;
       },
       [this](atom::attach, const packed_ptr& adapter) -> outcome_ptr {
         return std::make_shared<const result<void>>(attempt(name, [&] { return engine_->attach(adapter); }));
@@ -49,6 +54,12 @@ executor_actor::behavior_type executor_state::start(executor& engine, loader_act
       [this](atom::rest, const block_list_ptr& empty) -> outcome_ptr {
         return std::make_shared<const result<void>>(attempt(name, [&] { return rest(*empty); }));
       }};
+}
+
+step_reply executor_state::reply_to(const batch& step) {
+  auto done = attempt(name, [&] { return execute(step); });
+  goes_on_ = done && all_go_on(step, *done);
+  return std::make_shared<const result<step_output>>(std::move(done));
 }
 
 /// Without the ways of messages: what a step costs, not what it waits for.

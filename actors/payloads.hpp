@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -122,6 +123,21 @@ inline std::uint32_t sequences_of(const submission& s) noexcept {
   return s.choices * static_cast<std::uint32_t>(s.prompts.size());
 }
 
+/// A step for the executor right behind the one before it. The scheduler withdraws it when something came up
+/// that it would rather plan with; that is heard if the step was not begun yet.
+class ahead_order {
+ public:
+  explicit ahead_order(batch_ptr step) noexcept : work(std::move(step)) {}
+
+  void withdraw() const noexcept { withdrawn_ = true; }
+  bool withdrawn() const noexcept { return withdrawn_; }
+
+  const batch_ptr work;
+
+ private:
+  mutable std::atomic<bool> withdrawn_ = false;
+};
+
 /// Which held versions may make place for one that starves, and how; none: nobody starves any more.
 struct drain_order {
   std::vector<adapter_version> candidates;
@@ -202,6 +218,7 @@ struct scheduler_facts {
   std::uint64_t prefix_hits = 0;     ///< of them, those that were there
   std::uint64_t yields = 0;          ///< preemptions for a client that had less
   std::uint64_t apart = 0;           ///< steps of small clients, in which others sat out
+  std::uint64_t ahead = 0;           ///< steps that were planned while the one before ran
   std::uint64_t clients = 0;         ///< with a sequence here
   std::uint64_t rests = 0;           ///< times that memory was given back for want of work
   double gap = 0;                    ///< widest between counters of clients that wait, seconds

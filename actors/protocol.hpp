@@ -18,6 +18,7 @@ namespace lorica {
 struct adapter_command;
 struct adapter_reference;
 struct adapters_facts;
+class ahead_order;
 struct batch;
 struct catalogue_changes;
 struct chat_span_job;
@@ -40,6 +41,7 @@ class root_index;
 
 using adapter_command_ptr = std::shared_ptr<const adapter_command>;
 using adapters_facts_ptr = std::shared_ptr<const adapters_facts>;
+using ahead_order_ptr = std::shared_ptr<const ahead_order>;
 using batch_ptr = std::shared_ptr<const batch>;
 using block_list_ptr = std::shared_ptr<const std::vector<std::uint32_t>>;
 using catalogue_changes_ptr = std::shared_ptr<const catalogue_changes>;
@@ -191,6 +193,8 @@ using hub_actor = caf::typed_actor<
 using executor_actor = caf::typed_actor<
     // One step; a failure is a value of the reply.
     caf::replies_to<atom::execute, batch_ptr>::with<step_reply>,
+    // Right behind the step before, if all its sequences go on and nobody withdrew the order: else null.
+    caf::replies_to<atom::execute, ahead_order_ptr>::with<step_reply>,
     // Make an adapter usable in later steps.
     caf::replies_to<atom::attach, packed_ptr>::with<outcome_ptr>,
     // No later step names it; it goes on to the loader to be freed, whose answer this is.

@@ -34,9 +34,14 @@ class scheduler_state {
   std::chrono::nanoseconds arrival_of(const packed_adapter& adapter) const;
   void ask_for_leases();
   void execute(const planned_step& planned);
+  void begin(const batch& work);
+  void order_ahead();
+  void withdraw();
+  void hear_of(const ahead_order_ptr& order, const step_reply& reply);
   void complete(const step_reply& reply);
   void lose_executor();
   void apply(plan_outcome outcome);
+  void deliver();
   void wake();
   void await_rest();
   void rest(std::uint64_t steps_then);
@@ -48,6 +53,9 @@ class scheduler_state {
   running_requests requests_;
   time_point step_began_;
   step_facts in_flight_;
+  ahead_order_ptr next_;            // sent; the step before is in flight
+  ahead_order_ptr ahead_;           // in flight
+  plan_outcome fresh_;              // of the last step, until the next one is on its way
   std::optional<step_facts> over_;  // the step that ended, until telemetry hears of it
   std::uint64_t steps_ = 0;         // that were begun
   std::uint64_t steps_rested_ = 0;  // of them, those before the last rest
@@ -66,14 +74,17 @@ scheduler_actor::behavior_type scheduler_state::start(scheduler_parts parts) {
   return {[this](atom::submit, const submission_ptr& request) { submit(*request); },
           [this](atom::cancel, sequence_id id) { cancel(id); },
           [this](atom::pause, sequence_id id) {
+            withdraw();
             plan_->pause(id);
             wake();  // it may make room for others
           },
           [this](atom::resume, sequence_id id) {
+            withdraw();
             plan_->resume(id);
             wake();
           },
           [this](atom::drain, const drain_order_ptr& order) {
+            withdraw();
             apply(plan_->drain(order->candidates, order->how));
             wake();
           },
@@ -82,6 +93,7 @@ scheduler_actor::behavior_type scheduler_state::start(scheduler_parts parts) {
 }
 
 void scheduler_state::submit(const submission& request) {
+  withdraw();
   requests_.add(request);
   tell_time();
   for (std::uint32_t i = 0; i < sequences_of(request); ++i) {
@@ -111,6 +123,7 @@ std::chrono::nanoseconds scheduler_state::arrival_of(const packed_adapter& adapt
 }
 
 void scheduler_state::cancel(sequence_id id) {
+  withdraw();
   apply(plan_->cancel(id));
   publish();
   wake();
@@ -128,8 +141,9 @@ void scheduler_state::step() {
   auto planned = plan_->next_step();
   ask_for_leases();
   publish();  // before the step can be seen to run
-  if (planned) return execute(*planned);
-  await_rest();
+  if (planned) execute(*planned);
+  deliver();
+  if (!planned) await_rest();
 }
 
 /// One timer at a time, however often work comes and ends.
@@ -177,26 +191,66 @@ void scheduler_state::ask_for_leases() {
 }
 
 void scheduler_state::execute(const planned_step& planned) {
-  ++steps_;
-  step_began_ = parts_->clock.now();
+  begin(*planned.work);
   for (auto id : planned.admitted)
     requests_.admitted(id, step_began_);
-  std::set<const packed_adapter*> adapters;
-  for (auto& use : planned.work->uses)
-    adapters.insert(use.adapter);
-  in_flight_ = {planned.work->tokens.size(), adapters.size(), {}};
   take_reply(
       self_->request(parts_->executor, step_limit, atom::execute::value, planned.work),
       [this](const step_reply& reply) { complete(reply); }, [this](const caf::error&) { lose_executor(); });
+  order_ahead();
+}
+
+void scheduler_state::begin(const batch& work) {
+  ++steps_;
+  step_began_ = parts_->clock.now();
+  std::set<const packed_adapter*> adapters;
+  for (auto& use : work.uses)
+    adapters.insert(use.adapter);
+  in_flight_ = {work.tokens.size(), adapters.size(), {}};
+}
+
+/// The executor finds the step that will very likely be next in its mailbox.
+void scheduler_state::order_ahead() {
+  auto work = plan_->plan_ahead();
+  if (!work) return;
+  auto order = std::make_shared<const ahead_order>(std::move(work));
+  next_ = order;
+  take_reply(
+      self_->request(parts_->executor, 2 * step_limit, atom::execute::value, next_),
+      [this, order](const step_reply& reply) { hear_of(order, reply); },
+      [this](const caf::error&) { lose_executor(); });
+}
+
+/// What came up is planned with as soon as if nothing had been ordered.
+void scheduler_state::withdraw() {
+  for (auto& order : {next_, ahead_})
+    if (order) order->withdraw();
+}
+
+void scheduler_state::hear_of(const ahead_order_ptr& order, const step_reply& reply) {
+  if (order != ahead_) return;  // not all went on
+  if (reply) return complete(reply);
+  next_ = ahead_ = nullptr;
+  apply(plan_->not_begun());
+  wake();
 }
 
 void scheduler_state::complete(const step_reply& reply) {
   in_flight_.duration = parts_->clock.now() - step_began_;
   healthy_ = reply->has_value();
   if (!healthy_) log_error("step failed: {}", reply->error().text);
-  apply(healthy_ ? plan_->complete(**reply) : plan_->step_failed(reply->error()));
+  tell_time();
+  fresh_ = healthy_ ? plan_->complete(**reply) : plan_->step_failed(reply->error());
   over_ = in_flight_;
-  wake();  // none is in flight, so one is tried, and that publishes
+  ahead_ = std::exchange(next_, nullptr);
+  if (!plan_->step_in_flight()) {
+    ahead_ = nullptr;
+    return wake();  // one is tried, and that delivers and publishes
+  }
+  begin(*ahead_->work);
+  order_ahead();
+  deliver();
+  publish();
 }
 
 /// The executor is gone or hangs: nothing here can go on.
@@ -210,7 +264,15 @@ void scheduler_state::lose_executor() {
   self_->quit(caf::sec::runtime_error);
 }
 
+/// What the last step gave goes to the sessions: they do not take the cores from a step that is still to be
+/// sent.
+void scheduler_state::deliver() {
+  apply(std::exchange(fresh_, {}));
+}
+
+/// Anything that happens behind a step is heard behind what it gave.
 void scheduler_state::apply(plan_outcome outcome) {
+  if (!fresh_.tokens.empty() || !fresh_.ended.empty() || !fresh_.scored.empty()) deliver();
   auto news = requests_.deliver(outcome, parts_->clock.now());
   for (auto& [session, chunk] : news.chunks)
     self_->send(session, atom::tokens::value, chunk);
@@ -233,6 +295,7 @@ void scheduler_state::publish() {
   facts->prefix_hits = now.prefix_hits;
   facts->yields = now.yields;
   facts->apart = now.apart;
+  facts->ahead = now.ahead;
   facts->clients = now.clients;
   facts->rests = rests_;
   facts->gap = now.gap;

@@ -42,6 +42,8 @@ step_series::step_series(metrics& m)
       rests_(m.make_counter("lorica_rests_total", "Times that an idle server gave memory back.")),
       apart_(m.make_counter("lorica_steps_apart_total",
                             "Steps for first tokens of small clients, in which a large one sat out.")),
+      ahead_(m.make_counter("lorica_steps_ahead_total",
+                            "Steps that were planned while the one before was computed.")),
       seconds_(m.make_histogram("lorica_step_seconds", "Duration of a step.", short_times())),
       rows_(m.make_histogram("lorica_step_rows", "Rows of a step.",
                              {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048})),
@@ -66,6 +68,7 @@ void step_series::count(const scheduler_facts& facts) {
   yields_.add(static_cast<double>(facts.yields - std::exchange(seen_yields_, facts.yields)));
   rests_.add(static_cast<double>(facts.rests - std::exchange(seen_rests_, facts.rests)));
   apart_.add(static_cast<double>(facts.apart - std::exchange(seen_apart_, facts.apart)));
+  ahead_.add(static_cast<double>(facts.ahead - std::exchange(seen_ahead_, facts.ahead)));
   gap_.set(facts.gap);
   gap_bound_.set(facts.gap_bound);
   clients_.set(static_cast<double>(facts.clients));

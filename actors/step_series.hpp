@@ -19,7 +19,7 @@ class step_series {
       &budget_bytes_, &registered_;
   metrics::gauge &tgi_queue_, &tgi_batch_, &clients_, &gap_, &gap_bound_, &price_error_;
   metrics::counter &steps_, &failures_, &preemptions_, &evictions_, &loads_, &failed_loads_, &prefix_queries_,
-      &prefix_hits_, &yields_, &rests_, &apart_;
+      &prefix_hits_, &yields_, &rests_, &apart_, &ahead_;
   metrics::histogram &seconds_, &rows_, &adapters_, &load_seconds_;
   std::uint64_t seen_steps_ = 0;
   std::uint64_t seen_preemptions_ = 0;
@@ -29,6 +29,7 @@ class step_series {
   std::uint64_t seen_yields_ = 0;
   std::uint64_t seen_rests_ = 0;
   std::uint64_t seen_apart_ = 0;
+  std::uint64_t seen_ahead_ = 0;
 };
 
 }  // namespace lorica

@@ -42,6 +42,7 @@ struct sequence_rows {
   std::uint32_t blocks = 0;         ///< enough for context + rows
   std::uint32_t prompt_tokens = 0;  ///< tokens below this position are prompt (for penalties)
   bool sample = false;              ///< the last row's logits choose a token
+  bool ignore_eos = false;          ///< the model's end tokens do not end it
   std::uint32_t choice = 0;         ///< second counter of the random numbers
   sampling_params sampling;
   std::uint32_t top = 0;  ///< alternatives to tell of the chosen token
@@ -66,6 +67,7 @@ struct batch {
   std::vector<token_id> known = {};        ///< of sequences that found some of their tokens computed
   std::vector<segment> segments;
   std::vector<adapter_use> uses;
+  std::vector<token_id> eos = {};  ///< the model's end tokens, see `all_go_on`
 };
 
 /// What a step tells of one token of a sequence: the one it chose, or one of the prompt.

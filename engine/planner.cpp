@@ -7,6 +7,7 @@
 
 #include "engine/linear_merge.hpp"
 #include "engine/planner_record.hpp"
+#include "engine/sequence_end.hpp"
 
 namespace lorica {
 namespace {
@@ -33,11 +34,6 @@ error not_alone() {
       "an adapter with DoRA (use_dora) or full copies of modules (modules_to_save) is combined with others "
       "or weighted; ask for it alone and without a weight",
       {}, "adapters");
-}
-
-/// Whether a sequence's own token is one of its stop tokens.
-bool stops(const sequence& s, token_id token) {
-  return s.sampling.rules && std::ranges::binary_search(s.sampling.rules->stops, token);
 }
 
 error not_finite() {
@@ -201,14 +197,21 @@ plan_outcome planner::complete(const step_output& output) {
   if (!keeps_contract(output, in_flight_))
     return step_failed(fail(errc::internal, "the executor returned tokens that do not match the step"));
   plan_outcome out;
+  count_ahead();
+  auto next_work = std::exchange(next_work_, nullptr);
+  const auto next = next_work && all_go_on(*work_, output) ? ahead::yes : ahead::no;
   // A step that something foreign stretched is not wholly on its clients' bill.
   auto bill = cost_.predict(load_);
   if (output.seconds > 0) bill = std::min(output.seconds, most_billed * bill);
-  if (!waits_) cost_.learn(load_, output.seconds);
+  if (waits_)
+    note_arrivals();
+  else
+    cost_.learn(load_, output.seconds);
   auto billed = bill / cost_.predict(load_);
   auto sampled = output.tokens.data();
   std::span scored(output.scored);
-  for (auto r : std::exchange(in_flight_, {})) {
+  auto work = std::exchange(in_flight_, {});
+  for (auto r : work) {
     auto samples = r->samples();
     auto scores = scored.first(r->scores().count);
     scored = scored.subspan(scores.size());
@@ -216,17 +219,24 @@ plan_outcome planner::complete(const step_output& output) {
     r->computed += std::exchange(r->planned, 0u);
     r->told = r->computed;
     note_blocks(*r);
-    take_results(*r, samples ? sampled++ : nullptr, scores, out);
+    take_results(*r, next, samples ? sampled++ : nullptr, scores, out);
   }
-  give_way(out);
+  if (next == ahead::yes)
+    begin_ahead(std::move(work), std::move(next_work));
+  else
+    give_way(out);
   return out;
 }
 
 /// What a step gave one of its sequences; `sampled` is null where it did not sample.
-void planner::take_results(record& r, const sampled_token* sampled, std::span<const sampled_token> scored,
-                           plan_outcome& out) {
+void planner::take_results(record& r, ahead next, const sampled_token* sampled,
+                           std::span<const sampled_token> scored, plan_outcome& out) {
   // Nobody waits for the tokens of a sequence that was cancelled meanwhile.
-  if (r.doomed) return end(r, *r.doomed, out);
+  if (r.doomed && next == ahead::no) return end(r, *r.doomed, out);
+  if (r.doomed) {  // its next row is in flight
+    r.next_scored += static_cast<std::uint32_t>(scored.size());
+    return r.tokens.push_back(sampled->token);
+  }
   for (auto& s : scored) {
     if (!std::isfinite(s.logprob)) return end(r, not_finite(), out);
     out.scored.push_back({r.facts.id, r.tokens[r.next_scored++], s.logprob, s.rank, s.top});
@@ -241,15 +251,16 @@ void planner::take_token(record& r, const sampled_token& sampled, plan_outcome& 
   r.tokens.push_back(sampled.token);
   out.tokens.push_back({r.facts.id, sampled.token, sampled.logprob, sampled.rank, sampled.top});
   ++counts_.tokens;
-  auto is_eos = std::ranges::find(options_.eos, sampled.token) != options_.eos.end();
-  if (is_eos && !r.facts.ignore_eos) return end(r, finish_reason::eos_token, out);
-  if (stops(r.facts, sampled.token)) return end(r, finish_reason::stop_sequence, out);
+  if (auto how = end_with(sampled.token, r.facts.sampling, r.facts.ignore_eos, options_.eos))
+    return end(r, *how, out);
   if (r.generated() == r.facts.max_new_tokens) end(r, finish_reason::length, out);
 }
 
 plan_outcome planner::step_failed(const error& why) {
   if (in_flight_.empty()) throw std::logic_error("a step failed that was not planned");
   plan_outcome out;
+  count_ahead();
+  next_work_ = nullptr;
   for (auto r : std::exchange(in_flight_, {}))
     end(*r, r->doomed.value_or(why), out);
   return out;

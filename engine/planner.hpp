@@ -86,7 +86,7 @@ enum class drain_how : std::uint8_t {
   preempt,  ///< they go back to the queue and are recomputed later
 };
 
-/// Counts for the status; those from `preemptions` to `yields` only grow.
+/// Counts for the status; those from `preemptions` to `ahead` only grow.
 struct planner_stats {
   std::uint64_t running = 0;  ///< admitted, paused ones included
   std::uint64_t waiting = 0;
@@ -102,6 +102,7 @@ struct planner_stats {
   std::uint64_t prefix_hits = 0;     ///< of them, those that were there
   std::uint64_t yields = 0;          ///< preemptions that made place for a client that had less
   std::uint64_t apart = 0;           ///< steps of small clients, in which others sat out
+  std::uint64_t ahead = 0;           ///< steps that were planned ahead
   std::uint64_t clients = 0;         ///< with a sequence here
   double gap = 0;                    ///< see `fair_queue::gap`
   double gap_bound = 0;              ///< see `planner::gap_bound`
@@ -118,14 +119,13 @@ struct planner_stats {
 /// stays. Paused sequences give way first. A client does not wait for a slot or blocks while another has half
 /// of what runs, more than twice of what it has itself, and was given no less: that one's youngest yields.
 /// Steps are priced by `step_cost`: while somebody decodes, prompts get as many rows as the inter-token
-/// target leaves, or some now and then where decode rows alone are past it; who uses an adapter that is still
-/// on its way sits out while others decode, unless what is left of it fits the target; a prompt of such a
-/// small client
-/// gets a step to itself where that brings its first token much earlier and costs the others little. Full
-/// blocks that were computed are shared by sequences of one composition that begin with the same tokens; of
-/// several that would compute the same block at once the first one does and the others wait for it. Of
-/// sequences that gather several leases only one does so at a time, so two never wait for each other. `drain`
-/// lets an adapter go that others would never leave room for.
+/// target leaves, or some now and then where decode rows alone are past it; a prompt of such a small client
+/// gets a step to itself where that brings its first token much earlier and costs the others little. Who uses
+/// an adapter that is still on its way sits out while others decode, unless what is left of it fits the
+/// target. Full blocks that were computed are shared by sequences of one composition that begin with the same
+/// tokens; of several that would compute the same block at once the first one does and the others wait for
+/// it. Of sequences that gather several leases only one does so at a time, so two never wait for each other.
+/// `drain` lets an adapter go that others would never leave room for.
 class planner {
  public:
   explicit planner(planner_options options);
@@ -171,8 +171,17 @@ class planner {
   /// Plans a step. Nothing when a step is in flight or nothing can run; any other call may change that.
   std::optional<planned_step> next_step();
 
+  /// The step after the one in flight, as far as it can be told now: everybody in that one samples, has not
+  /// all his tokens then, and nobody else is here. It may be executed right behind the step in flight, if
+  /// that one's sequences `all_go_on`: nobody waits then for what was sampled. Null: it cannot be told.
+  std::shared_ptr<const batch> plan_ahead();
+
+  /// The step in flight, which was planned ahead and became that by `complete`, was not begun.
+  plan_outcome not_begun();
+
   /// The step in flight is done, in `output.seconds` where they are known. An output that breaks its contract
-  /// fails the step with `errc::internal`. Throws `std::logic_error` when no step is in flight.
+  /// fails the step with `errc::internal`. The step that was planned ahead, if any, is in flight then, or is
+  /// none any more where not all go on. Throws `std::logic_error` when no step is in flight.
   plan_outcome complete(const step_output& output);
 
   /// The step in flight failed: all its sequences end with `why`. Throws like `complete`.
@@ -212,6 +221,7 @@ class planner {
   };
 
   enum class asking : std::uint8_t { allowed, refused };
+  enum class ahead : std::uint8_t { no, yes };
   enum class verdict : std::uint8_t { admitted, passed, stop };
 
   place place_of(const record& r) const noexcept;
@@ -262,18 +272,23 @@ class planner {
   std::vector<record*> select();
   double arrives_in(const record& r) const noexcept;
   void hold_back(std::vector<record*>& able);
+  void note_arrivals();
   std::uint32_t prefill_budget(std::span<record* const> able) const;
   void add_prefill(std::vector<record*>& able, std::uint32_t budget);
   std::uint32_t chunk(const record& r, std::uint32_t most, double limit) const;
   void join(record& r, std::uint32_t rows);
   double fresh_bytes(const record& r) const noexcept;
   std::vector<record*> within_adapter_limit(std::vector<record*> able) const;
-  std::shared_ptr<const batch> build() const;
+  std::shared_ptr<const batch> build(ahead when) const;
+  bool can_plan_ahead() const;
+  void count_ahead();
+  void begin_ahead(std::vector<record*> sequences, std::shared_ptr<const batch> work);
   static void add_scores(sequence_rows& rows, const record& r);
+  static void add_tokens(batch& work, sequence_rows& rows, const record& r);
   static void add_to_segments(batch& work, const record& r, const record* before);
   static bool keeps_contract(const step_output& output, const std::vector<record*>& work);
-  void take_results(record& r, const sampled_token* sampled, std::span<const sampled_token> scored,
-                    plan_outcome& out);
+  void take_results(record& r, ahead next, const sampled_token* sampled,
+                    std::span<const sampled_token> scored, plan_outcome& out);
   void take_token(record& r, const sampled_token& sampled, plan_outcome& out);
   void doom(record& r, const error& why, plan_outcome& out);
   void end(record& r, result<finish_reason> how, plan_outcome& out);
@@ -286,8 +301,11 @@ class planner {
   fair_queue queue_;
   std::unordered_map<sequence_id, std::unique_ptr<record>> records_;
   std::map<place, record*> waiting_;
-  std::vector<record*> running_;    // by arrival
-  std::vector<record*> in_flight_;  // in the order of the batch's sequences
+  std::vector<record*> running_;            // by arrival
+  std::vector<record*> in_flight_;          // in the order of the batch's sequences
+  std::shared_ptr<const batch> work_;       // of the step in flight
+  std::shared_ptr<const batch> next_work_;  // planned ahead
+  bool was_ahead_ = false;                  // the step in flight was
   std::vector<std::uint32_t> free_slots_;
   record* gathering_several_ = nullptr;
   drain_how draining_ = drain_how::finish;

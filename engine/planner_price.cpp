@@ -114,6 +114,13 @@ void planner::hold_back(std::vector<record*>& able) {
   std::erase_if(able, [&](const record* r) { return arrives_in(*r) > limit; });
 }
 
+/// A step that is over has waited for all that it read.
+void planner::note_arrivals() {
+  for (auto r : in_flight_)
+    for (auto& u : r->uses)
+      u.lease->arrives = {};
+}
+
 /// Clients of whom nobody decodes yet go first, so that a long prompt of others does not hold up a first
 /// token.
 void planner::in_turn(std::vector<record*>& prompts) {

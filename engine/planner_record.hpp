@@ -74,6 +74,11 @@ struct planner::record {
     return step_load::of_rows(rows, computed, !base(), head);
   }
 
+  /// Its share of the step in flight, with which it can be planned ahead.
+  bool can_go_on() const noexcept {
+    return samples() && !paused && !doomed && !drains() && generated() + 1 < facts.max_new_tokens;
+  }
+
   /// Rows of the step in flight that tell how likely the prompt token behind them is.
   struct scored_rows {
     std::uint32_t first = 0;  ///< of its rows

@@ -14,9 +14,10 @@ std::optional<planned_step> planner::next_step() {
   in_flight_ = select();
   if (in_flight_.empty()) return std::nullopt;
   most_.adapter_bytes = std::max(most_.adapter_bytes, load_.adapter_bytes);
-  step.work = build();
+  work_ = build(ahead::no);
   ++counts_.steps;
-  counts_.rows += step.work->tokens.size();
+  counts_.rows += work_->tokens.size();
+  step.work = work_;
   return step;
 }
 
@@ -69,37 +70,49 @@ std::vector<planner::record*> planner::within_adapter_limit(std::vector<record*>
   return able;
 }
 
-/// The batch of the sequences in flight, which are sorted by composition.
-std::shared_ptr<const batch> planner::build() const {
+/// The batch of the sequences in flight, which are sorted by composition; ahead: of the token of each that is
+/// sampled then.
+std::shared_ptr<const batch> planner::build(ahead when) const {
   auto out = std::make_shared<batch>();
   out->sequences.reserve(in_flight_.size());
+  out->eos = options_.eos;
   const record* before = nullptr;
   for (auto r : in_flight_) {
     sequence_rows s;
     s.slot = r->slot;
     s.first_row = static_cast<std::uint32_t>(out->tokens.size());
-    s.rows = r->planned;
-    s.context = r->computed;
+    s.rows = when == ahead::yes ? 1 : r->planned;
+    s.context = when == ahead::yes ? r->computed + r->planned : r->computed;
     s.first_block = static_cast<std::uint32_t>(out->block_table.size());
-    s.blocks = blocks_.blocks_for(r->computed + r->planned);
+    s.blocks = blocks_.blocks_for(s.context + s.rows);
     s.prompt_tokens = r->prompt_tokens;
-    s.sample = r->samples();
+    s.sample = when == ahead::yes || r->samples();
+    s.ignore_eos = r->facts.ignore_eos;
     s.choice = r->facts.choice;
     s.sampling = r->facts.sampling;
     s.top = r->facts.top_logprobs;
-    add_scores(s, *r);
-    s.first_known = static_cast<std::uint32_t>(out->known.size());
-    s.known = r->computed - r->told;
-    out->known.insert(out->known.end(), r->tokens.begin() + r->told, r->tokens.begin() + r->computed);
+    if (when == ahead::yes) {
+      out->tokens.push_back(sampled_last);
+    } else {
+      add_scores(s, *r);
+      add_tokens(*out, s, *r);
+    }
     out->sequences.push_back(s);
-    auto first = r->tokens.begin() + r->computed;
-    out->tokens.insert(out->tokens.end(), first, first + r->planned);
     auto& ids = r->blocks.ids();
     out->block_table.insert(out->block_table.end(), ids.begin(), ids.begin() + s.blocks);
     add_to_segments(*out, *r, before);
     before = r;
   }
   return out;
+}
+
+/// The tokens of its rows, and those before them that the executor does not know.
+void planner::add_tokens(batch& work, sequence_rows& rows, const record& r) {
+  rows.first_known = static_cast<std::uint32_t>(work.known.size());
+  rows.known = r.computed - r.told;
+  work.known.insert(work.known.end(), r.tokens.begin() + r.told, r.tokens.begin() + r.computed);
+  auto first = r.tokens.begin() + r.computed;
+  work.tokens.insert(work.tokens.end(), first, first + r.planned);
 }
 
 /// The rows that tell how likely the prompt tokens behind them are.
@@ -117,13 +130,14 @@ void planner::add_scores(sequence_rows& rows, const record& r) {
 /// are in none.
 void planner::add_to_segments(batch& work, const record& r, const record* before) {
   if (r.base()) return;
+  const auto rows = work.sequences.back().rows;
   if (before && before->uses == r.uses && before->facts.combine == r.facts.combine) {
-    work.segments.back().rows += r.planned;
+    work.segments.back().rows += rows;
     return;
   }
   segment fresh;
   fresh.first_row = work.sequences.back().first_row;
-  fresh.rows = r.planned;
+  fresh.rows = rows;
   fresh.first_use = static_cast<std::uint32_t>(work.uses.size());
   fresh.uses = static_cast<std::uint32_t>(r.uses.size());
   fresh.combine = r.facts.combine;

@@ -136,6 +136,17 @@ TEST_CASE("of several adapters of one sequence the last to arrive counts, and ot
   CHECK(t.step() == std::set{decoder, late});
 }
 
+TEST_CASE("once a step has waited for an adapter nobody does again, whatever was foreseen") {
+  stage t(0.01);
+  t.plan.advance_to(1s);
+  t.submit(sequence_of(late, 6, {7}));
+  t.grant(7, 100s);
+  CHECK(t.step() == std::set{late});
+  t.submit(sequence_of(decoder, 1));
+  CHECK(t.step() == std::set{decoder, late});
+  CHECK(t.step() == std::set{decoder, late});
+}
+
 TEST_CASE("two that decode with adapters on their way do not hold each other up") {
   stage t(0.01);
   t.plan.advance_to(1s);

@@ -95,7 +95,9 @@ inline token_logprob told_alternative(std::uint64_t state, std::uint32_t place) 
 class fake_device {
  public:
   explicit fake_device(const planner_options& o)
-      : options_(o), blocks_(o.blocks, std::vector<std::uint64_t>(o.block_tokens)) {}
+      : options_(o),
+        blocks_(o.blocks, std::vector<std::uint64_t>(o.block_tokens)),
+        sampled_(o.max_sequences, no_token) {}
 
   step_output execute(const batch& work) {
     check_shape(work);
@@ -105,7 +107,8 @@ class fake_device {
       auto& s = work.sequences[i];
       auto state = compute(work, s, keys[s.first_row]);
       score(work, i, out);
-      if (s.sample) out.tokens.push_back({i, next_token(state, s.sampling.seed), -1.0f});
+      sampled_[s.slot] = s.sample ? next_token(state, s.sampling.seed) : no_token;
+      if (s.sample) out.tokens.push_back({i, sampled_[s.slot], -1.0f});
     }
     return out;
   }
@@ -130,6 +133,7 @@ class fake_device {
     auto state = s.context == 0 ? 0 : at(work, s, s.context - 1);
     for (std::uint32_t row = 0; row < s.rows; ++row) {
       auto token = work.tokens[s.first_row + row];
+      if (row == 0 && token == sampled_last) token = sampled_[s.slot];
       require(token >= 0, "a row has a token");
       state = chain(state, key, token, s.context + row);
       at(work, s, s.context + row) = state;
@@ -198,6 +202,7 @@ class fake_device {
 
   planner_options options_;
   std::vector<std::vector<std::uint64_t>> blocks_;
+  std::vector<token_id> sampled_;  // by slots, in their last step
 };
 
 }  // namespace lorica::testing

@@ -91,11 +91,11 @@ planner_options random_options(std::uint64_t seed) {
 }  // namespace
 
 TEST_CASE("whatever is called in whatever order, the plan keeps its promises") {
-  std::uint64_t recomputed = 0;
+  std::uint64_t recomputed = 0, ahead = 0, called_off = 0;
   for (auto& r : runs()) {
     INFO(r.name << ", seed " << r.seed);
     planner_world world(r.options, r.seed);
-    for (int i = 0; i < 100'000; ++i)
+    for (int i = 0; i < 130'000; ++i)
       REQUIRE_NOTHROW(world.act());
     REQUIRE_NOTHROW(world.drain());
     auto s = world.stats();
@@ -103,15 +103,20 @@ TEST_CASE("whatever is called in whatever order, the plan keeps its promises") {
               << ", finished " << world.finished << ", refused " << world.refused << ", steps " << s.steps
               << ", rows " << s.rows << ", preemptions " << s.preemptions << ", of them yields " << s.yields
               << ", prompt tokens told " << world.told << ", after a preemption " << world.recomputed
-              << ", tokens found " << s.prefix_hits << "\n";
+              << ", tokens found " << s.prefix_hits << ", steps planned ahead " << s.ahead << ", called off "
+              << world.called_off << "\n";
     CHECK((s.prefix_hits > 1000) == r.options.prefix_caching);
     CHECK(world.finished > 1000);
     CHECK(world.told > 1000);
     CHECK(world.waited > 30);
+    ahead += s.ahead;
+    called_off += world.called_off;
     recomputed += world.recomputed;
     CHECK((r.options.max_sequences == 1 || s.preemptions > 20));
   }
   CHECK(recomputed > 100);
+  CHECK(ahead > 1000);
+  CHECK(called_off > 100);
 }
 
 TEST_CASE("ending everything ends everything once, in the middle of any traffic") {

@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "engine/sequence_end.hpp"
 #include "tests/engine/fake_device.hpp"
 
 namespace lorica::testing {
@@ -22,9 +23,10 @@ class planner_world {
   void act() {
     now_ += std::chrono::milliseconds(roll(20));
     planner_.advance_to(now_);
+    if (roll(calm_ ? 150 : 300) == 0) calm_ = !calm_;  // the queue empties
     auto dice = roll(100);
     if (dice < 14)
-      submit();
+      calm_ ? look_ahead() : submit();
     else if (dice < 17)
       cancel(some_id());
     else if (dice < 20)
@@ -35,8 +37,10 @@ class planner_world {
       resume(some_id());
     else if (dice < 44)
       answer_lease();
-    else if (dice < 72)
+    else if (dice < 62)
       plan();
+    else if (dice < 76)
+      look_ahead();
     else
       finish_step();
     check();
@@ -51,7 +55,8 @@ class planner_world {
       plan();
       while (!asked_.empty())
         grant(*asked_.begin());
-      if (planner_.step_in_flight()) absorb(planner_.complete(device_.execute(*work_)));
+      if (turns_ % 2 == 0) look_ahead();
+      if (planner_.step_in_flight()) complete(device_.execute(*work_));
       check();
     }
     require(live_.empty(), "everything accepted comes to an end");
@@ -67,7 +72,8 @@ class planner_world {
   void end_all() {
     ending_ = true;
     absorb(planner_.end_all(fail(errc::unavailable, "draining")));
-    if (planner_.step_in_flight()) absorb(planner_.complete(device_.execute(*work_)));
+    while (planner_.step_in_flight())
+      complete(device_.execute(*work_));
     ending_ = false;
     require(live_.empty(), "nothing survives the end");
   }
@@ -81,6 +87,7 @@ class planner_world {
   std::uint64_t waited = 0;      ///< steps with an adapter on its way
   std::uint64_t told = 0;        ///< prompt tokens
   std::uint64_t recomputed = 0;  ///< of them, those of sequences that were preempted before
+  std::uint64_t called_off = 0;  ///< steps that were planned ahead and not begun
 
  private:
   /// The account of one accepted sequence.
@@ -160,6 +167,10 @@ class planner_world {
     return options_.max_total_tokens == 0 ? most : std::min(most, options_.max_total_tokens);
   }
 
+  std::uint32_t blocks_for(std::uint32_t tokens) const {
+    return (tokens + options_.block_tokens - 1) / options_.block_tokens;
+  }
+
   void cancel(sequence_id id) {
     if (auto known = live_.find(id); known != live_.end()) known->second.was_cancelled = true;
     absorb(planner_.cancel(id));
@@ -232,7 +243,7 @@ class planner_world {
     for (auto id : step->admitted)
       check_order(live_.at(id));
     for (auto& [id, a] : live_)
-      if (a.running && !a.paused) a.blocks = (a.tokens + options_.block_tokens - 1) / options_.block_tokens;
+      if (a.running && !a.paused) a.blocks = std::max(a.blocks, blocks_for(a.tokens));
     for (auto& rows : work_->sequences)
       check_rows(rows);
     check_arrivals();
@@ -285,16 +296,59 @@ class planner_world {
     step_ids_.push_back(found->first);
   }
 
+  /// A step for those in flight, each with the token that it will have sampled.
+  void look_ahead() {
+    auto work = planner_.plan_ahead();
+    if (!work) return;
+    require(!next_, "one step is planned ahead at most");
+    require(work->sequences.size() == step_ids_.size(), "it has the sequences of the one in flight");
+    for (std::size_t i = 0; i < step_ids_.size(); ++i) {
+      auto& rows = work->sequences[i];
+      auto& a = live_.at(step_ids_[i]);
+      require(rows.sampling.seed == a.facts.sampling.seed, "in the same order");
+      require(!a.paused && !a.was_cancelled, "nobody in it is paused or cancelled");
+      require(rows.context == a.tokens && rows.rows == 1 && rows.sample, "each with its next row");
+      a.blocks = std::max(a.blocks, blocks_for(a.tokens + 1));
+    }
+    for (auto& [id, a] : live_)
+      require(a.running, "nobody waits");
+    next_ = std::move(work);
+  }
+
+  /// The step in flight is over. The one planned ahead goes on by itself, or is called off.
+  void complete(const step_output& out) {
+    const auto next = std::exchange(next_, nullptr);
+    const auto goes_on = next && all_go_on(*work_, out);
+    step_number_ += std::exchange(ahead_, goes_on) ? 1 : 0;
+    for (auto& use : work_->uses)
+      arrivals_[use.adapter] = {};  // the step waited for it
+    absorb(planner_.complete(out));
+    require(planner_.step_in_flight() == goes_on, "it goes on when all in it do");
+    if (!goes_on) return;
+    work_ = next;
+    if (roll(5) != 0) return;
+    if (roll(2) == 0) look_ahead();
+    next_ = nullptr;
+    ahead_ = false;
+    ++called_off;
+    absorb(planner_.not_begun());
+    require(!planner_.step_in_flight(), "what was not begun is not in flight");
+  }
+
   void finish_step() {
     if (!planner_.step_in_flight()) return plan();
     auto dice = roll(300);
     failing_ = dice < 2;
+    if (dice < 2) {
+      next_ = nullptr;
+      step_number_ += std::exchange(ahead_, false) ? 1 : 0;
+    }
     if (dice == 0)
       absorb(planner_.step_failed(fail(errc::generation_failed, "device lost")));
     else if (dice == 1)
       absorb(planner_.complete(step_output{{{0, -3, 0.0f}}}));
     else
-      absorb(planner_.complete(timed(device_.execute(*work_))));
+      complete(timed(device_.execute(*work_)));
     failing_ = false;
   }
 
@@ -431,9 +485,12 @@ class planner_world {
   std::map<sequence_id, account> live_;
   std::set<adapter_version> asked_;
   std::optional<adapter_version> refusing_;
+  bool calm_ = false;
   bool failing_ = false;
   bool ending_ = false;
   std::shared_ptr<const batch> work_;
+  std::shared_ptr<const batch> next_;  // planned ahead
+  bool ahead_ = false;                 // the step in flight was
   std::vector<sequence_id> step_ids_;
   sequence_id last_id_ = 0;
   std::uint64_t step_number_ = 0;
