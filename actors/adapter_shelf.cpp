@@ -95,8 +95,8 @@ void adapter_shelf::unwant(const adapter_version& version) {
 }
 
 void adapter_shelf::prefetch(const version_reference_ptr& wanted) {
-  auto totals = books_.totals();
-  if (totals.resident_bytes + totals.loading_bytes + wanted->bytes > books_.budget()) return;
+  auto leaving = books_.victims(wanted->bytes);
+  if (!leaving || !leaving->empty()) return;
   bring_back(wanted, urgency::foresight, room_from::unwanted);
 }
 
@@ -187,7 +187,7 @@ void adapter_shelf::came_back(const version_reference_ptr& wanted, result<packed
   if (read && read->packed->version() == wanted->version) {
     costs_[wanted->version] = std::chrono::duration<double>(read->duration).count();
     if (!tell_.knows(wanted->version)) tell_.contains(wanted->version, read->contents);
-    return attach(std::move(read->packed));
+    return attach(std::move(read->packed), wanted);
   }
   books_.fail_load(wanted->version);
   if (!read) return gave_up(wanted->version, for_requests(read.error()));
@@ -217,25 +217,42 @@ void adapter_shelf::put(packed_ptr packed, std::chrono::nanoseconds cost, outcom
   // The same content is on its way already: one copy serves both.
   if (start->what == load_start::kind::joined) return free(std::move(packed));
   if (pinned_.contains(version)) books_.pin(version);
-  attach(std::move(packed));
+  attach(std::move(packed), nullptr);
 }
 
-void adapter_shelf::attach(packed_ptr packed) {
-  auto give_up = [this](packed_ptr& taken, const error& why) {
-    auto version = taken->version();
-    books_.fail_load(version);
-    free(std::move(taken));
-    gave_up(version, why);
-  };
+/// `wanted`: what it was read again for; null: it was read for a name.
+void adapter_shelf::attach(packed_ptr packed, const version_reference_ptr& wanted) {
   take_reply(
       self_->request(executor_, attach_limit, atom::attach::value, packed),
-      [this, give_up, packed](const outcome_ptr& outcome) mutable {
+      [this, packed, wanted](const outcome_ptr& outcome) mutable {
         if (*outcome) return shelve(std::move(packed));
-        give_up(packed, outcome->error());
+        not_attached(std::move(packed), wanted, outcome->error());
       },
-      [give_up, packed](const caf::error&) mutable {
-        give_up(packed, fail(errc::generation_failed, "The executor does not answer"));
+      [this, packed, wanted](const caf::error&) mutable {
+        not_attached(std::move(packed), wanted,
+                     fail(errc::generation_failed, "The executor does not answer"));
       });
+}
+
+/// Where the executor has less room than the books say, as its memory is in pieces, others leave one by one,
+/// or what was wanted waits until one may.
+void adapter_shelf::not_attached(packed_ptr packed, const version_reference_ptr& wanted, error why) {
+  auto version = packed->version();
+  const auto full = why.code == errc::out_of_memory;
+  const auto foresight = !waiting_.contains(version) && !putting_.contains(version);
+  const auto whose = foresight ? room_from::unwanted : room_from::anyone;
+  if (auto first = full ? books_.evict_first(whose) : std::nullopt) {
+    evict(std::vector{*first});
+    return attach(std::move(packed), wanted);
+  }
+  books_.fail_load(version);
+  free(std::move(packed));
+  if (full && wanted && waiting_.contains(version) && room_may_come()) {
+    parked_.push_back(wanted);
+    return tell_.changed();
+  }
+  if (full) why.reason = "memory_in_use";
+  gave_up(version, why);
 }
 
 void adapter_shelf::shelve(packed_ptr packed) {

@@ -94,7 +94,8 @@ class adapter_shelf {
   lease_reply lease(const adapter_version& version);
   void bring_back(const version_reference_ptr& wanted, urgency how, room_from whose);
   void came_back(const version_reference_ptr& wanted, result<packed_load> read);
-  void attach(packed_ptr packed);
+  void attach(packed_ptr packed, const version_reference_ptr& wanted);
+  void not_attached(packed_ptr packed, const version_reference_ptr& wanted, error why);
   void shelve(packed_ptr packed);
   void arrived(const adapter_version& version);
   void gave_up(const adapter_version& version, const error& why);

@@ -67,13 +67,23 @@ catalogue_entry entry_of(catalogue_record record) {
   return out;
 }
 
+namespace {
+
+residency_options books_of(const adapters_parts& parts) {
+  residency_options out{parts.budget_bytes, parts.eviction};
+  if (parts.most_resident != 0) out.most_versions = parts.most_resident;
+  return out;
+}
+
+}  // namespace
+
 adapter_world::adapter_world(adapters_actor::pointer owner, const adapters_parts& parts)
     : self(owner),
       names(parts.max_names),
       jobs(nonce()),
       reads(owner, parts.loaders, parts.hub),
-      shelf(owner, parts.executor, parts.loaders, reads, {parts.budget_bytes, parts.eviction},
-            parts.drain_after, parts.clock, listen()),
+      shelf(owner, parts.executor, parts.loaders, reads, books_of(parts), parts.drain_after, parts.clock,
+            listen()),
       clock_(parts.clock),
       began_(parts.clock.now()),
       wall_clock_(parts.wall_clock),

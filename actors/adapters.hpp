@@ -19,6 +19,7 @@ struct adapters_parts {
   std::vector<catalogue_record> kept = {};  ///< the catalogue as of the last life of the process
   bool skip_bad = false;
   std::uint64_t budget_bytes = 0;
+  std::uint64_t most_resident = 0;  ///< adapters in memory at once; 0: as many as the bytes hold
   eviction_policy eviction = eviction_policy::gdsf;
   dynamic_options dynamic = {};
   std::chrono::milliseconds wait{60'000};  ///< a request waits so long for its adapter to be loaded

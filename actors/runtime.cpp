@@ -109,9 +109,9 @@ void actor_runtime::spawn_adapters_actor() {
   if (parts_.store) store_ = spawn_store(system_, std::move(parts_.store), placement::own_thread);
   adapters_ = spawn_adapters(
       system_, {options_.adapters, std::move(parts_.kept), options_.skip_bad_adapters, options_.adapter_bytes,
-                options_.eviction, options_.dynamic, options_.adapter_wait, options_.adapter_drain_after,
-                options_.max_adapter_names, wall_clock, loaders_, executor_, store_, hub_, telemetry_, board_,
-                parts_.clock, std::move(decided)});
+                parts_.engine->limits().max_adapters, options_.eviction, options_.dynamic,
+                options_.adapter_wait, options_.adapter_drain_after, options_.max_adapter_names, wall_clock,
+                loaders_, executor_, store_, hub_, telemetry_, board_, parts_.clock, std::move(decided)});
 }
 
 planner_options actor_runtime::plan() const {

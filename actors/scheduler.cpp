@@ -31,6 +31,7 @@ class scheduler_state {
   void cancel(sequence_id id);
   void step();
   void tell_time();
+  std::chrono::nanoseconds arrival_of(const packed_adapter& adapter) const;
   void ask_for_leases();
   void execute(const planned_step& planned);
   void begin(const batch& work);
@@ -113,6 +114,14 @@ void scheduler_state::tell_time() {
   plan_->advance_to(parts_->clock.now().time_since_epoch());
 }
 
+/// When all of an adapter is where steps read it.
+std::chrono::nanoseconds scheduler_state::arrival_of(const packed_adapter& adapter) const {
+  const auto left = adapter.seconds_to_come();
+  if (left <= 0) return {};
+  return parts_->clock.now().time_since_epoch() +
+         std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(left));
+}
+
 void scheduler_state::cancel(sequence_id id) {
   withdraw();
   apply(plan_->cancel(id));
@@ -170,7 +179,7 @@ void scheduler_state::ask_for_leases() {
     take_reply(
         self_->request(parts_->adapters, lease_limit, atom::acquire::value, meaning),
         [this, version](const lease_reply& reply) {
-          apply(*reply ? plan_->lease_granted(version, **reply)
+          apply(*reply ? plan_->lease_granted(version, **reply, arrival_of(***reply))
                        : plan_->lease_refused(version, reply->error()));
           wake();
         },

@@ -47,6 +47,7 @@ void residency::forget(const adapter_version& version) {
   unshelve(version, i);
   if (i.loading) {
     totals_.loading_bytes -= i.bytes;
+    --totals_.loads;
   } else {
     totals_.resident_bytes -= i.bytes;
     --totals_.versions;
@@ -54,14 +55,17 @@ void residency::forget(const adapter_version& version) {
   items_.erase(found);
 }
 
-std::optional<std::vector<adapter_version>> residency::victims(std::uint64_t bytes, room_from whose) const {
+std::optional<std::vector<adapter_version>> residency::victims(std::uint64_t bytes, std::uint64_t places,
+                                                               room_from whose) const {
   auto used = totals_.resident_bytes + totals_.loading_bytes;
   auto wanted = checked_add(used, bytes);
   if (!wanted) return std::nullopt;
   auto missing = *wanted - std::min(*wanted, options_.budget_bytes);
-  if (missing > totals_.evictable_bytes) return std::nullopt;
+  auto count = totals_.versions + totals_.loads + places;
+  auto too_many = count - std::min(count, options_.most_versions);
+  if (missing > totals_.evictable_bytes || too_many > idle_.size()) return std::nullopt;
   std::vector<adapter_version> out;
-  for (auto next = idle_.begin(); missing > 0; ++next) {
+  for (auto next = idle_.begin(); missing > 0 || out.size() < too_many; ++next) {
     if (whose == room_from::unwanted && std::get<bool>(*next)) return std::nullopt;
     out.push_back(std::get<adapter_version>(*next));
     missing -= std::min(missing, items_.at(out.back()).bytes);
@@ -75,20 +79,30 @@ error residency::no_room(std::uint64_t bytes) const {
     return fail(errc::out_of_memory,
                 "the adapter needs " + std::to_string(bytes) + " bytes, the budget for adapters is " + budget,
                 "too_large");
+  if (totals_.versions + totals_.loads >= options_.most_versions && idle_.empty())
+    return fail(errc::out_of_memory,
+                "all " + std::to_string(options_.most_versions) +
+                    " places for adapters are held by running requests, loads and pinned adapters",
+                "memory_in_use");
   return fail(errc::out_of_memory,
               "the adapter needs " + std::to_string(bytes) + " bytes, but of the " + budget +
                   " bytes for adapters too many are held by running requests, loads and pinned adapters",
               "memory_in_use");
 }
 
-result<std::vector<adapter_version>> residency::make_room(std::uint64_t bytes, room_from whose) {
-  auto leaving = victims(bytes, whose);
+/// Leaves for another.
+void residency::leave(const adapter_version& version) {
+  clock_ = std::max(clock_, items_.at(version).priority);
+  forget(version);
+  ++totals_.evictions;
+}
+
+result<std::vector<adapter_version>> residency::make_room(std::uint64_t bytes, std::uint64_t places,
+                                                          room_from whose) {
+  auto leaving = victims(bytes, places, whose);
   if (!leaving) return no_room(bytes);
-  for (const auto& version : *leaving) {
-    clock_ = std::max(clock_, items_.at(version).priority);
-    forget(version);
-    ++totals_.evictions;
-  }
+  for (const auto& version : *leaving)
+    leave(version);
   return *std::move(leaving);
 }
 
@@ -98,7 +112,7 @@ result<load_start> residency::begin_load(const adapter_version& version, std::ui
     known->second.dropped = false;
     return load_start{known->second.loading ? load_start::kind::joined : load_start::kind::resident, {}};
   }
-  auto evicted = make_room(bytes, whose);
+  auto evicted = make_room(bytes, 1, whose);
   if (!evicted) return evicted.error();
   item fresh;
   fresh.bytes = bytes;
@@ -107,6 +121,7 @@ result<load_start> residency::begin_load(const adapter_version& version, std::ui
   if (auto wanted = wants_.find(version); wanted != wants_.end()) fresh.wants = wanted->second;
   items_.emplace(version, fresh);
   totals_.loading_bytes += bytes;
+  ++totals_.loads;
   return load_start{load_start::kind::started, *std::move(evicted)};
 }
 
@@ -122,7 +137,7 @@ result<std::vector<adapter_version>> residency::finish_load(const adapter_versio
   }
   std::vector<adapter_version> evicted;
   if (bytes > i.bytes) {
-    auto more = make_room(bytes - i.bytes, room_from::anyone);
+    auto more = make_room(bytes - i.bytes, 0, room_from::anyone);
     if (!more) {
       forget(version);
       return no_room(bytes);
@@ -130,6 +145,7 @@ result<std::vector<adapter_version>> residency::finish_load(const adapter_versio
     evicted = *std::move(more);
   }
   totals_.loading_bytes -= i.bytes;
+  --totals_.loads;
   totals_.resident_bytes += bytes;
   ++totals_.versions;
   i.bytes = bytes;
@@ -213,6 +229,14 @@ bool residency::evict(const adapter_version& version) {
   if (!idle(*found)) return false;
   forget(version);
   return true;
+}
+
+std::optional<adapter_version> residency::evict_first(room_from whose) {
+  if (idle_.empty()) return std::nullopt;
+  if (whose == room_from::unwanted && std::get<bool>(*idle_.begin())) return std::nullopt;
+  auto version = std::get<adapter_version>(*idle_.begin());
+  leave(version);
+  return version;
 }
 
 drop_outcome residency::drop(const adapter_version& version) {

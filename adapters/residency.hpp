@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -19,6 +20,7 @@ enum class eviction_policy : std::uint8_t { gdsf, lru };
 struct residency_options {
   std::uint64_t budget_bytes = 0;
   eviction_policy policy = eviction_policy::gdsf;
+  std::uint64_t most_versions = std::numeric_limits<std::uint64_t>::max();  ///< at once, however small
 };
 
 /// At whose cost room is made for a load.
@@ -45,13 +47,15 @@ enum class drop_outcome : std::uint8_t {
   absent,    ///< it was not there
 };
 
-/// Totals at one moment. `resident_bytes + loading_bytes <= budget` always.
+/// Totals at one moment. `resident_bytes + loading_bytes <= budget` and `versions + loads <= most_versions`
+/// always.
 struct residency_totals {
   std::uint64_t resident_bytes = 0;
   std::uint64_t loading_bytes = 0;    ///< reserved by loads that run
   std::uint64_t evictable_bytes = 0;  ///< resident, neither leased nor pinned
   std::uint64_t leases = 0;
   std::uint64_t versions = 0;  ///< resident
+  std::uint64_t loads = 0;     ///< that run
   std::uint64_t evictions = 0;
 };
 
@@ -63,9 +67,9 @@ class residency {
  public:
   explicit residency(residency_options options) : options_(options) {}
 
-  /// Wishes to bring `version` in: reserves `bytes` and evicts what is neither leased nor pinned when room is
-  /// short; nothing is evicted when that would not do. `cost` is what loading it again would cost, in any
-  /// unit that is the same for all (seconds). Loading again lifts an earlier `drop`. Fails with
+  /// Wishes to bring `version` in: reserves `bytes` and a place, and evicts what is neither leased nor pinned
+  /// when room is short; nothing is evicted when that would not do. `cost` is what loading it again would
+  /// cost, in any unit that is the same for all (seconds). Loading again lifts an earlier `drop`. Fails with
   /// `errc::out_of_memory`: reason `too_large` when the budget could never hold it, `memory_in_use` when
   /// leases and pins hold it now.
   result<load_start> begin_load(const adapter_version& version, std::uint64_t bytes, double cost,
@@ -101,6 +105,10 @@ class residency {
   /// any, are the caller's to free. False while it is leased, pinned or loading.
   bool evict(const adapter_version& version);
 
+  /// Takes out who would go first, as for room: where the tier has less room than the books say. Nothing when
+  /// all are leased or pinned, or it would be at the cost of somebody else than `whose`.
+  std::optional<adapter_version> evict_first(room_from whose = room_from::anyone);
+
   /// No name means the version any more: it leaves now, or with its last lease or load. Pins do not hold it.
   drop_outcome drop(const adapter_version& version);
 
@@ -114,9 +122,12 @@ class residency {
   residency_totals totals() const noexcept { return totals_; }
   std::uint64_t budget() const noexcept { return options_.budget_bytes; }
 
-  /// What would leave next, in order, until `bytes` more would fit; nothing when that cannot be.
+  /// What would leave next, in order, until one more version of `bytes` would fit; nothing when that cannot
+  /// be.
   std::optional<std::vector<adapter_version>> victims(std::uint64_t bytes,
-                                                      room_from whose = room_from::anyone) const;
+                                                      room_from whose = room_from::anyone) const {
+    return victims(bytes, 1, whose);
+  }
 
  private:
   struct item {
@@ -142,7 +153,10 @@ class residency {
   void shelve(const adapter_version& version, const item& i);
   void unshelve(const adapter_version& version, const item& i);
   void forget(const adapter_version& version);
-  result<std::vector<adapter_version>> make_room(std::uint64_t bytes, room_from whose);
+  void leave(const adapter_version& version);
+  std::optional<std::vector<adapter_version>> victims(std::uint64_t bytes, std::uint64_t places,
+                                                      room_from whose) const;
+  result<std::vector<adapter_version>> make_room(std::uint64_t bytes, std::uint64_t places, room_from whose);
   void count_wants(const adapter_version& version, std::uint64_t wants);
   error no_room(std::uint64_t bytes) const;
 

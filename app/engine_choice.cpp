@@ -2,25 +2,19 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <string_view>
 #include <utility>
 
+#include "app/cuda_engine.hpp"
+#include "app/memory_choice.hpp"
 #include "app/packed_place.hpp"
 #include "core/log.hpp"
 #include "cpu/executor.hpp"
 #include "cpu/mode.hpp"
 #include "gpu/device.hpp"
-#include "gpu/executor.hpp"
 
 namespace lorica {
 namespace {
-
-/// Of the device's free memory; the rest is for the driver, its code and graphs.
-constexpr double taken_share = 0.92;
-
-/// Rows of the device's table of adapters.
-constexpr std::uint32_t most_device_adapters = 2048;
 
 cpu_mode mode_for(compute_dtype wanted, const model_weights& weights) {
   switch (wanted) {
@@ -71,29 +65,15 @@ isa to_isa(instruction_set wanted) noexcept {
   }
 }
 
-/// What bounds adapters where host and device share their memory, and where both must hold them.
-std::uint64_t adapter_limit(const serve_settings& s) {
-  return s.adapter_device_memory == 0 ? s.adapter_host_memory
-                                      : std::min(s.adapter_host_memory, s.adapter_device_memory);
-}
-
-kv_request kv_request_of(const serve_settings& s, const model_config& model, std::uint32_t block_tokens) {
-  kv_request r;
-  r.block_tokens = block_tokens;
-  r.max_sequences = s.max_batch_size;
-  r.max_positions = model.max_positions;
-  r.kv_memory = s.kv_memory.value_or(0);
-  r.max_total_tokens = s.max_total_tokens.value_or(0);
-  return r;
-}
-
-void tell_of_kv(const kv_plan& plan, const kv_request& r, std::string_view numbers) {
-  log_info("KV cache in {}: {} blocks of {} tokens, {} MiB; longest request {} tokens", numbers, plan.blocks,
-           r.block_tokens, plan.blocks * r.bytes_per_token * r.block_tokens >> 20, plan.max_total_tokens);
+/// Tells of settings that ask for what a CPU has no use for.
+void tell_of_unused(const serve_settings& s) {
+  for (auto& setting : unused_on_cpu(s))
+    log_warn("{} has no effect: the CPU computes", setting);
 }
 
 result<chosen_engine> make_on_cpu(const serve_settings& s, const std::shared_ptr<const model_weights>& model,
                                   std::uint32_t token_ids) {
+  tell_of_unused(s);
   auto mode = with_adapters(mode_for(s.dtype, *model), s.adapter_dtype);
   if (mode) mode = with_kv(*mode, s.kv_cache_dtype);
   if (!mode) return mode.error();
@@ -126,58 +106,6 @@ result<chosen_engine> make_on_cpu(const serve_settings& s, const std::shared_ptr
                        adapter_limit(s)};
 }
 
-/// What is left for keys and values once everything else has its memory.
-result<std::uint64_t> left_for_kv(const model_weights& model, const gpu::gpu_options& options,
-                                  std::uint64_t free) {
-  const auto needed = gpu::gpu_memory_of(model, options);
-  const auto of = [&](memory_part p) { return needed[static_cast<std::size_t>(p)]; };
-  const auto others = of(memory_part::weights) + of(memory_part::adapters) + of(memory_part::workspace);
-  if (others < free) return free - others;
-  return fail(
-      errc::out_of_memory,
-      fmt::format("the device has {} MiB to give; weights need {}, adapters {} (--adapter-device-memory), "
-                  "workspace {} (--max-batch-prefill-tokens, --max-batch-size), and nothing is left for "
-                  "keys and values",
-                  free >> 20, of(memory_part::weights) >> 20, of(memory_part::adapters) >> 20,
-                  of(memory_part::workspace) >> 20));
-}
-
-result<chosen_engine> make_on_cuda(const serve_settings& s, const std::shared_ptr<const model_weights>& model,
-                                   std::uint32_t token_ids) {
-  const auto& m = model->config();
-  gpu::gpu_options options;
-  options.max_sequences = s.max_batch_size;
-  options.max_rows = s.max_batch_prefill_tokens + s.max_batch_size;
-  options.token_ids = token_ids;
-  options.adapters = most_device_adapters;
-  if (s.dtype == compute_dtype::fp8) options.weights = gpu::weight_format::fp8;
-  options.max_positions = std::min(s.max_total_tokens.value_or(m.max_positions), m.max_positions);
-  auto opened = gpu::device::open(options.device);
-  if (!opened) return opened.error();
-  if (auto ok = check_weights(options.weights, opened->properties()); !ok)
-    return fail(ok.error().code, "--dtype: " + ok.error().text);
-  auto all_free = opened->free_bytes();
-  if (!all_free) return all_free.error();
-  const auto free = static_cast<std::uint64_t>(static_cast<double>(*all_free) * taken_share);
-  options.adapter_bytes = std::min(adapter_limit(s), free / 4);
-  auto left = left_for_kv(*model, options, free);
-  if (!left) return left.error();
-  auto r = kv_request_of(s, m, options.block_tokens);
-  r.available = *left;
-  r.share = 1;
-  r.bytes_per_token = gpu::gpu_kv_bytes_per_token(m);
-  auto plan = plan_kv(r);
-  if (!plan) return std::move(plan).error();
-  const std::string numbers = "bfloat16";  // but for the weights
-  tell_of_kv(*plan, r, numbers);
-  options.blocks = plan->blocks;
-  options.max_positions = plan->max_total_tokens;
-  auto engine = gpu::make_gpu_executor(model, options);
-  if (!engine) return std::move(engine).error();
-  const auto weights = options.weights == gpu::weight_format::fp8 ? "fp8" : numbers;
-  return chosen_engine{*std::move(engine), *plan, "cuda", weights, numbers, numbers, options.adapter_bytes};
-}
-
 /// The setting that only the CPU has, and what it can be on a CUDA device; empty: none.
 std::string only_on_cpu(const serve_settings& s) {
   const auto on_cuda = [](compute_dtype d) {
@@ -203,6 +131,14 @@ result<bool> wants_cuda_for_fp8(const serve_settings& s, const std::function<res
 }
 
 }  // namespace
+
+std::vector<std::string> unused_on_cpu(const serve_settings& s) {
+  std::vector<std::string> out;
+  if (s.cuda_memory_fraction != 1) out.emplace_back("--cuda-memory-fraction");
+  if (s.cuda_graphs) out.emplace_back("--cuda-graphs");
+  if (s.deterministic) out.emplace_back("--deterministic");
+  return out;
+}
 
 result<bool> wants_cuda(const serve_settings& s, const std::function<result<void>()>& find_device) {
   if (s.dtype == compute_dtype::fp8) return wants_cuda_for_fp8(s, find_device);

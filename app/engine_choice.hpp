@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "app/memory_budget.hpp"
 #include "config/settings.hpp"
@@ -23,6 +24,9 @@ struct chosen_engine {
   std::string kv_numbers;           ///< of keys and values
   std::uint64_t adapter_bytes = 0;  ///< that adapters may take
 };
+
+/// Settings that ask for something which a CPU has no use for, as flags.
+std::vector<std::string> unused_on_cpu(const serve_settings& s);
 
 /// Whether a CUDA device is to compute. `auto` takes one where there is one and nothing is asked for that
 /// only the CPU has; `cuda`, and `fp8` wherever it is to be, fail with what `find_device` says, or with the

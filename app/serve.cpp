@@ -113,6 +113,7 @@ server_info describe(const serve_settings& s, const parts& p) {
   out.adapter_dtype = p.engine.adapter_numbers;
   out.kv_cache_dtype = p.engine.kv_numbers;
   out.device = p.engine.device;
+  out.accelerator = p.engine.engine->device();
   out.isa = p.engine.engine->description();
   out.version = LORICA_VERSION;
   out.commit = LORICA_COMMIT;
@@ -152,6 +153,22 @@ void publish_device(metrics& counters, const chosen_engine& engine) {
       .make_gauge("lorica_device_info", "What computes; the value is 1.",
                   {{"device", engine.device}, {"engine", engine.engine->description()}})
       .set(1);
+  const auto told = engine.engine->device();
+  if (!told) return;
+  const auto say = [&](const char* state, std::uint64_t bytes) {
+    counters
+        .make_gauge("lorica_device_memory_bytes",
+                    "Memory of the device that computes: all of it, and what this server took.",
+                    {{"name", told->name}, {"state", state}})
+        .set(static_cast<double>(bytes));
+  };
+  say("all", told->memory_bytes);
+  say("taken", told->taken_bytes);
+  counters
+      .make_gauge("lorica_device_graph_rows",
+                  "The most sequences for which a step that only generates is recorded; 0: none is.",
+                  {{"name", told->name}})
+      .set(told->graph_rows.empty() ? 0 : told->graph_rows.back());
 }
 
 runtime_options actor_options(const serve_settings& s, const server_info& info, std::uint64_t adapter_bytes,

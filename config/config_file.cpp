@@ -131,7 +131,8 @@ class file_reader {
   }
 
   static bool takes_array(const setting& row) {
-    return row.kind == setting_kind::list || row.use != setting_use::served;
+    return row.kind == setting_kind::list || row.kind == setting_kind::numbers ||
+           row.use != setting_use::served;
   }
 
   static bool takes(const setting& row, const toml::node& node) {
@@ -139,6 +140,7 @@ class file_reader {
     switch (row.kind) {
       case setting_kind::integer: return node.is_integer();
       case setting_kind::bytes: return node.is_integer() || node.is_string();
+      case setting_kind::numbers: return node.is_integer() || node.is_string();
       case setting_kind::flag: return node.is_boolean();
       default: return node.is_string();
     }
@@ -164,12 +166,12 @@ class file_reader {
     return fail(errc::bad_config, origin(key) + ": " + what + " is not allowed; expected " + allowed);
   }
 
-  /// `["a", "b"]` as `a,b`.
+  /// `["a", "b"]` as `a,b`, and `[1, 2]` as `1,2`.
   result<std::string> list_text(const toml::key& key, const setting& row, const toml::array& array) const {
     std::string out;
     for (auto& item : array) {
       auto text = scalar_text(item);
-      bool right_type = text && (item.is_string() || row.use != setting_use::served);
+      bool right_type = text && takes(row, item);
       if (!right_type) return wrong_type(key, row, item, text);
       if (text->empty() || text->find(',') != std::string::npos)
         return fail(errc::bad_config, origin(key) + ": the item '" + shown(*text) +

@@ -54,6 +54,8 @@ std::string allowed_values(const setting& row) {
     case setting_kind::flag: return "true or false";
     case setting_kind::choice: return "one of " + spelled_choices(row.choices);
     case setting_kind::list: return "texts separated by commas, none of them empty";
+    case setting_kind::numbers:
+      return "whole numbers from " + bounds(row) + " separated by commas, or 0 alone";
     case setting_kind::text: break;
   }
   return row.flag == "hostname" ? "an IP address or localhost" : "a text";

@@ -8,8 +8,9 @@
 
 namespace lorica {
 
-/// What kind of text a setting takes. A list is texts after commas; a file may hold it as an array.
-enum class setting_kind : std::uint8_t { text, integer, bytes, flag, choice, list };
+/// What kind of text a setting takes. A list is texts after commas, `numbers` are whole numbers after commas;
+/// a file may hold both as an array.
+enum class setting_kind : std::uint8_t { text, integer, bytes, flag, choice, list, numbers };
 
 /// What Lorica does with a setting.
 enum class setting_use : std::uint8_t {
@@ -25,7 +26,7 @@ struct setting {
   setting_kind kind = setting_kind::text;
   std::string_view fallback = {};  ///< default as text; empty: none, or decided at start
   std::string_view text = {};      ///< one sentence for people; for refused ones what to do instead
-  std::int64_t least = 0;          ///< bounds of integers and bytes
+  std::int64_t least = 0;          ///< bounds of integers, bytes and each of numbers
   std::int64_t most = std::numeric_limits<std::int64_t>::max();
   std::string_view choices = {};  ///< of a choice, separated by `|`
   setting_use use = setting_use::served;

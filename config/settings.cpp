@@ -147,6 +147,22 @@ result<std::vector<std::string>> to_list(const setting& row, const given& v) {
   }
 }
 
+/// Ascending, each once; none of them for 0 alone.
+result<std::vector<std::uint32_t>> to_numbers(const setting& row, const given& v) {
+  std::vector<std::uint32_t> out;
+  if (v.text == "0") return out;
+  auto texts = to_list(row, v);
+  if (!texts) return std::move(texts).error();
+  for (auto& text : *texts) {
+    auto number = to_integer(row, {text, v.origin});
+    if (!number) return wrong(v, allowed_values(row));
+    out.push_back(static_cast<std::uint32_t>(*number));
+  }
+  std::ranges::sort(out);
+  out.erase(std::ranges::unique(out).begin(), out.end());
+  return out;
+}
+
 /// All values by flag, checked against their rows; conversions below cannot fail any more.
 class checked_values {
  public:
@@ -176,6 +192,11 @@ class checked_values {
     auto it = numbers_.find(flag);
     if (it == numbers_.end()) return std::nullopt;
     return static_cast<std::uint32_t>(it->second);
+  }
+  std::optional<std::vector<std::uint32_t>> counts(std::string_view flag) const {
+    auto it = number_lists_.find(flag);
+    if (it == number_lists_.end()) return std::nullopt;
+    return it->second;
   }
   std::vector<std::string> list(std::string_view flag) const {
     auto it = lists_.find(flag);
@@ -212,6 +233,12 @@ class checked_values {
     if (row.kind == setting_kind::choice && !contains_choice(row.choices, v.text))
       return wrong(v, allowed_values(row));
     if (row.flag == "hostname" && !is_listen_address(v.text)) return wrong(v, allowed_values(row));
+    if (row.kind == setting_kind::numbers) {
+      auto items = to_numbers(row, v);
+      if (!items) return std::move(items).error();
+      number_lists_[flag] = *std::move(items);
+      return {};
+    }
     if (row.kind == setting_kind::list) {
       auto items = to_list(row, v);
       if (!items) return std::move(items).error();
@@ -224,6 +251,7 @@ class checked_values {
   std::map<std::string, std::string, std::less<>> texts_;
   std::map<std::string, std::int64_t, std::less<>> numbers_;
   std::map<std::string, std::vector<std::string>, std::less<>> lists_;
+  std::map<std::string, std::vector<std::uint32_t>, std::less<>> number_lists_;
 };
 
 device_choice to_device(std::string_view text) {
@@ -343,6 +371,11 @@ result<serve_settings> merge_settings(const flag_values& flags, const environmen
     v.warnings.push_back("environment variable HOSTNAME has no effect: it is no IP address; see --hostname");
   s.port = static_cast<std::uint16_t>(v.number("port"));
   s.device = to_device(v.text("device"));
+  auto fraction = to_decimal("cuda-memory-fraction", v.text("cuda-memory-fraction"), 1, /*below=*/false);
+  if (!fraction) return std::move(fraction).error();
+  s.cuda_memory_fraction = *fraction;
+  s.cuda_graphs = v.counts("cuda-graphs");
+  s.deterministic = v.number("deterministic") != 0;
   s.dtype = to_dtype(v.text("dtype"));
   s.adapter_dtype = to_dtype(v.text("adapter-dtype"));
   s.kv_cache_dtype = to_dtype(v.text("kv-cache-dtype"));

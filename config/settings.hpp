@@ -50,6 +50,10 @@ struct serve_settings {
   std::string hostname;
   std::uint16_t port = 0;
   device_choice device = device_choice::automatic;
+  double cuda_memory_fraction = 1;
+  std::optional<std::vector<std::uint32_t>>
+      cuda_graphs;             ///< rows, ascending; empty: none; absent: decided at start
+  bool deterministic = false;  ///< on a CUDA device
   compute_dtype dtype = compute_dtype::automatic;
   compute_dtype adapter_dtype = compute_dtype::automatic;
   compute_dtype kv_cache_dtype = compute_dtype::automatic;

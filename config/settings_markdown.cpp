@@ -41,6 +41,8 @@ std::string short_bounds(const setting& row) {
   switch (row.kind) {
     case setting_kind::integer:
     case setting_kind::bytes: return std::to_string(row.least) + " to " + std::to_string(row.most);
+    case setting_kind::numbers:
+      return "0, or " + std::to_string(row.least) + " to " + std::to_string(row.most) + " each";
     case setting_kind::flag: return "true, false";
     case setting_kind::choice: return spelled_choices(row.choices);
     default: return {};

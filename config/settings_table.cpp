@@ -173,6 +173,30 @@ constexpr setting table[] = {
          "What computes: cuda needs a build with CUDA and an NVIDIA GPU; auto takes it where both are there "
          "and the settings ask for nothing that only the CPU has.",
      .choices = "auto|cpu|cuda"},
+    {.flag = "cuda-memory-fraction",
+     .environment = "CUDA_MEMORY_FRACTION",
+     .fallback = "1",
+     .text =
+         "Share of all memory of a CUDA device that this server may take, above 0 and at most 1; never more "
+         "than is free. Weights, keys and values, adapters and workspace keep within 92 % of it, the rest is "
+         "for the driver. A CPU has no use for it."},
+    {.flag = "cuda-graphs",
+     .environment = "CUDA_GRAPHS",
+     .kind = numbers,
+     .text =
+         "Numbers of sequences, separated by commas, for which a CUDA device records the steps that only "
+         "generate; a step takes the next larger number, and one that is larger than all is not recorded. 0 "
+         "records nothing, for debugging. Default: 1, 2, 4, 8, 16 and every further 16 up to "
+         "max-batch-size, at most 256. A CPU has no use for it.",
+     .least = 1,
+     .most = 4096},
+    {.flag = "deterministic",
+     .environment = "LORICA_DETERMINISTIC",
+     .kind = flag,
+     .fallback = "false",
+     .text =
+         "On a CUDA device: a request gets the same bits whatever runs beside it, at some cost of speed. "
+         "Without it only products of the base depend on how many rows a step has. A CPU always does so."},
     {.flag = "dtype",
      .environment = "DTYPE",
      .kind = choice,
@@ -404,14 +428,6 @@ constexpr setting table[] = {
     {.flag = "waiting-served-ratio",
      .environment = "WAITING_SERVED_RATIO",
      .text = "Prefill joins every step, so there is nothing to tune.",
-     .use = harmless},
-    {.flag = "cuda-graphs",
-     .environment = "CUDA_GRAPHS",
-     .text = "Graphs are always recorded, for the numbers of sequences that can run at once.",
-     .use = harmless},
-    {.flag = "cuda-memory-fraction",
-     .environment = "CUDA_MEMORY_FRACTION",
-     .text = "See --kv-memory and --adapter-device-memory.",
      .use = harmless},
     {.flag = "disable-custom-kernels",
      .environment = "DISABLE_CUSTOM_KERNELS",

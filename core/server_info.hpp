@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "core/device_report.hpp"
 #include "core/sampling_params.hpp"
 
 namespace lorica {
@@ -12,11 +14,12 @@ namespace lorica {
 struct server_info {
   std::string model_id;                         ///< public id of the base, never a path
   std::vector<std::string> served_model_names;  ///< further names of the base
-  std::string model_dtype;     ///< `float32`, `bfloat16` or `int8`: what the engine computes in
-  std::string adapter_dtype;   ///< the same: what adapters are kept in
-  std::string kv_cache_dtype;  ///< and keys and values
-  std::string device;          ///< `cpu` or `cuda`
-  std::string isa;             ///< instruction set the kernels use
+  std::string model_dtype;                   ///< `float32`, `bfloat16` or `int8`: what the engine computes in
+  std::string adapter_dtype;                 ///< the same: what adapters are kept in
+  std::string kv_cache_dtype;                ///< and keys and values
+  std::string device;                        ///< `cpu` or `cuda`
+  std::optional<device_report> accelerator;  ///< nothing where the processor computes
+  std::string isa;                           ///< instruction set the kernels use
   std::string version;
   std::string commit;
   std::int64_t started = 0;  ///< seconds since the epoch

@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
+#include "core/device_report.hpp"
 #include "core/error.hpp"
 #include "engine/adapter_packer.hpp"
 #include "engine/batch.hpp"
@@ -18,6 +20,7 @@ struct executor_limits {
   std::uint32_t max_sequences = 0;  ///< slots
   std::uint32_t max_rows = 0;       ///< rows per step
   std::uint32_t max_positions = 0;  ///< longest sequence
+  std::uint32_t max_adapters = 0;   ///< attached at once; 0: as many as memory holds
   std::uint64_t weight_bytes = 0;
   std::uint64_t kv_bytes = 0;
   std::uint64_t workspace_bytes = 0;
@@ -36,6 +39,9 @@ class executor {
   /// `float32 (avx512)` or the like, for logs and `/info`.
   virtual std::string description() const = 0;
 
+  /// The device that computes; nothing where the processor does.
+  virtual std::optional<device_report> device() const { return std::nullopt; }
+
   virtual const adapter_packer& packer() const noexcept = 0;
 
   /// Computes one step. A batch that breaks its contract is `errc::internal`; a device failure is
@@ -44,6 +50,7 @@ class executor {
   virtual result<step_output> execute(const batch& step) = 0;
 
   /// Makes an adapter usable in later steps (a copy to the device where there is one; nothing on a CPU).
+  /// `errc::out_of_memory` where it has room only once others were detached.
   virtual result<void> attach(const std::shared_ptr<const packed_adapter>& adapter) = 0;
 
   /// Takes an adapter out; no later step names it.

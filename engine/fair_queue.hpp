@@ -107,6 +107,7 @@ class fair_queue {
 
   /// Time goes on; never back.
   void advance_to(std::chrono::nanoseconds now) noexcept { now_ = now; }
+  std::chrono::nanoseconds now() const noexcept { return now_; }
 
   /// Clients of whom somebody has waited for `limit` while nobody ran, the longest first, at most `most`.
   std::vector<client*> unserved(std::chrono::nanoseconds limit, std::size_t most) const;

@@ -24,11 +24,13 @@ lease_table::lease lease_table::drop(entry& e) {
   return out;
 }
 
-lease_table::lease lease_table::grant(const adapter_version& version, lease granted) {
+lease_table::lease lease_table::grant(const adapter_version& version, lease granted,
+                                      std::chrono::nanoseconds arrives) {
   auto e = pending(version);
   if (!e) return granted;
   if (e->users != 0) {
     e->held = std::move(granted);
+    e->arrives = arrives;
     return nullptr;
   }
   entries_.erase(version);

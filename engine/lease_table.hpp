@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <unordered_map>
@@ -28,7 +29,8 @@ class lease_table {
     /// Takes no new users: its lease is to go back. Of a held one.
     bool draining = false;
 
-    std::uint64_t look = 0;  ///< the planner's latest look that met it
+    std::chrono::nanoseconds arrives{0};  ///< when a held one is where steps read it, by the planner's time
+    std::uint64_t look = 0;               ///< the planner's latest look that met it
   };
 
   /// Adds a user; a version that is neither held nor asked for becomes wanted.
@@ -38,7 +40,8 @@ class lease_table {
   [[nodiscard]] lease drop(entry& e);
 
   /// The lease arrived. What is handed back (null: it was taken): a lease that nobody waits for any more.
-  [[nodiscard]] lease grant(const adapter_version& version, lease granted);
+  [[nodiscard]] lease grant(const adapter_version& version, lease granted,
+                            std::chrono::nanoseconds arrives = {});
 
   /// The entry of a version that is asked for and not held; null when there is none.
   entry* pending(const adapter_version& version);

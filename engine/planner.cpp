@@ -147,9 +147,11 @@ void planner::resume(sequence_id id) {
   if (!r.running) queue_.add(*r.client, place_of(r));
 }
 
-plan_outcome planner::lease_granted(const adapter_version& version, lease_table::lease lease) {
+plan_outcome planner::lease_granted(const adapter_version& version, lease_table::lease lease,
+                                    std::chrono::nanoseconds arrives) {
   plan_outcome out;
-  if (auto spare = leases_.grant(version, std::move(lease))) out.leases.push_back(std::move(spare));
+  last_arrival_ = std::max(last_arrival_, arrives);
+  if (auto spare = leases_.grant(version, std::move(lease), arrives)) out.leases.push_back(std::move(spare));
   std::vector<std::pair<record*, error>> hit;
   for (auto& [place, r] : waiting_)
     if (names(r->facts, version))
@@ -201,7 +203,10 @@ plan_outcome planner::complete(const step_output& output) {
   // A step that something foreign stretched is not wholly on its clients' bill.
   auto bill = cost_.predict(load_);
   if (output.seconds > 0) bill = std::min(output.seconds, most_billed * bill);
-  cost_.learn(load_, output.seconds);
+  if (waits_)
+    note_arrivals();
+  else
+    cost_.learn(load_, output.seconds);
   auto billed = bill / cost_.predict(load_);
   auto sampled = output.tokens.data();
   std::span scored(output.scored);

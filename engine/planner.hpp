@@ -120,11 +120,12 @@ struct planner_stats {
 /// of what runs, more than twice of what it has itself, and was given no less: that one's youngest yields.
 /// Steps are priced by `step_cost`: while somebody decodes, prompts get as many rows as the inter-token
 /// target leaves, or some now and then where decode rows alone are past it; a prompt of such a small client
-/// gets a step to itself where that brings its first token much earlier and costs the others little. Full
-/// blocks that were computed are shared by sequences of one composition that begin with the same tokens; of
-/// several that would compute the same block at once the first one does and the others wait for it. Of
-/// sequences that gather several leases only one does so at a time, so two never wait for each other. `drain`
-/// lets an adapter go that others would never leave room for.
+/// gets a step to itself where that brings its first token much earlier and costs the others little. Who uses
+/// an adapter that is still on its way sits out while others decode, unless what is left of it fits the
+/// target. Full blocks that were computed are shared by sequences of one composition that begin with the same
+/// tokens; of several that would compute the same block at once the first one does and the others wait for
+/// it. Of sequences that gather several leases only one does so at a time, so two never wait for each other.
+/// `drain` lets an adapter go that others would never leave room for.
 class planner {
  public:
   explicit planner(planner_options options);
@@ -150,8 +151,10 @@ class planner {
   /// `next_step`.
   std::vector<adapter_version> lease_wanted() { return leases_.wanted(); }
 
-  /// The lease on a version arrived (not null).
-  plan_outcome lease_granted(const adapter_version& version, lease_table::lease lease);
+  /// The lease on a version arrived (not null). `arrives`: when all of it is where steps read it, by the time
+  /// of `advance_to`.
+  plan_outcome lease_granted(const adapter_version& version, lease_table::lease lease,
+                             std::chrono::nanoseconds arrives = {});
 
   /// A version cannot be had: the sequences that wait for it end with `why`.
   plan_outcome lease_refused(const adapter_version& version, const error& why);
@@ -267,6 +270,9 @@ class planner {
   static void in_turn(std::vector<record*>& prompts);
   void charge(record& r, double ratio);
   std::vector<record*> select();
+  double arrives_in(const record& r) const noexcept;
+  void hold_back(std::vector<record*>& able);
+  void note_arrivals();
   std::uint32_t prefill_budget(std::span<record* const> able) const;
   void add_prefill(std::vector<record*>& able, std::uint32_t budget);
   std::uint32_t chunk(const record& r, std::uint32_t most, double limit) const;
@@ -303,9 +309,11 @@ class planner {
   std::vector<std::uint32_t> free_slots_;
   record* gathering_several_ = nullptr;
   drain_how draining_ = drain_how::finish;
-  step_load load_;                           // of the step in flight, or as far as it is planned
-  std::uint32_t steps_without_prefill_ = 0;  // in a row, though prompts waited for rows
-  double sat_out_ = 0;                       // seconds of the step before, if others sat out
+  step_load load_;                            // of the step in flight, or as far as it is planned
+  std::uint32_t steps_without_prefill_ = 0;   // in a row, though prompts waited for rows
+  double sat_out_ = 0;                        // seconds of the step before, if others sat out
+  bool waits_ = false;                        // the step in flight waits for adapters
+  std::chrono::nanoseconds last_arrival_{0};  // of all adapters that were granted
   extremes most_;
   std::uint32_t askers_ = 0;  // sequences that wait and were the first to ask for a lease
   std::uint64_t looks_ = 0;   // at which adapters are in something; leases carry the latest one

@@ -33,6 +33,7 @@ void planner::begin_ahead(std::vector<record*> sequences, std::shared_ptr<const 
   in_flight_ = std::move(sequences);
   work_ = std::move(work);
   was_ahead_ = true;
+  waits_ = false;  // the step before waited for all that this one reads
   ++looks_;
   load_ = {};
   sat_out_ = 0;

@@ -92,6 +92,35 @@ std::uint32_t planner::chunk(const record& r, std::uint32_t most, double limit) 
   return good;
 }
 
+/// Seconds until every adapter of a sequence is where steps read it.
+double planner::arrives_in(const record& r) const noexcept {
+  std::chrono::nanoseconds left{0};
+  for (auto& u : r.uses)
+    left = std::max(left, u.lease->arrives - queue_.now());
+  return std::chrono::duration<double>(left).count();
+}
+
+/// Who uses an adapter that is still on its way sits out while others decode: a step waits for it in its
+/// midst, and they with it. But what makes the step no longer than the target, or than decode rows alone make
+/// it, is no wait.
+void planner::hold_back(std::vector<record*>& able) {
+  if (last_arrival_ <= queue_.now() || options_.inter_token_target <= 0) return;
+  ++looks_;
+  step_load decoding;
+  for (auto r : able)
+    if (r->remaining() == 1 && arrives_in(*r) == 0) add_rows(decoding, *r, 1);
+  if (decoding.rows == 0) return;
+  auto limit = std::max(options_.inter_token_target - sat_out_, cost_.predict(decoding));
+  std::erase_if(able, [&](const record* r) { return arrives_in(*r) > limit; });
+}
+
+/// A step that is over has waited for all that it read.
+void planner::note_arrivals() {
+  for (auto r : in_flight_)
+    for (auto& u : r->uses)
+      u.lease->arrives = {};
+}
+
 /// Clients of whom nobody decodes yet go first, so that a long prompt of others does not hold up a first
 /// token.
 void planner::in_turn(std::vector<record*>& prompts) {

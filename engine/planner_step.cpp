@@ -25,6 +25,7 @@ std::optional<planned_step> planner::next_step() {
 std::vector<planner::record*> planner::select() {
   std::vector<record*> able;
   std::ranges::copy_if(running_, std::back_inserter(able), [](record* r) { return !r->paused; });
+  hold_back(able);
   if (options_.max_adapters_per_step != 0) able = within_adapter_limit(std::move(able));
   auto budget = prefill_budget(able);
   auto apart = set_apart(able, budget);
@@ -35,6 +36,8 @@ std::vector<planner::record*> planner::select() {
   add_prefill(able, budget);
   sat_out_ = apart;
   std::erase_if(able, [](record* r) { return r->planned == 0; });
+  waits_ = last_arrival_ > queue_.now() &&
+           std::ranges::any_of(able, [this](const record* r) { return arrives_in(*r) > 0; });
   for (auto r : able)
     r->last_step = counts_.steps + 1;
   auto key = [](const record::use& u) { return std::pair(u.lease->serial, u.weight); };

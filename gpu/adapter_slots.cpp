@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "gpu/copy_pace.hpp"
 #include "gpu/event.hpp"
 #include "gpu/pinned.hpp"
 
@@ -108,9 +109,10 @@ struct remains {
 }  // namespace
 
 struct adapter_slots::state {
-  state(const adapter_slots_options& o, stream c, step_marks m)
+  state(const adapter_slots_options& o, stream c, copy_pace p, step_marks m)
       : options(o),
         copies(std::move(c)),
+        pace(std::move(p)),
         steps(std::move(m)),
         memory(o.bytes, o.slab_bytes),
         residents(rows()) {
@@ -130,9 +132,12 @@ struct adapter_slots::state {
                          const stream& compute);
   result<void> forget_arrived();
   result<bool> arrived(resident& r);
+  static result<std::uint64_t> bytes_to_come(const resident& r);
+  result<std::uint64_t> all_bytes_to_come();
 
   adapter_slots_options options;
   stream copies;
+  copy_pace pace;
   step_marks steps;
   slab_allocator memory;
   std::byte* data = nullptr;
@@ -222,6 +227,7 @@ result<event> adapter_slots::state::take_event() {
 }
 
 result<void> adapter_slots::state::copy_pieces(const gpu_packed_adapter& adapter, resident& to) {
+  if (auto ok = pace.begin(copies); !ok) return ok;
   for (std::size_t i = 0; i < adapter.pieces().size(); ++i) {
     auto& piece = adapter.pieces()[i];
     auto& arrival = to.arrival.emplace_back();
@@ -233,7 +239,7 @@ result<void> adapter_slots::state::copy_pieces(const gpu_packed_adapter& adapter
     if (auto ok = e->record(copies); !ok) return ok;
     arrival = *std::move(e);
   }
-  return {};
+  return pace.end(copies, adapter.copied_bytes());
 }
 
 /// In `compute`'s order, so that steps before see the row as it was.
@@ -265,8 +271,43 @@ result<bool> adapter_slots::state::arrived(resident& r) {
   for (auto& e : r.arrival)
     if (e) events.push_back(*std::move(e));
   r.arrival.clear();
+  if (r.host) r.host->expect_in(0);
   r.host.reset();
+  if (auto ok = pace.look(); !ok) return ok.error();
   return true;
+}
+
+result<std::uint64_t> adapter_slots::state::bytes_to_come(const resident& r) {
+  std::uint64_t out = 0;
+  for (auto i = r.arrival.size(); i-- > 0;) {
+    if (!r.arrival[i]) continue;
+    auto reached = r.arrival[i]->reached();
+    if (!reached) return std::move(reached).error();
+    if (*reached) break;
+    out += r.host->pieces()[i].bytes;
+  }
+  return out;
+}
+
+/// Of all that copies are under way of. Lets go of what has arrived.
+result<std::uint64_t> adapter_slots::state::all_bytes_to_come() {
+  if (auto ok = forget_arrived(); !ok) return ok.error();
+  std::uint64_t out = 0;
+  const auto add = [&](resident& r) -> result<void> {
+    if (r.arrival.empty()) return {};
+    auto left = bytes_to_come(r);
+    if (!left) return std::move(left).error();
+    out += *left;
+    if (*left != 0) return {};
+    auto here = arrived(r);
+    return here ? result<void>() : std::move(here).error();
+  };
+  for (auto& r : residents)
+    if (r)
+      if (auto ok = add(*r); !ok) return ok.error();
+  for (auto& r : leaving)
+    if (auto ok = add(r); !ok) return ok.error();
+  return out;
 }
 
 result<void> adapter_slots::state::forget_arrived() {
@@ -292,7 +333,9 @@ result<adapter_slots> adapter_slots::create(arena& memory, const adapter_slots_o
   if (!copies) return std::move(copies).error();
   auto steps = step_marks::create();
   if (!steps) return std::move(steps).error();
-  auto s = std::make_unique<state>(options, *std::move(copies), *std::move(steps));
+  auto pace = copy_pace::create();
+  if (!pace) return std::move(pace).error();
+  auto s = std::make_unique<state>(options, *std::move(copies), *std::move(pace), *std::move(steps));
   if (auto ok = s->take_table(memory); !ok) return ok.error();
   return adapter_slots(std::move(s));
 }
@@ -305,7 +348,8 @@ result<void> adapter_slots::attach(std::shared_ptr<const gpu_packed_adapter> ada
   if (s.row_of.size() == s.options.slots)
     return fail(errc::out_of_memory,
                 "all " + std::to_string(s.options.slots) + " slots for adapters on the device are in use");
-  if (auto ok = s.forget_arrived(); !ok) return ok;
+  auto before = s.all_bytes_to_come();
+  if (!before) return std::move(before).error();
   resident r;
   if (auto ok = s.take_pieces(*adapter, r); !ok) return ok;
   const auto row = s.free_rows.front();
@@ -313,6 +357,7 @@ result<void> adapter_slots::attach(std::shared_ptr<const gpu_packed_adapter> ada
   r.head = on_device(adapter->head_matrix().weights, adapter->data(), r.pieces.back());
   r.host = adapter;
   const auto copied = s.copy_pieces(*adapter, r);
+  adapter->expect_in(s.pace.seconds(*before + adapter->copied_bytes()));
   s.free_rows.pop_front();
   s.residents[row] = std::move(r);
   s.row_of[adapter.get()] = row;
@@ -347,16 +392,7 @@ result<bool> adapter_slots::arrived(std::uint32_t slot) {
 }
 
 result<std::uint64_t> adapter_slots::bytes_to_come(std::uint32_t slot) {
-  auto& r = *state_->residents[slot];
-  std::uint64_t out = 0;
-  for (auto i = r.arrival.size(); i-- > 0;) {
-    if (!r.arrival[i]) continue;
-    auto reached = r.arrival[i]->reached();
-    if (!reached) return std::move(reached).error();
-    if (*reached) break;
-    out += r.host->pieces()[i].bytes;
-  }
-  return out;
+  return state::bytes_to_come(*state_->residents[slot]);
 }
 
 result<void> adapter_slots::wait_for(const stream& s, std::span<const std::uint32_t> slots,
@@ -379,6 +415,10 @@ const bfloat* adapter_slots::head_matrix(std::uint32_t slot) const noexcept {
 
 adapter_table adapter_slots::table() const noexcept {
   return {state_->device_groups, state_->device_embeddings, state_->groups()};
+}
+
+std::span<std::byte> adapter_slots::memory() const noexcept {
+  return {state_->data, state_->options.bytes};
 }
 
 std::uint64_t adapter_slots::used_bytes() const noexcept {

@@ -38,8 +38,9 @@ class adapter_slots {
   /// Takes the table and the memory from the arena (`memory_part::adapters`).
   static result<adapter_slots> create(arena& memory, const adapter_slots_options& options);
 
-  /// Starts to copy an adapter and puts it into the table, in `compute`'s order. Keeps its host memory until
-  /// it has arrived. `errc::out_of_memory` names what is missing; `errc::internal`: it is there already.
+  /// Starts to copy an adapter, tells it when it will have arrived, and puts it into the table, in
+  /// `compute`'s order. Keeps its host memory until it has arrived. `errc::out_of_memory` names what is
+  /// missing; `errc::internal`: it is there already.
   result<void> attach(std::shared_ptr<const gpu_packed_adapter> adapter, const stream& compute);
 
   /// No later step names it.
@@ -66,6 +67,9 @@ class adapter_slots {
   const bfloat* head_matrix(std::uint32_t slot) const noexcept;
 
   adapter_table table() const noexcept;
+
+  /// Where A and B lie, on the device; anybody's while nothing is attached and no copy is under way.
+  std::span<std::byte> memory() const noexcept;
   std::uint64_t used_bytes() const noexcept;  ///< of A and B, as charged
   std::uint64_t table_bytes() const noexcept;
 

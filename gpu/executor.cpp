@@ -10,6 +10,7 @@
 #include "gpu/adapter_packer.hpp"
 #include "gpu/forward.hpp"
 #include "gpu/known_tokens.hpp"
+#include "gpu/lora_measurement.hpp"
 #include "gpu/packed_adapter.hpp"
 #include "gpu/recorded_steps.hpp"
 #include "gpu/sizes.hpp"
@@ -35,6 +36,7 @@ struct executor_parts {
   std::unique_ptr<device_parts> device;
   std::unique_ptr<adapter_slots> adapters;
   forward layers;
+  std::unique_ptr<step_buffer> buffer;  // what the device is told of a step
   step_plan plan;
   step_sampler sampler;
   token_history history;
@@ -60,6 +62,7 @@ class gpu_executor final : public executor {
 
   const executor_limits& limits() const noexcept override { return sizes_.limits; }
   std::string description() const override;
+  std::optional<device_report> device() const override;
   const adapter_packer& packer() const noexcept override { return packer_; }
   result<step_output> execute(const batch& step) override;
   result<void> attach(const std::shared_ptr<const packed_adapter>& adapter) override;
@@ -68,9 +71,11 @@ class gpu_executor final : public executor {
 
  private:
   void account();
+  result<void> measure();
   const stream& main() const noexcept { return p_.device->main; }
   result<std::uint32_t> recorded_rows(const batch& step);
   result<step_output> compute(const batch& step);
+  result<void> tell(const batch& step);
   result<void> put_in(const batch& step, std::uint32_t recorded);
   result<void> put_rows(const forward_step& step);
   result<void> put_readings(const forward_step& step);
@@ -100,8 +105,17 @@ std::string gpu_executor::description() const {
   const auto& d = p_.device->opened.properties();
   auto out = p_.layers.weights().numbers() + " (" + d.name + ", " + std::to_string(d.memory_bytes >> 20) +
              " MiB, compute capability " + std::to_string(d.major) + "." + std::to_string(d.minor);
+  if (const auto& c = p_.plan.choice(); sizes_.measure)
+    out += ", adapters of up to " + std::to_string(c.narrow) + " rows, or " + std::to_string(c.wide) +
+           " at high ranks, in small tiles";
   if (recorded_.count() == 0) return out + ", no graphs)";
   return out + ", graphs of up to " + std::to_string(sizes_.graph_rows.back()) + " rows)";
+}
+
+std::optional<device_report> gpu_executor::device() const {
+  const auto& d = p_.device->opened.properties();
+  return device_report{d.name, d.memory_bytes, p_.device->memory.size(), sizes_.graph_rows,
+                       sizes_.same_products};
 }
 
 result<void> gpu_executor::begin() {
@@ -111,17 +125,31 @@ result<void> gpu_executor::begin() {
   for (const bool adapters : {false, true}) {
     if (auto ok = p_.plan.prepare_idle(1); !ok) return ok;
     p_.sampler.begin();
-    if (auto ok = p_.plan.upload(main()); !ok) return ok;
-    if (auto ok = p_.sampler.upload(main()); !ok) return ok;
+    if (auto ok = p_.buffer->upload(main()); !ok) return ok;
     if (auto ok = put_recorded(1, adapters); !ok) return ok;
     if (auto ok = main().synchronise(); !ok) return ok;
   }
+  if (sizes_.measure)
+    if (auto ok = measure(); !ok) return ok;
   auto made = recorded_steps::record(sizes_.graph_rows, main(), [this](std::uint32_t rows, bool adapters) {
     auto ok = p_.plan.prepare_idle(rows);
     return ok ? put_recorded(rows, adapters) : ok;
   });
   if (!made) return made.error();
   recorded_ = *std::move(made);
+  return {};
+}
+
+/// How rows of adapters are shared out, while no adapter is here.
+result<void> gpu_executor::measure() {
+  const auto sites = p_.layers.lora_sites();
+  const auto memory = p_.adapters->memory();
+  const auto& l = sizes_.limits;
+  auto choice = measure_lora({sites, l.max_rows, sizes_.low_rank.width, sizes_.low_rank.floats(l.max_rows),
+                              memory.data(), memory.size()},
+                             main());
+  if (!choice) return choice.error();
+  p_.plan.choose(*choice);
   return {};
 }
 
@@ -170,10 +198,21 @@ result<step_output> gpu_executor::compute(const batch& step) {
   return told();
 }
 
+/// Brings what the host wrote about the step to the device: in one copy, unless the step's sequences find
+/// more tokens computed than there is room for.
+result<void> gpu_executor::tell(const batch& step) {
+  p_.known.begin(step);
+  while (true) {
+    p_.known.fill();
+    if (auto ok = p_.buffer->upload(main()); !ok) return ok;
+    if (auto ok = p_.known.remember(p_.history, main()); !ok) return ok;
+    if (p_.known.done()) return {};
+    if (auto ok = main().synchronise(); !ok) return ok;
+  }
+}
+
 result<void> gpu_executor::put_in(const batch& step, std::uint32_t recorded) {
-  if (auto ok = p_.known.send(step, p_.history, main()); !ok) return ok;
-  if (auto ok = p_.plan.upload(main()); !ok) return ok;
-  if (auto ok = p_.sampler.upload(main()); !ok) return ok;
+  if (auto ok = tell(step); !ok) return ok;
   if (recorded != 0) {
     if (auto ok = recorded_.launch(recorded, p_.plan.has_adapters(), main()); !ok) return ok;
     return choose_on_host(0, static_cast<std::uint32_t>(p_.plan.readings().size()));
@@ -219,7 +258,7 @@ result<void> gpu_executor::put_readings(const forward_step& step) {
     if (p_.plan.changes_head() && count != all) {
       if (auto ok = main().synchronise(); !ok) return ok;
       if (auto ok = p_.plan.choose_readings(first, count); !ok) return ok;
-      if (auto ok = p_.plan.upload(main()); !ok) return ok;
+      if (auto ok = p_.buffer->upload(main()); !ok) return ok;
     }
     if (auto ok = p_.layers.head(step, first, count); !ok) return ok;
     if (auto ok = p_.sampler.sample(logits.data, logits.stride, first, count, p_.history, main()); !ok)
@@ -249,7 +288,7 @@ result<void> gpu_executor::put_recorded(std::uint32_t rows, bool adapters) {
   f.plan = &p_.plan;
   f.adapters = adapters;
   f.of_rows = p_.plan.row_adapters();
-  f.of_rows.grid = {rows, rows > lora_tiling_args{}.few_rows ? rows / many_tile_rows + 1 : 0, recorded_ranks};
+  f.of_rows.grid = {rows, rows > p_.plan.choice().least() ? rows / many_tile_rows + 1 : 0, recorded_ranks};
   if (auto ok = put_rows(f); !ok) return ok;
   if (auto ok = p_.layers.head(f, 0, rows); !ok) return ok;
   const auto& logits = p_.layers.memory().logits;
@@ -318,7 +357,7 @@ result<forward> make_forward(const std::shared_ptr<const model_weights>& model, 
   if (!memory) return memory.error();
   gemm_options chosen;
   chosen.workspace_bytes = o.product_bytes;
-  chosen.pinned_rows = o.same_products ? pinned_product_rows : 0;
+  chosen.pinned_rows = sizes.same_products ? pinned_product_rows : 0;
   chosen.scale_inside = d.opened.properties().scales_products();
   auto products = gemm::create(d.memory, chosen);
   if (!products) return products.error();
@@ -340,16 +379,18 @@ result<executor_parts> make_parts(const std::shared_ptr<const model_weights>& mo
   auto held = std::make_unique<adapter_slots>(*std::move(adapters));
   auto layers = make_forward(model, o, sizes, d, *held);
   if (!layers) return layers.error();
-  auto plan = step_plan::create(d.memory, sizes.limits, sizes.low_rank);
-  if (!plan) return plan.error();
-  auto sampler = step_sampler::create(sizes.sampling, d.memory);
+  const step_sections at(sizes);
+  auto buffer = step_buffer::allocate(d.memory, at.layout);
+  if (!buffer) return buffer.error();
+  auto held_buffer = std::make_unique<step_buffer>(*std::move(buffer));
+  auto sampler = step_sampler::create(sizes.sampling, at.sampler, *held_buffer, d.memory);
   if (!sampler) return sampler.error();
   auto history = token_history::allocate(d.memory, o.max_sequences, o.max_positions);
   if (!history) return history.error();
-  auto known = known_tokens::allocate(o.max_positions);
-  if (!known) return known.error();
-  return executor_parts{*std::move(device),  std::move(held),     *std::move(layers), *std::move(plan),
-                        *std::move(sampler), *std::move(history), *std::move(known)};
+  step_plan plan(sizes.limits, sizes.low_rank, at.plan, *held_buffer);
+  const known_tokens known(*held_buffer);
+  return executor_parts{*std::move(device), std::move(held),     *std::move(layers),  std::move(held_buffer),
+                        std::move(plan),    *std::move(sampler), *std::move(history), known};
 }
 
 }  // namespace

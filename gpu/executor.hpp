@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "core/error.hpp"
 #include "engine/executor.hpp"
@@ -30,7 +31,9 @@ struct gpu_options {
   /// Of the layers' linear maps; fp8 needs compute capability 8.9, and inputs and outputs in multiples of 16:
   /// maps that have others stay in bfloat16.
   weight_format weights = weight_format::bfloat16;
-  bool graphs = true;          ///< steps that only decode are recorded once and replayed
+  bool graphs = true;                          ///< steps that only decode are recorded once and replayed
+  std::vector<std::uint32_t> graph_rows = {};  ///< for these numbers of rows, ascending; empty: decided
+  bool measure = false;  ///< how rows of adapters are shared out is measured at start, in at most some 150 ms
   bool same_products = false;  ///< a row's bits never depend on how many rows there are, at some cost
   std::function<void(std::uint64_t done, std::uint64_t all)> progress = {};  ///< bytes of weights
 };

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "core/error.hpp"
 #include "gpu/adapter_slots.hpp"
@@ -10,6 +11,7 @@
 #include "gpu/event.hpp"
 #include "gpu/gemm.hpp"
 #include "gpu/kv_cache.hpp"
+#include "gpu/lora.hpp"
 #include "gpu/step_plan.hpp"
 #include "gpu/weights.hpp"
 #include "gpu/workspace.hpp"
@@ -60,6 +62,10 @@ class forward {
   /// Brings the frequencies of the rotation to the device; once, before anything else.
   result<void> upload_frequencies(std::uint32_t positions);
 
+  /// The maps of a layer with the most outputs and with the most inputs, as adapters change them, without
+  /// tables: to measure with.
+  std::vector<lora_args> lora_sites() const;
+
   const workspace& memory() const noexcept { return p_.memory; }
   const device_weights& weights() const noexcept { return p_.weights; }
 
@@ -91,6 +97,9 @@ class forward {
   /// The base alone, in numbers or codes.
   result<void> base(const device_matrix& matrix, const row_buffer<bfloat>& x, const row_buffer<bfloat>& y,
                     std::uint32_t rows);
+  lora_args lora_of(const device_matrix& matrix, const row_buffer<bfloat>& x,
+                    const row_buffer<bfloat>& y) const noexcept;
+
   /// Base and adapters.
   result<void> linear(std::uint32_t layer, lora_group group, const device_matrix& matrix,
                       const row_buffer<bfloat>& x, const row_buffer<bfloat>& y, const rows_at_hand& rows);

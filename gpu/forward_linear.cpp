@@ -61,19 +61,10 @@ result<void> forward::base(const device_matrix& matrix, const row_buffer<bfloat>
   return p_.products.run(code_product(matrix, y, rows), *p_.main);
 }
 
-/// The low-rank inputs are computed beside the base's product, and what comes of them is added behind it.
-result<void> forward::linear(std::uint32_t layer, lora_group group, const device_matrix& matrix,
-                             const row_buffer<bfloat>& x, const row_buffer<bfloat>& y,
-                             const rows_at_hand& rows) {
-  const bool low_rank = rows.adapters && rows.adapters->grid.few + rows.adapters->grid.many != 0;
-  if (!low_rank) return base(matrix, x, y, rows.count);
+/// Without tables, grid and place in the table of adapters.
+lora_args forward::lora_of(const device_matrix& matrix, const row_buffer<bfloat>& x,
+                           const row_buffer<bfloat>& y) const noexcept {
   lora_args a;
-  a.table = p_.adapters->table();
-  a.group = group_index(layer, group, static_cast<std::uint32_t>(p_.weights.layers().size()));
-  a.segments = rows.adapters->segments;
-  a.uses = rows.adapters->uses;
-  a.tiles = rows.adapters->tiles;
-  a.grid = rows.adapters->grid;
   a.x = x.data;
   a.x_stride = x.stride;
   a.depth = matrix.depth;
@@ -83,6 +74,29 @@ result<void> forward::linear(std::uint32_t layer, lora_group group, const device
   a.y_stride = y.stride;
   a.parts = matrix.parts;
   std::copy(std::begin(matrix.first_output), std::end(matrix.first_output), a.first_output);
+  return a;
+}
+
+std::vector<lora_args> forward::lora_sites() const {
+  const auto& layer = p_.weights.layers().front();
+  const auto& memory = p_.memory;
+  return {lora_of(layer.gate_up, memory.normed, memory.gate_up),
+          lora_of(layer.down, memory.activated, memory.branch)};
+}
+
+/// The low-rank inputs are computed beside the base's product, and what comes of them is added behind it.
+result<void> forward::linear(std::uint32_t layer, lora_group group, const device_matrix& matrix,
+                             const row_buffer<bfloat>& x, const row_buffer<bfloat>& y,
+                             const rows_at_hand& rows) {
+  const bool low_rank = rows.adapters && rows.adapters->grid.few + rows.adapters->grid.many != 0;
+  if (!low_rank) return base(matrix, x, y, rows.count);
+  auto a = lora_of(matrix, x, y);
+  a.table = p_.adapters->table();
+  a.group = group_index(layer, group, static_cast<std::uint32_t>(p_.weights.layers().size()));
+  a.segments = rows.adapters->segments;
+  a.uses = rows.adapters->uses;
+  a.tiles = rows.adapters->tiles;
+  a.grid = rows.adapters->grid;
   if (auto ok = p_.forked.record(*p_.main); !ok) return ok;
   if (auto ok = p_.side->wait_for(p_.forked); !ok) return ok;
   if (auto ok = lora_shrink(a, *p_.side); !ok) return ok;

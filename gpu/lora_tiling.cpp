@@ -47,7 +47,7 @@ result<lora_grid> cut_lora_tiles(const lora_tiling_args& a, std::span<lora_tile>
     const auto& s = a.segments[i];
     if (a.widths[i] == 0) continue;
     out.ranks = std::max(out.ranks, a.widths[i]);
-    const bool is_many = s.rows > a.few_rows;
+    const bool is_many = s.rows > a.choice.few_rows(a.widths[i]);
     const auto at_once = is_many ? many_tile_rows : few_tile_rows;
     for (std::uint32_t first = 0; first < s.rows; first += at_once) {
       lora_tile t{i,

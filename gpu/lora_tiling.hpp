@@ -5,6 +5,7 @@
 
 #include "core/error.hpp"
 #include "gpu/lora.hpp"
+#include "gpu/lora_choice.hpp"
 
 namespace lorica::gpu {
 
@@ -13,8 +14,8 @@ struct lora_tiling_args {
   std::span<const lora_segment> segments;
   std::span<const std::uint32_t> widths;  ///< [segments] ranks of all uses, in the widest group
   std::uint32_t deepest = 0;              ///< most inputs of any group
-  std::uint64_t inputs = 0;     ///< floats that there is room for; at least rows * width of all segments
-  std::uint32_t few_rows = 32;  ///< segments with more rows are cut in tiles of many
+  std::uint64_t inputs = 0;  ///< floats that there is room for; at least rows * width of all segments
+  lora_choice choice = {};   ///< segments of more rows than it says are cut in tiles of many
 };
 
 /// Writes the tiles of a step and counts[2]; both lists have room for `most_lora_tiles`. What is returned is

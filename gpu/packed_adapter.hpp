@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -34,6 +35,7 @@ class gpu_packed_adapter final : public packed_adapter {
   std::uint64_t bytes() const noexcept override { return bytes_; }
   std::vector<std::uint32_t> ranks() const override { return ranks_; }
   const merge_shape& shape() const noexcept override { return shape_; }
+  double seconds_to_come() const noexcept override;
   bool stands_alone() const noexcept override;
 
   /// In the order of `group_index`.
@@ -54,6 +56,12 @@ class gpu_packed_adapter final : public packed_adapter {
   const std::vector<adapter_piece>& pieces() const noexcept { return pieces_; }
   const std::byte* data() const noexcept { return memory_ ? memory_->data() : nullptr; }
 
+  /// Of all pieces: what crosses the bus.
+  std::uint64_t copied_bytes() const noexcept;
+
+  /// By the slots that copy it: all of it will be on the device in so many seconds; 0: it is there.
+  void expect_in(double seconds) const noexcept;
+
  private:
   friend class gpu_adapter_packing;
 
@@ -65,7 +73,8 @@ class gpu_packed_adapter final : public packed_adapter {
   std::vector<std::uint32_t> ranks_;
   merge_shape shape_;
   std::uint64_t bytes_ = 0;
-  std::unique_ptr<pinned_buffer> memory_;  // null: no bytes
+  std::unique_ptr<pinned_buffer> memory_;         // null: no bytes
+  mutable std::atomic<std::int64_t> arrives_{0};  // nanoseconds of the steady clock
 };
 
 }  // namespace lorica::gpu

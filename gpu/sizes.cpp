@@ -4,6 +4,7 @@
 #include <string>
 
 #include "gpu/attention.hpp"
+#include "gpu/known_tokens.hpp"
 #include "gpu/kv_cache.hpp"
 #include "gpu/sampling.hpp"
 #include "gpu/weights.hpp"
@@ -18,6 +19,7 @@ constexpr std::uint32_t most_partial_rows = 64;
 
 /// Few rows are a few sizes, more rows every sixteenth.
 std::vector<std::uint32_t> graph_rows_for(const gpu_options& o) {
+  if (!o.graphs || !o.graph_rows.empty()) return o.graphs ? o.graph_rows : std::vector<std::uint32_t>();
   std::vector<std::uint32_t> out;
   const auto most = std::min({o.max_sequences, o.max_rows, most_recorded_rows});
   for (std::uint32_t rows = 1; rows < most; rows = rows < 16 ? rows * 2 : rows + 16)
@@ -34,6 +36,11 @@ std::uint64_t adapter_bytes(const adapter_slots_options& o) {
 
 }  // namespace
 
+step_sections::step_sections(const executor_sizes& sizes)
+    : plan(layout, sizes.limits), sampler(layout, sizes.sampling) {
+  known_tokens::lay_out(layout, sizes.limits.max_positions);
+}
+
 result<void> check(const gpu_options& o, const model_config& m) {
   const auto bad = [](std::string text) { return fail(errc::bad_config, std::move(text)); };
   if (o.block_tokens == 0 || o.block_tokens % 16 != 0)
@@ -46,6 +53,14 @@ result<void> check(const gpu_options& o, const model_config& m) {
   if (o.token_ids > m.vocab)
     return bad("token_ids: " + std::to_string(o.token_ids) + " is above the vocabulary of " +
                std::to_string(m.vocab));
+  const auto most_rows = std::min(o.max_sequences, o.max_rows);
+  std::uint32_t before = 0;
+  for (auto rows : o.graph_rows) {
+    if (rows <= before || rows > most_rows)
+      return bad("graph_rows: " + std::to_string(rows) + " is not above " + std::to_string(before) +
+                 " and at most " + std::to_string(most_rows));
+    before = rows;
+  }
   if (o.adapters == 0) return bad("adapters: must be at least 1");
   if (m.head_dim % 2 != 0 || m.head_dim > max_head_dim)
     return fail(errc::bad_model, "head_dim: " + std::to_string(m.head_dim) + " is odd or above " +
@@ -64,7 +79,10 @@ executor_sizes sizes_of(const gpu_options& o, const model_config& m) {
   l.max_sequences = o.max_sequences;
   l.max_rows = o.max_rows;
   l.max_positions = o.max_positions;
-  if (o.graphs) out.graph_rows = graph_rows_for(o);
+  l.max_adapters = o.adapters;
+  out.graph_rows = graph_rows_for(o);
+  out.same_products = o.same_products;
+  out.measure = o.measure;
   out.low_rank.width = o.adapter_ranks;
   out.low_rank.deepest = std::max({m.hidden, m.ffn, m.heads * m.head_dim});
   const auto fit = o.logits_bytes / (std::uint64_t{m.vocab} * sizeof(float));
@@ -102,7 +120,7 @@ gpu_memory gpu_memory_of(const model_weights& model, const gpu_options& o) {
   part(memory_part::kv) = kv_cache::bytes(m, o.blocks, o.block_tokens);
   part(memory_part::adapters) = adapter_bytes(sizes.adapters);
   part(memory_part::workspace) =
-      workspace::bytes(m, sizes.memory) + step_plan::bytes(sizes.limits) +
+      workspace::bytes(m, sizes.memory) + arena::charged(step_sections(sizes).layout.bytes()) +
       step_sampler::device_bytes(sizes.sampling) + arena::charged(o.product_bytes) +
       arena::charged(token_history::device_bytes(o.max_sequences, o.max_positions));
   return out;

@@ -23,6 +23,17 @@ struct executor_sizes {
   sampler_limits sampling;
   adapter_slots_options adapters;
   std::vector<std::uint32_t> graph_rows;  ///< rows of recorded steps, ascending
+  bool same_products = false;
+  bool measure = false;
+};
+
+/// Where everything lies that the device is told of a step: in one buffer, brought there by one copy.
+struct step_sections {
+  step_layout layout;
+  step_plan::sections plan;
+  step_sampler::sections sampler;
+
+  explicit step_sections(const executor_sizes& sizes);
 };
 
 /// Fails with `errc::bad_config` or `errc::bad_model`; the text names the option.

@@ -13,12 +13,16 @@ result<step_buffer> step_buffer::allocate(arena& memory, const step_layout& layo
   return step_buffer(layout, *std::move(pinned), *device);
 }
 
-std::optional<std::uint32_t> step_buffer::append(std::span<const std::uint32_t> words) noexcept {
-  if (words.size() > layout_.words() - used_) return std::nullopt;
+std::optional<std::uint32_t> step_buffer::take(std::uint64_t count) noexcept {
+  if (count > room()) return std::nullopt;
   const auto first = static_cast<std::uint32_t>(used_);
-  auto* to = reinterpret_cast<std::uint32_t*>(pinned_.data() + layout_.table_bytes()) + used_;
-  std::ranges::copy(words, to);
-  used_ += words.size();
+  used_ += count;
+  return first;
+}
+
+std::optional<std::uint32_t> step_buffer::append(std::span<const std::uint32_t> words) noexcept {
+  const auto first = take(words.size());
+  if (first) std::ranges::copy(words, host_words(*first));
   return first;
 }
 

@@ -21,7 +21,7 @@ struct step_section {
 };
 
 /// What a step's buffer will hold, added up before there is one: tables of a fixed number of elements, then
-/// the words, of which a step uses as many as it needs.
+/// the words of all who write there, of which a step uses as many as it needs.
 class step_layout {
  public:
   template <class T>
@@ -46,8 +46,9 @@ class step_layout {
   std::uint64_t words_ = 0;
 };
 
-/// The metadata of one step: written here by the host, copied to fixed addresses on the device in one copy.
-/// The host writes the next step's only after `upload`'s copy is done.
+/// All that the device is told of one step: written here by the host, copied to fixed addresses on the device
+/// in one copy. The host writes the next step's only after `upload`'s copy is done. Owned by the executor;
+/// whoever has tables or words in it (step_plan, step_sampler, known_tokens) refers to it.
 class step_buffer {
  public:
   /// Pinned host memory, and as much of the arena (`memory_part::workspace`).
@@ -65,11 +66,22 @@ class step_buffer {
     return reinterpret_cast<const T*>(device_ + s.offset);
   }
 
-  /// Forgets the words of the last step.
-  void begin() noexcept { used_ = 0; }
+  /// Keeps the first `words` words and forgets the others; 0: a new step.
+  void keep(std::uint64_t words) noexcept { used_ = words; }
+
+  std::uint64_t used() const noexcept { return used_; }
+  std::uint64_t room() const noexcept { return layout_.words() - used_; }
+
+  /// The place of the first of `count` more words, for the host to write; nothing when they do not fit.
+  std::optional<std::uint32_t> take(std::uint64_t count) noexcept;
 
   /// Puts words behind those that are there and tells the place of the first; nothing when they do not fit.
   std::optional<std::uint32_t> append(std::span<const std::uint32_t> words) noexcept;
+
+  /// Words that were taken, from place `first` on, for the host.
+  std::uint32_t* host_words(std::uint32_t first) const noexcept {
+    return reinterpret_cast<std::uint32_t*>(pinned_.data() + layout_.table_bytes()) + first;
+  }
 
   /// The words for kernels.
   const std::uint32_t* words() const noexcept {

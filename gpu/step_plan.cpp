@@ -47,24 +47,10 @@ step_plan::sections::sections(step_layout& to, const executor_limits& l)
 }
 
 step_plan::step_plan(const executor_limits& limits, const low_rank_room& room, const sections& at,
-                     step_buffer buffer)
-    : limits_(limits), room_(room), at_(at), buffer_(std::move(buffer)) {
+                     step_buffer& buffer)
+    : limits_(limits), room_(room), at_(at), buffer_(&buffer) {
   readings_.reserve(limits.max_rows);
   clear();
-}
-
-result<step_plan> step_plan::create(arena& memory, const executor_limits& limits, const low_rank_room& room) {
-  step_layout layout;
-  const sections at(layout, limits);
-  auto buffer = step_buffer::allocate(memory, layout);
-  if (!buffer) return std::move(buffer).error();
-  return step_plan(limits, room, at, *std::move(buffer));
-}
-
-std::uint64_t step_plan::bytes(const executor_limits& limits) {
-  step_layout layout;
-  const sections at(layout, limits);
-  return arena::charged(layout.bytes());
 }
 
 void step_plan::clear() {
@@ -75,9 +61,9 @@ void step_plan::clear() {
   slots_.clear();
   head_runs_.clear();
   row_adapters_ = read_adapters_ = {};
-  buffer_.begin();
+  buffer_->keep(0);
   // Word 0 is the block table of idle rows.
-  static_cast<void>(buffer_.append(std::array{limits_.blocks}));
+  static_cast<void>(buffer_->append(std::array{limits_.blocks}));
 }
 
 result<void> step_plan::prepare(const batch& step, std::uint32_t rows, const adapter_slots& adapters,
@@ -124,15 +110,15 @@ result<void> step_plan::prepare_idle(std::uint32_t rows) {
 }
 
 result<void> step_plan::fill_sequences(token_history& history) {
-  auto tokens = buffer_.host(at_.tokens);
-  auto positions = buffer_.host(at_.positions), slots = buffer_.host(at_.slots),
-       first_block = buffer_.host(at_.first_block), single = buffer_.host(at_.single);
+  auto tokens = buffer_->host(at_.tokens);
+  auto positions = buffer_->host(at_.positions), slots = buffer_->host(at_.slots),
+       first_block = buffer_->host(at_.first_block), single = buffer_->host(at_.single);
   std::ranges::copy(step_->tokens, tokens.begin());
   for (std::uint32_t number = 0; number < step_->sequences.size(); ++number) {
     auto& s = step_->sequences[number];
     if (tokens[s.first_row] == sampled_last) tokens[s.first_row] = history.last_sampled(s.slot).value_or(0);
     const auto needed = (s.context + s.rows + limits_.block_tokens - 1) / limits_.block_tokens;
-    const auto table = buffer_.append(std::span(step_->block_table).subspan(s.first_block, needed));
+    const auto table = buffer_->append(std::span(step_->block_table).subspan(s.first_block, needed));
     if (!table) return too_small("block tables");
     for (std::uint32_t r = 0; r < s.rows; ++r) {
       positions[s.first_row + r] = s.context + r;
@@ -141,8 +127,8 @@ result<void> step_plan::fill_sequences(token_history& history) {
     }
     if (s.rows == 1) single[single_count_++] = s.first_row;
     for (std::uint32_t r = 0; s.rows > 1 && r < s.rows; r += tile_rows)
-      buffer_.host(at_.tiles)[tile_count_++] = {s.first_row + r, std::min(tile_rows, s.rows - r),
-                                                s.context + r, *table};
+      buffer_->host(at_.tiles)[tile_count_++] = {s.first_row + r, std::min(tile_rows, s.rows - r),
+                                                 s.context + r, *table};
     if (s.known != 0)
       history.write(s.slot, s.context - s.known, std::span(step_->known).subspan(s.first_known, s.known));
     history.write(s.slot, s.context, tokens.subspan(s.first_row, s.rows));
@@ -153,8 +139,8 @@ result<void> step_plan::fill_sequences(token_history& history) {
 
 /// Adds the rows of a sequence whose logits are read.
 void step_plan::read(const sequence_rows& s, std::uint32_t number) {
-  const auto tokens = buffer_.host(at_.tokens);
-  auto rows = buffer_.host(at_.read_rows);
+  const auto tokens = buffer_->host(at_.tokens);
+  auto rows = buffer_->host(at_.read_rows);
   const auto add = [&](std::uint32_t row, std::uint32_t place, token_id scored) {
     rows[readings_.size()] = row;
     readings_.push_back({row, number, s.slot, place, scored});
@@ -171,16 +157,16 @@ void step_plan::read(const sequence_rows& s, std::uint32_t number) {
 
 void step_plan::fill_idle_rows(std::uint32_t first) {
   for (auto row = first; row < rows_; ++row) {
-    buffer_.host(at_.tokens)[row] = 0;
-    buffer_.host(at_.positions)[row] = 0;
-    buffer_.host(at_.slots)[row] = limits_.max_sequences;
-    buffer_.host(at_.first_block)[row] = 0;
-    buffer_.host(at_.single)[row] = row;
+    buffer_->host(at_.tokens)[row] = 0;
+    buffer_->host(at_.positions)[row] = 0;
+    buffer_->host(at_.slots)[row] = limits_.max_sequences;
+    buffer_->host(at_.first_block)[row] = 0;
+    buffer_->host(at_.single)[row] = row;
   }
 }
 
 result<void> step_plan::fill_uses(const adapter_slots& adapters) {
-  auto uses = buffer_.host(at_.uses);
+  auto uses = buffer_->host(at_.uses);
   if (step_->uses.size() > uses.size()) return too_small("adapters");
   for (std::size_t i = 0; i < step_->uses.size(); ++i) {
     auto& use = step_->uses[i];
@@ -196,8 +182,8 @@ result<void> step_plan::fill_uses(const adapter_slots& adapters) {
 
 result<adapters_of_rows> step_plan::fill_segments(std::span<const segment> segments, std::uint32_t rows,
                                                   const adapter_sections& to) {
-  auto out = buffer_.host(to.segments);
-  auto segment_of = buffer_.host(to.segment_of);
+  auto out = buffer_->host(to.segments);
+  auto segment_of = buffer_->host(to.segment_of);
   std::ranges::fill(segment_of.first(rows), no_segment);
   widths_.clear();
   for (std::uint32_t i = 0; i < segments.size(); ++i) {
@@ -220,18 +206,20 @@ result<adapters_of_rows> step_plan::fill_segments(std::span<const segment> segme
                       std::to_string(room_.width));
     widths_.push_back(width);
   }
-  buffer_.host(to.count)[0] = static_cast<std::uint32_t>(segments.size());
+  buffer_->host(to.count)[0] = static_cast<std::uint32_t>(segments.size());
   lora_tiling_args a;
   a.segments = out.first(segments.size());
   a.widths = widths_;
   a.deepest = room_.deepest;
   a.inputs = room_.floats(limits_.max_rows);
-  auto grid = cut_lora_tiles(a, buffer_.host(to.few), buffer_.host(to.many), buffer_.host(to.tile_counts));
+  a.choice = choice_;
+  auto grid = cut_lora_tiles(a, buffer_->host(to.few), buffer_->host(to.many), buffer_->host(to.tile_counts));
   if (!grid) return grid.error();
-  return adapters_of_rows{buffer_.device(to.segments),
-                          buffer_.device(at_.uses),
-                          {buffer_.device(to.few), buffer_.device(to.many), buffer_.device(to.tile_counts)},
-                          *grid};
+  return adapters_of_rows{
+      buffer_->device(to.segments),
+      buffer_->device(at_.uses),
+      {buffer_->device(to.few), buffer_->device(to.many), buffer_->device(to.tile_counts)},
+      *grid};
 }
 
 /// The segments counted over readings [first_reading, first_reading + count).
@@ -269,21 +257,21 @@ void step_plan::fill_head_runs(std::span<const segment> narrow, std::uint32_t co
 }
 
 row_tables step_plan::tables() const noexcept {
-  return {buffer_.device(at_.tokens), buffer_.device(at_.positions), buffer_.device(at_.slots),
-          buffer_.device(at_.first_block), buffer_.words()};
+  return {buffer_->device(at_.tokens), buffer_->device(at_.positions), buffer_->device(at_.slots),
+          buffer_->device(at_.first_block), buffer_->words()};
 }
 
 const std::uint32_t* step_plan::single_rows() const noexcept {
-  return single_count_ == rows_ ? nullptr : buffer_.device(at_.single);
+  return single_count_ == rows_ ? nullptr : buffer_->device(at_.single);
 }
 
 const std::uint32_t* step_plan::read_rows() const noexcept {
-  return decodes_only_ || readings_.size() == rows_ ? nullptr : buffer_.device(at_.read_rows);
+  return decodes_only_ || readings_.size() == rows_ ? nullptr : buffer_->device(at_.read_rows);
 }
 
 segment_tables step_plan::segments() const noexcept {
-  return {buffer_.device(at_.of_rows.segment_of), buffer_.device(at_.of_rows.segments),
-          buffer_.device(at_.of_rows.count), buffer_.device(at_.uses)};
+  return {buffer_->device(at_.of_rows.segment_of), buffer_->device(at_.of_rows.segments),
+          buffer_->device(at_.of_rows.count), buffer_->device(at_.uses)};
 }
 
 }  // namespace lorica::gpu

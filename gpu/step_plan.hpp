@@ -42,16 +42,39 @@ struct head_run {
 };
 
 /// A batch that kept its contract as tables for the device, and what the host decides by. Owned by the
-/// executor and used again; no step allocates device memory.
+/// executor and used again; no step allocates device memory. Whoever adds words of a step to the buffer does
+/// so after `prepare`.
 class step_plan {
  public:
-  static result<step_plan> create(arena& memory, const executor_limits& limits, const low_rank_room& room);
+  /// Tables of the segments of rows, or of readings.
+  struct adapter_sections {
+    step_section<std::uint32_t> segment_of;
+    step_section<lora_segment> segments;
+    step_section<std::uint32_t> count;
+    step_section<lora_tile> few, many;
+    step_section<std::uint32_t> tile_counts;
 
-  /// Bytes of the arena that `create` takes.
-  static std::uint64_t bytes(const executor_limits& limits);
+    adapter_sections(step_layout& to, const executor_limits& limits);
+  };
 
-  /// Writes the tables, and `history` on the host. `rows` beyond those of the batch are idle; at least as
-  /// many as it has. `errc::internal` where a table has too little room. The step outlives the plan's use.
+  /// All tables of a plan; adds them to what a step's buffer holds, and the words of its block tables.
+  struct sections {
+    step_section<token_id> tokens;
+    step_section<std::uint32_t> positions, slots, first_block, single, read_rows;
+    step_section<row_tile> tiles;
+    step_section<lora_use> uses;
+    adapter_sections of_rows, of_readings;
+
+    sections(step_layout& to, const executor_limits& limits);
+  };
+
+  /// Writes where `at` says in `buffer`, which outlives the plan.
+  step_plan(const executor_limits& limits, const low_rank_room& room, const sections& at,
+            step_buffer& buffer);
+
+  /// Begins a step in the buffer: writes the tables, and `history` on the host. `rows` beyond those of the
+  /// batch are idle; at least as many as it has. `errc::internal` where a table has too little room. The step
+  /// outlives the plan's use.
   result<void> prepare(const batch& step, std::uint32_t rows, const adapter_slots& adapters,
                        token_history& history);
 
@@ -62,12 +85,10 @@ class step_plan {
   /// A step of `rows` idle rows, to be recorded or to warm up with.
   result<void> prepare_idle(std::uint32_t rows);
 
-  result<void> upload(const stream& s) const { return buffer_.upload(s); }
-
   const batch& step() const noexcept { return *step_; }
   std::uint32_t rows() const noexcept { return rows_; }
   row_tables tables() const noexcept;
-  const row_tile* tiles() const noexcept { return buffer_.device(at_.tiles); }
+  const row_tile* tiles() const noexcept { return buffer_->device(at_.tiles); }
   std::uint32_t tile_count() const noexcept { return tile_count_; }
 
   /// Rows of sequences with one row: [count] numbers, or null where these are all rows.
@@ -98,30 +119,11 @@ class step_plan {
 
   const low_rank_room& room() const noexcept { return room_; }
 
+  /// How segments of later steps are cut; before that, as by default.
+  void choose(const lora_choice& choice) noexcept { choice_ = choice; }
+  const lora_choice& choice() const noexcept { return choice_; }
+
  private:
-  /// Tables of the segments of rows, or of readings.
-  struct adapter_sections {
-    step_section<std::uint32_t> segment_of;
-    step_section<lora_segment> segments;
-    step_section<std::uint32_t> count;
-    step_section<lora_tile> few, many;
-    step_section<std::uint32_t> tile_counts;
-
-    adapter_sections(step_layout& to, const executor_limits& limits);
-  };
-
-  struct sections {
-    step_section<token_id> tokens;
-    step_section<std::uint32_t> positions, slots, first_block, single, read_rows;
-    step_section<row_tile> tiles;
-    step_section<lora_use> uses;
-    adapter_sections of_rows, of_readings;
-
-    sections(step_layout& to, const executor_limits& limits);
-  };
-
-  step_plan(const executor_limits& limits, const low_rank_room& room, const sections& at, step_buffer buffer);
-
   result<void> fill_sequences(token_history& history);
   void read(const sequence_rows& s, std::uint32_t number);
   void fill_idle_rows(std::uint32_t first);
@@ -134,8 +136,9 @@ class step_plan {
 
   executor_limits limits_;
   low_rank_room room_;
+  lora_choice choice_;
   sections at_;
-  step_buffer buffer_;
+  step_buffer* buffer_;
   const batch* step_ = nullptr;
   const adapter_slots* adapters_ = nullptr;  // of the step
   std::uint32_t rows_ = 0, tile_count_ = 0, single_count_ = 0, sampled_ = 0;

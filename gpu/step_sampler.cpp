@@ -13,10 +13,6 @@
 namespace lorica::gpu {
 namespace {
 
-std::size_t table_bytes(const sampler_limits& l) {
-  return l.readings * sizeof(sampling_row) + l.words * sizeof(std::uint32_t);
-}
-
 bool penalises(const sampling_params& p) {
   return p.repetition_penalty != 1.0f || p.frequency_penalty != 0.0f || p.presence_penalty != 0.0f;
 }
@@ -59,21 +55,24 @@ sampling_row row_of(const sequence_rows& s, std::span<const token_id> history) {
 
 }  // namespace
 
+step_sampler::sections::sections(step_layout& to, const sampler_limits& l)
+    : rows(to.add<sampling_row>(l.readings)) {
+  to.add_words(l.words);
+}
+
 std::uint64_t step_sampler::device_bytes(const sampler_limits& l) noexcept {
-  return arena::charged(table_bytes(l)) +
-         arena::charged(std::uint64_t{l.logits_rows} * l.vocab * sizeof(float)) +
+  return arena::charged(std::uint64_t{l.logits_rows} * l.vocab * sizeof(float)) +
          arena::charged(std::uint64_t{l.logits_rows} * summary_pieces(l.vocab) * sizeof(logit_piece)) +
          arena::charged(l.readings * sizeof(sampling_result));
 }
 
-result<step_sampler> step_sampler::create(const sampler_limits& l, arena& memory) {
+result<step_sampler> step_sampler::create(const sampler_limits& l, const sections& at, step_buffer& buffer,
+                                          arena& memory) {
   if (l.readings == 0 || l.logits_rows == 0) return fail(errc::bad_config, "a sampler without rows");
   if (l.vocab == 0 || l.vocab > most_vocab || l.token_ids > l.vocab)
     return fail(errc::bad_model, "a vocabulary of " + std::to_string(l.vocab) + " with " +
                                      std::to_string(l.token_ids) + " ids cannot be sampled on the device");
   constexpr auto part = memory_part::workspace;
-  auto tables = memory.take(part, "sampling tables", table_bytes(l));
-  if (!tables) return tables.error();
   auto logits = memory.take<float>(part, "adjusted logits", std::uint64_t{l.logits_rows} * l.vocab);
   if (!logits) return logits.error();
   auto pieces =
@@ -81,27 +80,18 @@ result<step_sampler> step_sampler::create(const sampler_limits& l, arena& memory
   if (!pieces) return pieces.error();
   auto results = memory.take<sampling_result>(part, "sampled tokens", l.readings);
   if (!results) return results.error();
-  auto host_tables = pinned_buffer::allocate(table_bytes(l));
-  if (!host_tables) return host_tables.error();
   auto host_results = pinned_buffer::allocate(l.readings * sizeof(sampling_result));
   if (!host_results) return host_results.error();
   auto host_logits = pinned_buffer::allocate(l.vocab * sizeof(float));
   if (!host_logits) return host_logits.error();
-  return step_sampler(l, {*tables, *logits, *pieces, *results},
-                      {*std::move(host_tables), *std::move(host_results), *std::move(host_logits)});
+  return step_sampler(l, at, buffer, {*logits, *pieces, *results},
+                      {*std::move(host_results), *std::move(host_logits)});
 }
 
-step_sampler::step_sampler(const sampler_limits& limits, const device_memory& device, host_memory host)
-    : limits_(limits), device_(device), host_(std::move(host)) {
+step_sampler::step_sampler(const sampler_limits& limits, const sections& at, step_buffer& buffer,
+                           const device_memory& device, host_memory host)
+    : limits_(limits), at_(at), buffer_(&buffer), device_(device), host_(std::move(host)) {
   std::ranges::fill(rows(), sampling_row{});
-}
-
-std::span<sampling_row> step_sampler::rows() const noexcept {
-  return host_.tables.as<sampling_row>().first(limits_.readings);
-}
-
-std::uint32_t* step_sampler::words() const noexcept {
-  return reinterpret_cast<std::uint32_t*>(host_.tables.data() + limits_.readings * sizeof(sampling_row));
 }
 
 void step_sampler::begin() noexcept {
@@ -122,8 +112,10 @@ void step_sampler::add(const sequence_rows& s, token_id scored, std::span<const 
     r = row_of(s, history);
     if (s.sampling.rules) {
       const auto before = used_words_;
+      const auto kept = buffer_->used();
       if (!add_rules(r, s.sampling, history)) {
         used_words_ = before;
+        buffer_->keep(kept);
         r.kind = reading_kind::read_back;
         on_host_.push_back(count_);
       }
@@ -134,8 +126,8 @@ void step_sampler::add(const sequence_rows& s, token_id scored, std::span<const 
 
 std::optional<std::uint32_t> step_sampler::take_words(std::size_t count) {
   if (count > limits_.words - used_words_) return std::nullopt;
-  const auto first = used_words_;
-  used_words_ += static_cast<std::uint32_t>(count);
+  const auto first = buffer_->take(count);
+  if (first) used_words_ += static_cast<std::uint32_t>(count);
   return first;
 }
 
@@ -143,7 +135,7 @@ std::optional<std::uint32_t> step_sampler::take_words(std::size_t count) {
 std::optional<std::uint32_t> step_sampler::take_mask(std::span<const token_id> ids) {
   const auto first = take_words(mask_words(limits_.vocab));
   if (!first) return std::nullopt;
-  auto* mask = words() + *first;
+  auto* mask = buffer_->host_words(*first);
   std::fill_n(mask, mask_words(limits_.vocab), 0u);
   for (auto token : ids) {
     const auto id = static_cast<std::uint32_t>(token);
@@ -169,7 +161,7 @@ bool step_sampler::add_rules(sampling_row& r, const sampling_params& p, std::spa
   r.banned = static_cast<std::uint32_t>(banned_.size());
   r.first_bias = *biases;
   r.biases = static_cast<std::uint32_t>(rules.biases.size());
-  auto* to = words() + *banned;
+  auto* to = buffer_->host_words(*banned);
   for (auto token : banned_)
     *to++ = static_cast<std::uint32_t>(token);
   for (auto& b : rules.biases) {
@@ -181,23 +173,18 @@ bool step_sampler::add_rules(sampling_row& r, const sampling_params& p, std::spa
   add_watermark(marks_, {rules.mark->gamma, 1.0f}, history.back(), permutation_);
   const auto mask = take_mask({});
   if (!mask) return false;
+  auto* marked = buffer_->host_words(*mask);
   for (std::uint32_t id = 0; id < limits_.vocab; ++id)
-    if (marks_[id] != 0) words()[*mask + id / 32] |= 1u << (id % 32);
+    if (marks_[id] != 0) marked[id / 32] |= 1u << (id % 32);
   r.marked = *mask;
   r.delta = rules.mark->delta;
   return true;
 }
 
-result<void> step_sampler::upload(const stream& s) const {
-  const auto bytes = limits_.readings * sizeof(sampling_row) + used_words_ * sizeof(std::uint32_t);
-  return s.to_device(device_.tables, host_.tables.data(), bytes);
-}
-
 result<void> step_sampler::sample(const float* x, std::size_t x_stride, std::uint32_t first,
                                   std::uint32_t rows, const token_history& history, const stream& s) const {
-  const auto* readings = reinterpret_cast<const sampling_row*>(device_.tables);
-  const auto* words = reinterpret_cast<const std::uint32_t*>(readings + limits_.readings);
-  readings += first;
+  const auto* readings = buffer_->device(at_.rows) + first;
+  const auto* words = buffer_->words();
   const auto vocab = limits_.vocab, ids = limits_.token_ids;
   if (auto ok = summarise({x, x_stride, rows, vocab, ids, device_.pieces}, s); !ok) return ok;
   if (auto ok = adjust({x, x_stride, rows, vocab, ids, readings, history.device(), history.stride(), words,

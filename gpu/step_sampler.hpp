@@ -12,6 +12,7 @@
 #include "gpu/arena.hpp"
 #include "gpu/pinned.hpp"
 #include "gpu/sampling_row.hpp"
+#include "gpu/step_buffer.hpp"
 #include "gpu/stream.hpp"
 #include "gpu/summary.hpp"
 #include "gpu/token_history.hpp"
@@ -31,7 +32,8 @@ struct sampler_limits {
 
 /// Chooses the tokens of a step on the device, from logits that never leave it. Order of a step:
 ///
-///   begin; add for every reading, in order; upload                (host, then one copy)
+///   begin; add for every reading, in order                        (host)
+///   the step's buffer goes to the device                          (one copy)
 ///   sample for every part of the logits                           (may be recorded)
 ///   download; a wait for the stream; then for every reading that `needs_host`, `choose_on_host`; tell.
 ///
@@ -40,19 +42,25 @@ struct sampler_limits {
 /// them: `choose_on_host` reads them where `sample` did. Used by the thread of the executor.
 class step_sampler {
  public:
-  /// Takes its device memory from the arena, `device_bytes` at most.
-  static result<step_sampler> create(const sampler_limits& limits, arena& memory);
+  /// All tables of a sampler; adds them to what a step's buffer holds, and the words of its rules.
+  struct sections {
+    step_section<sampling_row> rows;
+
+    sections(step_layout& to, const sampler_limits& limits);
+  };
+
+  /// Takes its device memory from the arena, `device_bytes` at most. Writes where `at` says in `buffer`,
+  /// which outlives the sampler.
+  static result<step_sampler> create(const sampler_limits& limits, const sections& at, step_buffer& buffer,
+                                     arena& memory);
   static std::uint64_t device_bytes(const sampler_limits& limits) noexcept;
 
-  /// A new step.
+  /// A new step, which the buffer has begun.
   void begin() noexcept;
 
-  /// The next reading: `scored` as in `step_reading`. `history` are the slot's tokens up to and including the
-  /// row's own. References last for the call.
+  /// The next reading; readings behind the last one are idle. `scored` as in `step_reading`. `history` are
+  /// the slot's tokens up to and including the row's own. References last for the call.
   void add(const sequence_rows& s, token_id scored, std::span<const token_id> history);
-
-  /// What was added goes to the device; readings behind them become idle.
-  result<void> upload(const stream& s) const;
 
   /// Chooses for readings [first, first + rows), whose logits are float32 [rows, vocab], rows `x_stride`
   /// elements apart; rows <= logits_rows. Idle ones may be among them. `history`: the device's half.
@@ -76,32 +84,31 @@ class step_sampler {
   token_choice told(std::uint32_t i) const;
 
  private:
-  /// Device memory: readings and words in one piece, as on the host.
   struct device_memory {
-    std::byte* tables = nullptr;
     float* logits = nullptr;
     logit_piece* pieces = nullptr;
     sampling_result* results = nullptr;
   };
   struct host_memory {
-    pinned_buffer tables;
     pinned_buffer results;
     pinned_buffer logits;
   };
 
-  step_sampler(const sampler_limits& limits, const device_memory& device, host_memory host);
+  step_sampler(const sampler_limits& limits, const sections& at, step_buffer& buffer,
+               const device_memory& device, host_memory host);
 
-  std::span<sampling_row> rows() const noexcept;
-  std::uint32_t* words() const noexcept;
+  std::span<sampling_row> rows() const noexcept { return buffer_->host(at_.rows); }
   bool add_rules(sampling_row& r, const sampling_params& p, std::span<const token_id> history);
   std::optional<std::uint32_t> take_words(std::size_t count);
   std::optional<std::uint32_t> take_mask(std::span<const token_id> ids);
 
   sampler_limits limits_;
+  sections at_;
+  step_buffer* buffer_;
   device_memory device_;
   host_memory host_;
   std::uint32_t count_ = 0;
-  std::uint32_t used_words_ = 0;
+  std::uint32_t used_words_ = 0;  // of `limits_.words`
   std::vector<std::uint32_t> on_host_;
   sampler host_sampler_;
   std::vector<token_id> banned_;            // scratch

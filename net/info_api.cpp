@@ -11,6 +11,25 @@ http_reply show_health(const api_context& context) {
   return well ? http_reply{} : error_reply(api_style::native, fail(errc::unavailable, "unhealthy"));
 }
 
+namespace {
+
+void write_accelerator(json_writer& w, const std::optional<device_report>& d) {
+  if (!d) {
+    w.key("device_name").null().key("device_memory_bytes").null().key("device_memory_taken_bytes").null();
+    w.key("cuda_graphs").null().key("deterministic").boolean(true);
+    return;
+  }
+  w.key("device_name").string(d->name);
+  w.key("device_memory_bytes").unsigned_integer(d->memory_bytes);
+  w.key("device_memory_taken_bytes").unsigned_integer(d->taken_bytes);
+  w.key("cuda_graphs").begin_array();
+  for (auto rows : d->graph_rows)
+    w.unsigned_integer(rows);
+  w.end_array().key("deterministic").boolean(d->deterministic);
+}
+
+}  // namespace
+
 http_reply show_info(const api_context& context) {
   auto& i = context.info;
   json_writer w;
@@ -28,6 +47,7 @@ http_reply show_info(const api_context& context) {
   w.key("max_batch_prefill_tokens").unsigned_integer(i.max_batch_prefill_tokens);
   w.key("validation_workers").unsigned_integer(i.validation_workers);
   w.key("max_client_batch_size").unsigned_integer(i.max_client_batch_size);
+  write_accelerator(w, i.accelerator);
   w.key("adapter_dtype")
       .string(i.adapter_dtype)
       .key("kv_cache_dtype")

@@ -27,8 +27,16 @@ struct wish {
   std::optional<error> refused;
 };
 
+/// Why there is room for two adapters only.
+enum class shortage : std::uint8_t {
+  bytes,   ///< by their sizes
+  places,  ///< the executor says that it takes no more at once
+  pieces,  ///< the executor finds no room when it is asked
+};
+
 /// The adapters over fakes, with room for two of the three.
 struct shelf {
+  shortage of;
   int reads = 0;
   std::string swapped;  ///< this directory holds something else from now on
   std::optional<result<void>> decided;
@@ -55,7 +63,9 @@ struct shelf {
   adapters_parts parts() {
     adapters_parts out{.clock = world.clock};
     out.startup = adapter_list{{"a", "a"}, {"b", "b"}, {"c", "c"}};
-    out.budget_bytes = 250;
+    out.budget_bytes = of == shortage::bytes ? 250 : 100'000;
+    if (of == shortage::places) out.most_resident = 2;
+    if (of == shortage::pieces) engine.room = 2;
     out.wall_clock = 1000;
     out.loaders = {loader};
     out.executor = executor;
@@ -65,7 +75,7 @@ struct shelf {
     return out;
   }
 
-  shelf() { world.run(); }
+  explicit shelf(shortage what = shortage::bytes) : of(what) { world.run(); }
   ~shelf() {
     world.pass(1s);
     world.end({adapters, executor, loader, telemetry});
@@ -128,7 +138,7 @@ struct shelf {
 }  // namespace
 
 TEST_CASE("more start-up adapters than the budget holds are all decided, and the first ones left") {
-  shelf s;
+  shelf s(GENERATE(shortage::bytes, shortage::places, shortage::pieces));
   REQUIRE(s.decided.has_value());
   CHECK(s.decided->has_value());
   CHECK(s.reads == 3);
@@ -145,7 +155,7 @@ TEST_CASE("more start-up adapters than the budget holds are all decided, and the
 }
 
 TEST_CASE("many wishes for one version share one load, and its bytes go back with the last lease") {
-  shelf s;
+  shelf s(GENERATE(shortage::bytes, shortage::places, shortage::pieces));
   auto name = s.absent();
   auto gone = s.meaning(name);
   std::vector<std::shared_ptr<wish>> wishes;
@@ -164,7 +174,7 @@ TEST_CASE("many wishes for one version share one load, and its bytes go back wit
 }
 
 TEST_CASE("a version that has no room waits until a lease ends") {
-  shelf s;
+  shelf s(GENERATE(shortage::bytes, shortage::places, shortage::pieces));
   auto held_b = s.acquire(s.meaning("b"));
   auto held_c = s.acquire(s.meaning("c"));
   auto late = s.acquire(s.meaning("a"));
@@ -180,7 +190,7 @@ TEST_CASE("a version that has no room waits until a lease ends") {
 }
 
 TEST_CASE("a version that has no room because of pins alone is refused at once") {
-  shelf s;
+  shelf s(GENERATE(shortage::bytes, shortage::places, shortage::pieces));
   adapter_gateway operators(s.adapters);
   auto pin = [&](const std::string& name) {
     operators.act(name, adapter_action::pin, [](const result<adapter_status>&) {});

@@ -169,6 +169,7 @@ std::uint64_t fake_executor::packed_bytes(const adapter_weights& weights) const 
 }
 
 result<void> fake_executor::attach(const std::shared_ptr<const packed_adapter>& adapter) {
+  if (attached_.size() >= room) return fail(errc::out_of_memory, "the device has no room for the adapter");
   attached_.insert(adapter.get());
   return {};
 }

@@ -74,8 +74,9 @@ class fake_executor final : public executor, private adapter_packer {
   /// Steps go only as far as this many, then they are held.
   void allow(std::uint64_t steps);
 
-  std::atomic<int> failures{0};     ///< so many of the next steps fail
-  std::atomic<bool> throws{false};  ///< the next step throws
+  std::atomic<std::uint64_t> room{UINT64_MAX};  ///< for so many adapters at once
+  std::atomic<int> failures{0};                 ///< so many of the next steps fail
+  std::atomic<bool> throws{false};              ///< the next step throws
   std::atomic<std::uint64_t> steps{0};
   std::atomic<std::uint64_t> most_adapters{0};  ///< distinct ones in one step
   std::atomic<std::uint64_t> most_sequences{0};

@@ -27,8 +27,9 @@ inline executor_limits small_limits() {
   return out;
 }
 
-inline planner_options plan_of(const executor_limits& limits) {
+inline planner_options plan_of(const executor_limits& limits, double inter_token_target = 0) {
   planner_options out;
+  out.inter_token_target = inter_token_target;
   out.block_tokens = limits.block_tokens;
   out.blocks = limits.blocks;
   out.max_sequences = limits.max_sequences;
@@ -65,8 +66,13 @@ class timed_executor final : public executor {
   manual_clock& clock_;
 };
 
-/// A scheduler over a fake executor; adapters refuse every version; one session writes down what it hears.
+/// A scheduler over a fake executor; adapters refuse every version, or have the one that `lease` is of; one
+/// session writes down what it hears.
 struct desk {
+  explicit desk(double inter_token_target = 0) : target(inter_token_target) {}
+
+  double target;
+  packed_ptr lease;
   std::vector<token_event> events;
   std::vector<error_ptr> errors;
 
@@ -92,18 +98,32 @@ struct desk {
       },
       this);
   adapters_actor adapters = world.system().spawn(
-      [](adapters_actor::pointer, error why) {
+      [](adapters_actor::pointer, const desk* f, error why) {
         return fake_adapters([](atom::resolve, const std::string&) -> resolve_reply { return nullptr; },
-                             [why](atom::acquire, const version_reference_ptr&) -> lease_reply {
+                             [f, why](atom::acquire, const version_reference_ptr&) -> lease_reply {
+                               if (f->lease) return std::make_shared<const result<packed_ptr>>(f->lease);
                                return std::make_shared<const result<packed_ptr>>(why);
                              });
       },
-      fail(errc::bad_adapter, "it changed", "source_changed"));
+      this, fail(errc::bad_adapter, "it changed", "source_changed"));
   scheduler_actor scheduler = spawn_scheduler(
-      world.system(), {plan_of(engine.limits()), adapters, executor, telemetry, board, world.clock},
+      world.system(), {plan_of(engine.limits(), target), adapters, executor, telemetry, board, world.clock},
       placement::shared_threads);
 
   ~desk() { world.end({scheduler, executor, adapters, loader, telemetry, session}); }
+
+  /// One request of the adapter that `lease` is of.
+  void submit_adapted(sequence_id id, std::uint32_t tokens, std::uint32_t choices = 1) {
+    submission s;
+    s.session = session;
+    s.first = id;
+    s.choices = choices;
+    s.prompts = {{{'x'}, tokens}};
+    s.ignore_eos = true;
+    s.adapters = {
+        {adapter_reference{"sql", std::make_shared<version_reference>(), "disk", nullptr, nullptr}}};
+    submit(std::move(s));
+  }
 
   void submit(sequence_id first, std::uint32_t choices = 1) {
     submission s;

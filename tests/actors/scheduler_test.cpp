@@ -1,5 +1,6 @@
 #include "actors/scheduler.hpp"
 
+#include <algorithm>
 #include <string>
 
 #include "tests/actors/scheduler_desk.hpp"
@@ -11,6 +12,22 @@ using namespace lorica::test;
 namespace {
 
 constexpr auto rest_after = std::chrono::seconds(5);
+
+/// An adapter that is where steps read it some time after it was attached.
+class late_packed final : public packed_adapter {
+ public:
+  explicit late_packed(double seconds) : seconds_(seconds) {}
+  const adapter_version& version() const noexcept override { return version_; }
+  std::uint64_t bytes() const noexcept override { return 1; }
+  std::vector<std::uint32_t> ranks() const override { return {8}; }
+  const merge_shape& shape() const noexcept override { return shape_; }
+  double seconds_to_come() const noexcept override { return seconds_; }
+
+ private:
+  double seconds_;
+  adapter_version version_;
+  merge_shape shape_;
+};
 
 }  // namespace
 
@@ -140,16 +157,30 @@ TEST_CASE("a cancel that arrived before a step keeps its sequence out of it") {
 
 TEST_CASE("a version that cannot be had ends its requests with the reason") {
   desk f;
-  submission s;
-  s.session = f.session;
-  s.first = 5;
-  s.prompts = {{{'x'}, 3}};
-  s.adapters = {{adapter_reference{"sql", std::make_shared<version_reference>(), "disk", nullptr, nullptr}}};
-  f.submit(std::move(s));
+  f.submit_adapted(5, 3);
   f.world.run();
   REQUIRE(f.errors.size() == 1);
   CHECK(f.errors[0]->reason == "source_changed");
   CHECK(f.engine.steps == 0);
+}
+
+TEST_CASE("nobody waits in a step for an adapter that is on its way for longer than a step may take") {
+  // Of the first two steps 20 ms are over before its lease is here; the rest then fits after 40 more.
+  const auto [seconds, tokens_before] = GENERATE(table<double, int>({{0, 2}, {0.015, 2}, {0.055, 6}}));
+  INFO("seconds to come " << seconds);
+  desk f(0.02);
+  f.timed.per_step = std::chrono::milliseconds(10);
+  f.lease = std::make_shared<late_packed>(seconds);
+  REQUIRE(f.engine.attach(f.lease));
+  f.submit(1);
+  f.submit_adapted(5, 2, 2);
+  f.world.run();
+  CHECK(f.errors.empty());
+  REQUIRE(f.events.size() == 10);
+  // Only the adapter's request has a second choice.
+  const auto second = std::ranges::find(f.events, 1u, &token_event::choice);
+  CHECK(second - f.events.begin() == tokens_before + 1);
+  f.engine.detach(*f.lease);
 }
 
 TEST_CASE("a request beyond the queue's bound is refused once, whatever its number of choices") {

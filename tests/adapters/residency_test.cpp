@@ -1,7 +1,9 @@
 #include "adapters/residency.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <iostream>
+#include <limits>
 #include <map>
 #include <random>
 
@@ -63,6 +65,47 @@ TEST_CASE("a failed load gives its reservation back, and the next one starts ane
   CHECK_FALSE(tier.fail_load(version(1)));
   CHECK(tier.totals().loading_bytes == 0);
   CHECK(tier.begin_load(version(1), 100, 1, 2)->what == kind::started);
+}
+
+TEST_CASE("one version more than there are places takes that of the one which goes first") {
+  constexpr std::uint32_t places = 2048;
+  residency tier({.budget_bytes = 1 << 30, .policy = eviction_policy::lru, .most_versions = places});
+  for (std::uint32_t n = 0; n < places; ++n)
+    CHECK(load(tier, n, 1, 1, n).empty());
+  CHECK(load(tier, places, 1, 1, places) == std::vector{version(0)});
+  CHECK(tier.totals().versions == places);
+  for (std::uint32_t n = 1; n <= places; ++n)
+    REQUIRE(tier.lease(version(n), places + n));
+  auto refused = tier.begin_load(version(0), 1, 1, 9999);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().reason == "memory_in_use");
+  CHECK_THAT(refused.error().text, Catch::StartsWith("all 2048 places for adapters are held"));
+  REQUIRE_FALSE(tier.release(version(7), 10'000));
+  CHECK(load(tier, 0, 1, 1, 10'001) == std::vector{version(7)});
+}
+
+TEST_CASE("who is taken out first is as for room: whom no request wants, and nobody in use") {
+  residency tier({.budget_bytes = 100, .policy = eviction_policy::lru});
+  load(tier, 1, 1, 1, 1);
+  load(tier, 2, 1, 1, 2);
+  load(tier, 3, 1, 1, 3);
+  tier.want(version(1));
+  REQUIRE(tier.lease(version(3), 4));
+  CHECK(tier.evict_first(room_from::unwanted) == version(2));
+  CHECK(tier.evict_first(room_from::unwanted) == std::nullopt);
+  CHECK(tier.evict_first() == version(1));
+  CHECK(tier.evict_first() == std::nullopt);
+  CHECK(tier.totals().evictions == 2);
+}
+
+TEST_CASE("loads that run hold places too") {
+  residency tier({.budget_bytes = 100, .most_versions = 2});
+  REQUIRE(tier.begin_load(version(1), 1, 1, 1));
+  load(tier, 2, 1, 1, 2);
+  CHECK(tier.begin_load(version(3), 1, 1, 3)->evicted == std::vector{version(2)});
+  CHECK_FALSE(tier.begin_load(version(4), 1, 1, 4));
+  CHECK(tier.fail_load(version(1)));
+  CHECK(tier.begin_load(version(4), 1, 1, 5)->evicted.empty());
 }
 
 TEST_CASE("leased and pinned versions are never evicted, and the refusal names the reason") {
@@ -243,6 +286,16 @@ struct plain_model {
   bool fits(std::uint64_t bytes, std::uint64_t budget) const {
     return sum(false) + sum(true) + bytes <= budget + evictable();
   }
+  bool any_idle() const {
+    return std::ranges::any_of(
+        items, [](auto& i) { return !i.second.loading && !i.second.leases && !i.second.pins; });
+  }
+  bool has_place(std::uint64_t most) const {
+    std::uint64_t held = 0;
+    for (auto& [v, m] : items)
+      held += m.loading || m.leases || m.pins ? 1 : 0;
+    return held < most;
+  }
   // Takes out what the tier says it evicted; each must have been free to go.
   void evict(const std::vector<adapter_version>& evicted) {
     for (auto& v : evicted) {
@@ -255,10 +308,10 @@ struct plain_model {
   }
 };
 
-void random_walk(std::uint64_t seed, eviction_policy policy, int operations) {
+void random_walk(std::uint64_t seed, eviction_policy policy, int operations, std::uint64_t most) {
   std::mt19937_64 random(seed);
   constexpr std::uint64_t budget = 1000;
-  residency tier({.budget_bytes = budget, .policy = policy});
+  residency tier({.budget_bytes = budget, .policy = policy, .most_versions = most});
   plain_model model;
   int refused = 0;
   auto below = [&](std::uint64_t n) { return random() % n; };
@@ -272,7 +325,7 @@ void random_walk(std::uint64_t seed, eviction_policy policy, int operations) {
       case 0:
       case 1: {
         auto bytes = below(20) == 0 ? 900 + below(200) : below(150);
-        bool fits = model.fits(bytes, budget);
+        bool fits = model.fits(bytes, budget) && model.has_place(most);
         auto predicted = tier.victims(bytes);
         auto begun = tier.begin_load(v, bytes, 0.1 * static_cast<double>(below(50)), now);
         if (is_loading || is_resident) {
@@ -340,6 +393,11 @@ void random_walk(std::uint64_t seed, eviction_policy policy, int operations) {
       }
       default: {
         auto chance = below(8);
+        if (chance == 3) {
+          auto gone = tier.evict_first();
+          REQUIRE(gone.has_value() == model.any_idle());
+          if (gone) model.evict({*gone});
+        }
         if (chance == 2) {
           bool busy = is_loading || (is_resident && (known->second.leases > 0 || known->second.pins > 0));
           REQUIRE(tier.evict(v) == !busy);
@@ -363,6 +421,8 @@ void random_walk(std::uint64_t seed, eviction_policy policy, int operations) {
     REQUIRE(totals.loading_bytes == model.sum(true));
     REQUIRE(totals.evictable_bytes == model.evictable());
     REQUIRE(totals.resident_bytes + totals.loading_bytes <= budget);
+    REQUIRE(totals.versions + totals.loads == model.items.size());
+    REQUIRE(model.items.size() <= most);
     REQUIRE(totals.leases == model.leases_in - model.leases_out);
     REQUIRE(totals.evictions == model.evictions);
   }
@@ -389,9 +449,10 @@ void random_walk(std::uint64_t seed, eviction_policy policy, int operations) {
 TEST_CASE("the books agree with a plain model over random histories") {
   for (std::uint64_t seed : {1, 2, 3, 4}) {
     for (auto policy : {eviction_policy::gdsf, eviction_policy::lru}) {
+      auto most = seed % 2 == 0 ? 12 : std::numeric_limits<std::uint64_t>::max();
       std::cout << "residency walk: seed " << seed << (policy == eviction_policy::lru ? " lru" : " gdsf")
-                << "\n";
-      random_walk(seed, policy, 40'000);
+                << ", at most " << most << "\n";
+      random_walk(seed, policy, 40'000, most);
     }
   }
 }

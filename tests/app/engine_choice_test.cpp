@@ -35,6 +35,16 @@ TEST_CASE("a CUDA device computes where it is asked for, or where there is one")
   CHECK(refused.error().text == "--device cuda: no CUDA device was found");
 }
 
+TEST_CASE("settings that a CPU has no use for are named where they ask for something") {
+  serve_settings s;
+  CHECK(unused_on_cpu(s).empty());
+  s.cuda_memory_fraction = 0.5;
+  s.cuda_graphs.emplace();
+  s.deterministic = true;
+  CHECK(unused_on_cpu(s) ==
+        std::vector<std::string>{"--cuda-memory-fraction", "--cuda-graphs", "--deterministic"});
+}
+
 TEST_CASE("what only the CPU has keeps auto there and is refused on a CUDA device") {
   for (auto dtype : {compute_dtype::float32, compute_dtype::int8}) {
     for (auto setting :

@@ -61,7 +61,8 @@ waiting-served-ratio = 0.5
   CHECK(s.least_log_level == log_level::warn);
   CHECK(s.lora_adapters == "sql=adapters/sql,triage=adapters/triage");
   CHECK(s.cors_allow_origin.size() == 2);
-  CHECK(s.warnings.size() == 2);
+  CHECK(*s.cuda_graphs == std::vector<std::uint32_t>{1, 2});
+  CHECK(s.warnings.size() == 1);
 }
 
 TEST_CASE("adapters may be a section of their own") {

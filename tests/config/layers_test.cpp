@@ -25,6 +25,13 @@ std::string joined(const std::vector<std::string>& items) {
   return out;
 }
 
+std::string joined(const std::vector<std::uint32_t>& numbers) {
+  std::vector<std::string> words;
+  for (auto n : numbers)
+    words.push_back(std::to_string(n));
+  return words.empty() ? "0" : joined(words);
+}
+
 template <class T>
 std::string word(const std::optional<T>& v) {
   return v ? std::to_string(*v) : "unset";
@@ -79,6 +86,9 @@ std::map<std::string, std::string> outcome(const serve_settings& s) {
           {"hostname", s.hostname},
           {"port", std::to_string(s.port)},
           {"device", word(s.device)},
+          {"cuda-memory-fraction", decimal(s.cuda_memory_fraction)},
+          {"cuda-graphs", s.cuda_graphs ? joined(*s.cuda_graphs) : "unset"},
+          {"deterministic", s.deterministic ? "true" : "false"},
           {"dtype", word(s.dtype)},
           {"adapter-dtype", word(s.adapter_dtype)},
           {"kv-cache-dtype", word(s.kv_cache_dtype)},
@@ -122,6 +132,7 @@ std::pair<std::string, std::string> two_values(const setting& row) {
   if (row.flag == "half-close-grace") return {"7", "9"};
   if (row.flag == "watermark-gamma") return {"0.25", "0.75"};
   if (row.flag == "watermark-delta") return {"1.5", "3"};
+  if (row.flag == "cuda-memory-fraction") return {"0.5", "0.25"};
   if (row.flag == "cors-allow-origin")
     return {"https://a.example,http://b.example:8080", "https://c.example"};
   switch (row.kind) {
@@ -137,6 +148,7 @@ std::pair<std::string, std::string> two_values(const setting& row) {
       if (row.flag == "schedule-policy") return {"fcfs", "fair"};
       if (row.flag == "adapter-dtype" || row.flag == "kv-cache-dtype") return {"bfloat16", "int8"};
       return row.flag == "dtype" ? std::pair("float32", "fp8") : std::pair("debug", "error");
+    case setting_kind::numbers: return {"1,2,48", "0"};
     case setting_kind::list: return {"a,b", "c"};
     default: return {"one", "two"};
   }

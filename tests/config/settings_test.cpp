@@ -104,10 +104,39 @@ TEST_CASE("an error from the environment names the variable") {
 TEST_CASE("settings that only TGI has are accepted with a warning where they are harmless") {
   auto s = merge_settings(
       {{"model-id", "m"}, {"num-shard", "1"}, {"max-waiting-tokens", "20"}, {"dtype", "float16"}},
-      env({{"CUDA_GRAPHS", "1,2"}}));
+      env({{"ATTENTION", "paged"}}));
   REQUIRE(s);
   CHECK(s->warnings.size() == 4);
   CHECK(s->dtype == compute_dtype::automatic);
+}
+
+TEST_CASE(
+    "numbers of sequences to record steps for are sorted, or none, and what is no such number is refused") {
+  const auto graphs = [](const std::string& text) {
+    return merge_settings({{"model-id", "m"}}, env({{"CUDA_GRAPHS", text}}));
+  };
+  using rows = std::vector<std::uint32_t>;
+  CHECK(merge_settings({{"model-id", "m"}}, env({}))->cuda_graphs == std::nullopt);
+  CHECK(graphs("1,2,4,8,16,32")->cuda_graphs == rows{1, 2, 4, 8, 16, 32});
+  CHECK(graphs("8,1,8,4096")->cuda_graphs == rows{1, 8, 4096});
+  CHECK(graphs("0")->cuda_graphs == rows{});
+  for (auto wrong : {"0,1", "4097", "-1", "2x", "all", "1,,2"}) {
+    auto s = graphs(wrong);
+    REQUIRE_FALSE(s);
+    CHECK(s.error().code == errc::bad_config);
+    CHECK_THAT(s.error().text,
+               Catch::StartsWith("environment variable CUDA_GRAPHS") && Catch::Contains("or 0 alone"));
+  }
+}
+
+TEST_CASE("the share of a device's memory is above 0 and at most 1") {
+  const auto share = [](const std::string& text) {
+    return merge_settings({{"model-id", "m"}, {"cuda-memory-fraction", text}}, env({}));
+  };
+  CHECK(share("0.5")->cuda_memory_fraction == 0.5);
+  CHECK(share("1.0")->cuda_memory_fraction == 1);
+  for (auto wrong : {"0", "1.01", "-0.5", "half"})
+    CHECK_FALSE(share(wrong));
 }
 
 TEST_CASE("sizes take binary units") {
@@ -212,9 +241,10 @@ TEST_CASE("the environment of an inference endpoint's custom image is taken") {
   std::string all;
   for (auto& warning : s->warnings)
     all += warning + "\n";
-  for (auto name : {"HOSTNAME", "NUM_SHARD", "CUDA_GRAPHS", "PREFILL_CHUNKING", "ATTENTION"})
+  CHECK(s->cuda_graphs->empty());
+  for (auto name : {"HOSTNAME", "NUM_SHARD", "PREFILL_CHUNKING", "ATTENTION"})
     CHECK_THAT(all, Catch::Contains(std::string("environment variable ") + name + " has no effect"));
-  CHECK(s->warnings.size() == 5);
+  CHECK(s->warnings.size() == 4);
 }
 
 TEST_CASE("the old name of max-input-tokens and the new one exclude each other, whatever they say") {

@@ -67,6 +67,8 @@ struct device_state {
   std::uint64_t calls = 0, fail_at = 0;
   cudaError_t failure = cudaSuccess;
   unsigned depth = 0;  ///< of device work that runs
+  std::map<cudaMemcpyKind, emulated_device::copies> copies;
+  std::deque<float> times;
 };
 
 device_state& now() {
@@ -266,8 +268,11 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
   if (!inside(reads_host ? s.pinned : s.device, from, bytes) ||
       !inside(writes_host ? s.pinned : s.device, to, bytes))
     return cudaErrorInvalidValue;
-  return put(stream, [to, from, bytes] {
+  return put(stream, [to, from, bytes, kind] {
     std::memmove(to, from, bytes);
+    auto& done = now().copies[kind];
+    ++done.count;
+    done.bytes += bytes;
     return cudaSuccess;
   });
 }
@@ -373,7 +378,9 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEven
   if (auto e = enter()) return e;
   if (!from->last || !to->last) return cudaErrorInvalidValue;
   if (!from->last->done || !to->last->done) return cudaErrorNotReady;
-  *milliseconds = 1;
+  auto& script = now().times;
+  *milliseconds = script.empty() ? 1 : script.front();
+  if (!script.empty()) script.pop_front();
   return cudaSuccess;
 }
 
@@ -479,6 +486,14 @@ void fail_after(std::uint64_t calls, cudaError_t error) {
 
 std::uint64_t calls_made() {
   return now().calls;
+}
+
+void script_times(std::vector<float> milliseconds) {
+  now().times.assign(milliseconds.begin(), milliseconds.end());
+}
+
+copies copies_done(cudaMemcpyKind kind) {
+  return now().copies[kind];
 }
 
 void reset() {

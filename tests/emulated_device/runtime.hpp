@@ -10,6 +10,7 @@
 #include <string>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "tests/emulated_device/grid.hpp"
 
@@ -132,6 +133,16 @@ capability capability_now();
 /// The call after `calls` more fails with `error`, once; how many calls were made since it was set.
 void fail_after(std::uint64_t calls, cudaError_t error);
 std::uint64_t calls_made();
+
+/// Copies of a kind that were done since the process began, recorded ones each time, and their bytes.
+struct copies {
+  std::uint64_t count = 0;
+  std::uint64_t bytes = 0;
+};
+copies copies_done(cudaMemcpyKind kind);
+
+/// What `cudaEventElapsedTime` tells next, in order; behind them 1. Times mean nothing here.
+void script_times(std::vector<float> milliseconds);
 
 /// Forgets errors and whatever waits in streams, as a new process would.
 void reset();

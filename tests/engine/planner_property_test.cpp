@@ -108,6 +108,7 @@ TEST_CASE("whatever is called in whatever order, the plan keeps its promises") {
     CHECK((s.prefix_hits > 1000) == r.options.prefix_caching);
     CHECK(world.finished > 1000);
     CHECK(world.told > 1000);
+    CHECK(world.waited > 30);
     ahead += s.ahead;
     called_off += world.called_off;
     recomputed += world.recomputed;

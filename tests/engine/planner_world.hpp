@@ -84,6 +84,7 @@ class planner_world {
   std::uint64_t ended = 0;
   std::uint64_t finished = 0;  ///< ended by themselves
   std::uint64_t refused = 0;
+  std::uint64_t waited = 0;      ///< steps with an adapter on its way
   std::uint64_t told = 0;        ///< prompt tokens
   std::uint64_t recomputed = 0;  ///< of them, those of sequences that were preempted before
   std::uint64_t called_off = 0;  ///< steps that were planned ahead and not begun
@@ -202,9 +203,13 @@ class planner_world {
     auto free = [this](const packed_adapter* adapter) {
       destroyed_inside_ = destroyed_inside_ || !may_destroy_;
       --leases_alive_;
+      arrivals_.erase(adapter);
       delete adapter;
     };
-    absorb(planner_.lease_granted(version, lease_table::lease(new fake_adapter(version), free)));
+    auto fresh = new fake_adapter(version);
+    auto arrives = roll(3) == 0 ? now_ + std::chrono::milliseconds(roll(200)) : std::chrono::nanoseconds(0);
+    arrivals_[fresh] = arrives;
+    absorb(planner_.lease_granted(version, lease_table::lease(fresh, free), arrives));
   }
 
   void collect_wanted() {
@@ -241,7 +246,33 @@ class planner_world {
       if (a.running && !a.paused) a.blocks = std::max(a.blocks, blocks_for(a.tokens));
     for (auto& rows : work_->sequences)
       check_rows(rows);
+    check_arrivals();
     ++step_number_;
+  }
+
+  /// Nobody decodes beside an adapter that is on its way for longer than the target, or than the decode rows
+  /// of all that run would take.
+  void check_arrivals() {
+    auto now = now_;
+    std::chrono::nanoseconds latest{0};
+    auto decodes = false;
+    for (auto& rows : work_->sequences) {
+      std::chrono::nanoseconds left{0};
+      for (auto& s : work_->segments)
+        if (rows.first_row >= s.first_row && rows.first_row < s.first_row + s.rows)
+          for (auto u = s.first_use; u < s.first_use + s.uses; ++u)
+            left = std::max(left, arrivals_.at(work_->uses[u].adapter) - now);
+      decodes |= left.count() == 0 && rows.rows == 1 && rows.sample;
+      latest = std::max(latest, left);
+    }
+    waited += latest.count() > 0 ? 1 : 0;
+    if (!decodes || options_.inter_token_target <= 0) return;
+    step_load all;
+    for (auto& [id, a] : live_)
+      if (a.running) all += step_load::of_rows(1, a.tokens, !a.facts.composition.empty(), 1);
+    all.adapter_bytes = static_cast<double>(leases_alive_);
+    auto limit = std::max(options_.inter_token_target, planner_.cost().predict(all));
+    require(std::chrono::duration<double>(latest).count() <= limit, "nobody decodes beside a long wait");
   }
 
   /// No base sequence that could run is overtaken by a younger one; where clients take turns, by none of the
@@ -289,6 +320,8 @@ class planner_world {
     const auto next = std::exchange(next_, nullptr);
     const auto goes_on = next && all_go_on(*work_, out);
     step_number_ += std::exchange(ahead_, goes_on) ? 1 : 0;
+    for (auto& use : work_->uses)
+      arrivals_[use.adapter] = {};  // the step waited for it
     absorb(planner_.complete(out));
     require(planner_.step_in_flight() == goes_on, "it goes on when all in it do");
     if (!goes_on) return;
@@ -444,6 +477,7 @@ class planner_world {
   std::chrono::nanoseconds now_{0};
   // Before the planner: what it still holds at its end is returned through these.
   std::uint64_t leases_alive_ = 0;
+  std::map<const packed_adapter*, std::chrono::nanoseconds> arrivals_;
   bool may_destroy_ = false;
   bool destroyed_inside_ = false;
   planner planner_;

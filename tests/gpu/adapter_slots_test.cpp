@@ -3,6 +3,10 @@
 #include "gpu/adapter_packer.hpp"
 #include "tests/gpu/adapter_weights.hpp"
 
+#ifdef LORICA_EMULATED_DEVICE
+#include "tests/emulated_device/runtime.hpp"
+#endif
+
 using namespace lorica;
 using namespace lorica::testing;
 using gpu::adapter_arrival;
@@ -103,6 +107,31 @@ TEST_CASE("a layer that nobody waited for is not there yet") {
   CHECK(same_bits({read.begin(), middle}, a_of(group_in(a, 0, lora_group::qkv))));
   CHECK(!same_bits({middle, read.end()}, a_of(group_in(a, 1, lora_group::qkv))));
   CHECK(must(slots.bytes_to_come(all[0])) == a->pieces()[2].bytes);
+}
+
+TEST_CASE("an adapter tells when it will be there, behind those whose copies began before") {
+  auto d = open_test_device();
+  auto slots = slots_for(*d, 4, 80 * test_page);
+  const auto first = some_adapter(5, 1), second = some_adapter(5, 2), third = some_adapter(5, 3);
+  CHECK(first->seconds_to_come() == 0);
+  emulated_device::script_times({1e7f});  // 10,000 s
+  must(slots.attach(first, d->stream));
+  const auto arrive = [&](const adapter& a) {
+    while (!must(slots.arrived(slots.slot_of(*a).value())))
+      continue;
+  };
+  arrive(first);
+  CHECK(first->seconds_to_come() == 0);
+  must(slots.attach(second, d->stream));
+  CHECK(second->seconds_to_come() == Approx(10'000).epsilon(0.01));
+  must(slots.attach(third, d->stream));
+  CHECK(third->seconds_to_come() == Approx(20'000).epsilon(0.01));
+  slots.detach(*second);
+  arrive(third);
+  CHECK(third->seconds_to_come() == 0);
+  slots.detach(*first);
+  must(slots.attach(first, d->stream));
+  CHECK(first->seconds_to_come() > 0);
 }
 #endif
 

@@ -153,7 +153,7 @@ inline void put_tiles(test_device& d, const lora_case& c, gpu::lora_args& a) {
   const auto room = least + static_cast<std::uint64_t>(c.spare * static_cast<double>(most - least));
   std::vector<gpu::lora_tile> few(gpu::most_lora_tiles(c.rows)), many(few.size());
   std::vector<std::uint32_t> counts(2);
-  gpu::lora_tiling_args tiling{c.segments, widths, c.depth, room, c.few_rows};
+  gpu::lora_tiling_args tiling{c.segments, widths, c.depth, room, {c.few_rows, c.few_rows}};
   a.grid = must(gpu::cut_lora_tiles(tiling, few, many, counts));
   a.tiles = {d.put(few), d.put(many), d.put(counts)};
   a.inputs = d.room<float>(room);

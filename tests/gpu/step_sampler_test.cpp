@@ -194,11 +194,17 @@ TEST_CASE("a recorded step chooses by the tables of the step at hand, and idle r
 TEST_CASE("a sampler refuses a vocabulary that it cannot sum, and takes what it said") {
   auto d = open_test_device();
   if (!d) return;
-  CHECK(!gpu::step_sampler::create({1, 1, gpu::most_vocab + 1, 0}, d->memory));
-  CHECK(!gpu::step_sampler::create({1, 1, 100, 101}, d->memory));
-  CHECK(!gpu::step_sampler::create({0, 1, 100, 0}, d->memory));
   const gpu::sampler_limits limits{7, 3, 1025, 0};
+  gpu::step_layout layout;
+  const gpu::step_sampler::sections at(layout, limits);
+  auto buffer = must(gpu::step_buffer::allocate(d->memory, layout));
+  const auto made = [&](const gpu::sampler_limits& l) {
+    return bool(gpu::step_sampler::create(l, at, buffer, d->memory));
+  };
+  CHECK(!made({1, 1, gpu::most_vocab + 1, 0}));
+  CHECK(!made({1, 1, 100, 101}));
+  CHECK(!made({0, 1, 100, 0}));
   const auto before = d->memory.used();
-  CHECK(gpu::step_sampler::create(limits, d->memory));
+  CHECK(made(limits));
   CHECK(d->memory.used() - before == gpu::step_sampler::device_bytes(limits));
 }

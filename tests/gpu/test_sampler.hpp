@@ -31,7 +31,9 @@ class test_sampler {
       : device_(device),
         limits_(limits),
         stride_(limits.vocab + 5),
-        sampler_(must(gpu::step_sampler::create(limits, device.memory))),
+        at_(layout_, limits),
+        buffer_(must(gpu::step_buffer::allocate(device.memory, layout_))),
+        sampler_(must(gpu::step_sampler::create(limits, at_, buffer_, device.memory))),
         history_(must(gpu::token_history::allocate(device.memory, limits.readings, positions))),
         logits_(device.room<float>(limits.readings * stride_)),
         host_(must(gpu::pinned_buffer::allocate(limits.readings * stride_ * sizeof(float)))),
@@ -42,6 +44,7 @@ class test_sampler {
   /// Slots are given to the readings in turn.
   void put(std::vector<test_reading>& readings) {
     std::ranges::fill(host_.as<float>(), std::numeric_limits<float>::quiet_NaN());
+    buffer_.keep(0);
     sampler_.begin();
     std::uint32_t slot = 0;
     for (auto& r : readings) {
@@ -51,7 +54,7 @@ class test_sampler {
     }
     remember(readings);
     must(device_.stream.to_device(logits_, host_.data(), host_.size()));
-    must(sampler_.upload(device_.stream));
+    must(buffer_.upload(device_.stream));
   }
 
   void launch(std::uint32_t rows) {
@@ -108,6 +111,9 @@ class test_sampler {
   test_device& device_;
   gpu::sampler_limits limits_;
   std::size_t stride_;
+  gpu::step_layout layout_;
+  gpu::step_sampler::sections at_;
+  gpu::step_buffer buffer_;
   gpu::step_sampler sampler_;
   gpu::token_history history_;
   float* logits_;

@@ -139,10 +139,10 @@ void fake_tokens::tokenize(std::string text, bool, answer<std::vector<token_span
   done(std::move(out));
 }
 
-test_server::test_server(fake_generations::script play, server_options options)
+test_server::test_server(fake_generations::script play, server_options options, server_info info)
     : generations(std::move(play)),
       front(on_free_port(std::move(options)),
-            {generations, tokens, status, counters, test_info(), &adapters}) {
+            {generations, tokens, status, counters, std::move(info), &adapters}) {
   if (auto started = front.start(); !started) throw std::runtime_error(started.error().text);
 }
 

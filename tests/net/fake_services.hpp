@@ -106,9 +106,12 @@ class fake_status final : public status_service {
   status_snapshot now;
 };
 
+server_info test_info();
+
 /// A server on a free port with fakes behind it. The second one plays no generations.
 struct test_server {
-  explicit test_server(fake_generations::script play, server_options options = {});
+  explicit test_server(fake_generations::script play, server_options options = {},
+                       server_info info = test_info());
   explicit test_server(server_options options = {});
 
   std::uint16_t port() const { return front.port(); }
@@ -127,8 +130,6 @@ struct test_server {
 
 /// Polls a condition that no event tells, at most ten seconds.
 bool eventually(const std::function<bool()>& holds);
-
-server_info test_info();
 
 /// An adapter `sql` with a known version.
 served_by served_by_adapter();

@@ -172,10 +172,14 @@ TEST_CASE("health follows the snapshot, and info names the limits") {
     CHECK(reply.body.empty());
     CHECK(reply.fields["content-length"] == "0");
   }
-  auto info = parse_json(get(s.port(), "/info").body);
+  const auto text = get(s.port(), "/info").body;
+  auto info = parse_json(text);
   REQUIRE(info);
   CHECK(*info->find("model_id")->as_string() == "base-model");
   CHECK(*info->find("max_total_tokens")->as_int() == 1024);
+  CHECK_THAT(text,
+             Catch::Contains(R"("device_name":null,"device_memory_bytes":null,)"
+                             R"("device_memory_taken_bytes":null,"cuda_graphs":null,"deterministic":true)"));
   auto metrics = get(s.port(), "/metrics");
   CHECK(metrics.fields["content-type"] == "text/plain; version=0.0.4");
   CHECK(metrics.body == "lorica_sessions 0\n");
@@ -184,6 +188,23 @@ TEST_CASE("health follows the snapshot, and info names the limits") {
   CHECK(sick.status == 503);
   CHECK(sick.body == R"({"error":"unhealthy","error_type":"healthcheck"})");
   CHECK(sick.fields["connection"] == "close");
+}
+
+TEST_CASE("info names the device that computes, its memory and its recorded steps") {
+  auto described = test_info();
+  described.device = "cuda";
+  described.accelerator = device_report{"NVIDIA H200", 1000, 900, {1, 2, 4}, false};
+  test_server s(two_tokens, {}, described);
+  auto info = parse_json(get(s.port(), "/info").body);
+  REQUIRE(info);
+  CHECK(*info->find("device_name")->as_string() == "NVIDIA H200");
+  CHECK(*info->find("device_memory_bytes")->as_int() == 1000);
+  CHECK(*info->find("device_memory_taken_bytes")->as_int() == 900);
+  CHECK_FALSE(*info->find("deterministic")->as_bool());
+  const auto* rows = info->find("cuda_graphs")->as_array();
+  REQUIRE(rows);
+  REQUIRE(rows->size() == 3);
+  CHECK(*rows->back().as_int() == 4);
 }
 
 TEST_CASE("requests above the limit get 429 with Retry-After, and the place is free again at the end") {

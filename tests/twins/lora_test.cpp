@@ -278,7 +278,7 @@ std::vector<float> run_on_gpu(test_device& d, const device_plan& plan, const bot
   std::vector<gpu::lora_tile> few(rows), many(rows);
   std::vector<std::uint32_t> counts(2);
   const auto room = gpu::lora_input_floats(rows, rows, 400, in.depth);
-  a.grid = must(gpu::cut_lora_tiles({plan.segments, plan.widths, in.depth, room, 3}, few, many, counts));
+  a.grid = must(gpu::cut_lora_tiles({plan.segments, plan.widths, in.depth, room, {3, 3}}, few, many, counts));
   a.tiles = {d.put(few), d.put(many), d.put(counts)};
   a.x = d.put(in.x);
   a.x_stride = padded_depth(in.depth);

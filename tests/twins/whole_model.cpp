@@ -24,6 +24,7 @@ executor_maker on_device(const device_drive& device) {
         o.graphs = device.graphs;
         o.same_products = device.same_products;
         o.weights = device.weights;
+        o.measure = device.measure;
         auto made = gpu::make_gpu_executor(weights, o);
         if (!made) throw std::runtime_error(made.error().text);
         return *std::move(made);

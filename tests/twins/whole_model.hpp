@@ -13,6 +13,7 @@ namespace lorica::testing {
 struct device_drive {
   bool graphs = true;
   bool same_products = false;
+  bool measure = false;
   std::uint64_t adapter_bytes = std::uint64_t{8} << 20;
   gpu::weight_format weights = gpu::weight_format::bfloat16;
 };
