@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "app/memory_choice.hpp"
@@ -15,6 +16,9 @@ namespace {
 
 /// Of what may be taken; the rest is for the driver, its code and graphs.
 constexpr double taken_share = 0.92;
+
+/// Of the start, to measure how rows of adapters are best shared out.
+constexpr std::chrono::milliseconds measure_for{150};
 
 /// Rows of the device's table of adapters.
 constexpr std::uint32_t most_device_adapters = 2048;
@@ -57,7 +61,7 @@ gpu::gpu_options options_of(const serve_settings& s, const model_config& m, std:
   if (s.dtype == compute_dtype::fp8) out.weights = gpu::weight_format::fp8;
   out.max_positions = std::min(s.max_total_tokens.value_or(m.max_positions), m.max_positions);
   out.same_products = s.deterministic;
-  out.measure = true;
+  out.measure = measure_for;
   if (s.cuda_graphs) {
     out.graph_rows = graph_rows(*s.cuda_graphs, s.max_batch_size);
     out.graphs = !out.graph_rows.empty();

@@ -105,7 +105,7 @@ std::string gpu_executor::description() const {
   const auto& d = p_.device->opened.properties();
   auto out = p_.layers.weights().numbers() + " (" + d.name + ", " + std::to_string(d.memory_bytes >> 20) +
              " MiB, compute capability " + std::to_string(d.major) + "." + std::to_string(d.minor);
-  if (const auto& c = p_.plan.choice(); sizes_.measure)
+  if (const auto& c = p_.plan.choice(); sizes_.measure.count() > 0)
     out += ", adapters of up to " + std::to_string(c.narrow) + " rows, or " + std::to_string(c.wide) +
            " at high ranks, in small tiles";
   if (recorded_.count() == 0) return out + ", no graphs)";
@@ -129,7 +129,7 @@ result<void> gpu_executor::begin() {
     if (auto ok = put_recorded(1, adapters); !ok) return ok;
     if (auto ok = main().synchronise(); !ok) return ok;
   }
-  if (sizes_.measure)
+  if (sizes_.measure.count() > 0)
     if (auto ok = measure(); !ok) return ok;
   auto made = recorded_steps::record(sizes_.graph_rows, main(), [this](std::uint32_t rows, bool adapters) {
     auto ok = p_.plan.prepare_idle(rows);
@@ -146,7 +146,7 @@ result<void> gpu_executor::measure() {
   const auto memory = p_.adapters->memory();
   const auto& l = sizes_.limits;
   auto choice = measure_lora({sites, l.max_rows, sizes_.low_rank.width, sizes_.low_rank.floats(l.max_rows),
-                              memory.data(), memory.size()},
+                              memory.data(), memory.size(), sizes_.measure},
                              main());
   if (!choice) return choice.error();
   p_.plan.choose(*choice);

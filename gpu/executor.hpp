@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -33,7 +34,8 @@ struct gpu_options {
   weight_format weights = weight_format::bfloat16;
   bool graphs = true;                          ///< steps that only decode are recorded once and replayed
   std::vector<std::uint32_t> graph_rows = {};  ///< for these numbers of rows, ascending; empty: decided
-  bool measure = false;  ///< how rows of adapters are shared out is measured at start, in at most some 150 ms
+  /// How rows of adapters are shared out is measured at start, for so long at most; 0: it is not.
+  std::chrono::milliseconds measure{0};
   bool same_products = false;  ///< a row's bits never depend on how many rows there are, at some cost
   std::function<void(std::uint64_t done, std::uint64_t all)> progress = {};  ///< bytes of weights
 };

@@ -20,7 +20,7 @@ struct lora_bench {
   std::uint64_t input_floats = 0;    ///< at `inputs` of each site
   std::byte* memory = nullptr;       ///< on the device, on 256 bytes: for tables and adapters
   std::uint64_t bytes = 0;
-  std::chrono::milliseconds longest{150};  ///< behind which no more points are timed
+  std::chrono::milliseconds longest{0};  ///< behind which no more points are timed
 };
 
 /// Times both ways to share rows out, at some ranks and rows, and tells where one is better. Adapters lie far

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <vector>
 
@@ -24,7 +25,7 @@ struct executor_sizes {
   adapter_slots_options adapters;
   std::vector<std::uint32_t> graph_rows;  ///< rows of recorded steps, ascending
   bool same_products = false;
-  bool measure = false;
+  std::chrono::milliseconds measure{0};
 };
 
 /// Where everything lies that the device is told of a step: in one buffer, brought there by one copy.

@@ -117,8 +117,8 @@ TEST_CASE("however rows of adapters are shared out, answers of the device are bi
     times.insert(times.end(), {2, 2, 2, 1, 1, 1});
   emulated_device::script_times(times);
   std::string said;
-  const auto make = [&, measured = on_device({.measure = true})](const auto& weights, const drive& d,
-                                                                 std::uint32_t blocks) {
+  const auto make = [&, measured = on_device({.measure = std::chrono::hours(1)})](
+                        const auto& weights, const drive& d, std::uint32_t blocks) {
     auto out = measured(weights, d, blocks);
     said = out->description();
     return out;

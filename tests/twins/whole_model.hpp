@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,7 +14,7 @@ namespace lorica::testing {
 struct device_drive {
   bool graphs = true;
   bool same_products = false;
-  bool measure = false;
+  std::chrono::milliseconds measure{0};
   std::uint64_t adapter_bytes = std::uint64_t{8} << 20;
   gpu::weight_format weights = gpu::weight_format::bfloat16;
 };
