@@ -14,7 +14,7 @@ using namespace lorica::testing;
 namespace {
 
 constexpr std::uint32_t rows = 64, depth = 72, widest = 3 * 64;
-constexpr std::uint64_t memory_bytes = 1 << 20;
+constexpr std::uint64_t memory_bytes = 1 << 17;  // of one or two of the largest adapters
 
 /// A map of two parts and one of one part, with buffers for `rows` rows.
 struct bench {
@@ -95,6 +95,7 @@ TEST_CASE("the fastest of some launches decides, for small ranks and for large o
 TEST_CASE("whatever call fails while it is measured, the error is told") {
   auto d = open_test_device();
   bench b(*d);
+  b.what.rows = 8;  // one number of rows is enough
   emulated_device::fail_after(~std::uint64_t{0} - 1, cudaErrorInvalidValue);
   must(gpu::measure_lora(b.what, d->stream));
   const auto calls = emulated_device::calls_made();
