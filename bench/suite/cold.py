@@ -6,6 +6,7 @@ the base notice: alone, beside requests for adapters that are all in memory, and
 files lie in the page cache. `lorica-bench-residency` adds what LRU, LFU and GDSF make of the same order of requests without a model.
 """
 
+import itertools
 import json
 import subprocess
 import sys
@@ -132,15 +133,16 @@ def read_options():
 def main():
     options = read_options()
     options.each = bytes_in_memory(options, options.place)
-    seeds = iter(range(100, 1_000_000, 10))
+    seeds = itertools.count(100, 10)
+    beside_resident, beside_cold = (itertools.count(1_000_000, 10) for _ in range(2))  # arrivals of a turn are the same in both
     with start(options, "pairs") as pairs, start(options, "resident") as resident, start(options, "loading") as loading:
         cold_and_warm(options, pairs, next(seeds))  # all have a name now; which ones are in memory is as in every later run
         resident.load("--num-prompts", options.room, "--max-concurrency", 1, *SHORT, "--lora-assignment", "round-robin", "--lora-modules",
                       *range(options.room))
         arms = {"cold and warm": lambda: cold_and_warm(options, pairs, next(seeds)),
                 "streams alone": lambda: streams(options, resident, next(seeds)),
-                "streams beside resident": lambda: streams_beside(options, resident, options.room, next(seeds)),
-                "streams beside cold": lambda: streams_beside(options, loading, options.adapters, next(seeds)),
+                "streams beside resident": lambda: streams_beside(options, resident, options.room, next(beside_resident)),
+                "streams beside cold": lambda: streams_beside(options, loading, options.adapters, next(beside_cold)),
                 "hits gdsf": lambda: hit_rate(options, "gdsf"), "hits lru": lambda: hit_rate(options, "lru")}
         runs, missing = session.in_turns(options, arms)
     replay = replayed(options)
