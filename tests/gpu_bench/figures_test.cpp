@@ -1,3 +1,5 @@
+#include <cstring>
+
 #include "bench/gpu/floors.hpp"
 #include "bench/gpu/kernel_bench.hpp"
 #include "bench/gpu/random_weights.hpp"
@@ -189,6 +191,33 @@ TEST_CASE("a random model has every matrix of its shape and no two alike") {
   CHECK(l.gate.bytes.data() != l.up.bytes.data());
   CHECK(l.attn_norm.cols == m.hidden);
   CHECK(model.layers()[0].q.bytes.data() != l.q.bytes.data());
+}
+
+TEST_CASE("made-up matrices come in one order, each with the next seed") {
+  const auto seeds = [](std::size_t count, std::uint32_t seed) {
+    return std::vector<float>(count, static_cast<float>(seed));
+  };
+  auto m = small();
+  const auto seed_of = [](const tensor_view& v) {
+    float out = 0;
+    std::memcpy(&out, v.bytes.data(), sizeof out);
+    return out;
+  };
+  const float_weights model(m, seeds, 40);
+  CHECK(seed_of(model.embedding()) == 40);
+  CHECK(seed_of(model.head()) == 41);
+  CHECK(seed_of(model.layers()[0].q) == 42);
+  auto& last = model.layers()[1];
+  const tensor_view* views[] = {&last.q, &last.k, &last.v, &last.o, &last.gate, &last.up, &last.down};
+  for (std::size_t i = 0; i < std::size(views); ++i)
+    CHECK(seed_of(*views[i]) == 49 + static_cast<float>(i));
+  CHECK(last.o.cols == 4);
+  CHECK(last.k.rows == 2);
+  CHECK(last.down.bytes.size() == 4 * 6 * 5);
+  m.tied_head = true;
+  const float_weights tied(m, seeds, 0);
+  CHECK(tied.head().bytes.data() == tied.embedding().bytes.data());
+  CHECK(seed_of(tied.layers()[0].q) == 1);
 }
 
 }  // namespace
