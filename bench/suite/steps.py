@@ -51,9 +51,7 @@ def main():
         if suite not in ("ranks", "adapters", "mixed-prefill"):
             parser.error(f"--suites: {suite} is not one of ranks, adapters, mixed-prefill")
         arms[suite] = lambda suite=suite: decode_bench.figures(decode_bench.run(options, "--suite", suite))
-    runs, missing = session.in_turns(options, arms)
-    session.write(options, "steps", runs, missing, derive({name: session.summary(some) for name, some in runs.items()}))
-    return not runs
+    return session.measure_and_write(options, "steps", arms, derive)
 
 
 if __name__ == "__main__":
