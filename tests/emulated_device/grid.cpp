@@ -148,10 +148,14 @@ void begin_block(const extent& block, std::size_t shared_bytes) {
   s.any = false;
 }
 
-/// Also between the arrays, where the address sanitizer allows nothing.
+/// Also between the arrays, where the address sanitizer allows nothing: what it would look at is not called.
 [[gnu::no_sanitize("address")]] void fill_fixed_shared() {
-  for (volatile std::byte* at = __start_emulated_shared; at != __stop_emulated_shared; ++at)
-    *at = std::byte{0xff};
+  using wide [[gnu::may_alias]] = std::uint64_t;
+  auto* at = __start_emulated_shared;
+  for (; __stop_emulated_shared - at >= std::ptrdiff_t{sizeof(wide)}; at += sizeof(wide))
+    *reinterpret_cast<volatile wide*>(at) = ~wide{0};
+  for (; at != __stop_emulated_shared; ++at)
+    *reinterpret_cast<volatile std::byte*>(at) = std::byte{0xff};
 }
 
 /// One turn for every thread that can go on; false when none can.
