@@ -41,7 +41,7 @@ struct setting {
 std::span<const setting> serve_settings_table();
 
 /// The row of a flag or alias; null if there is none.
-const setting* find_setting(std::string_view flag);
+const setting* find_setting(std::string_view name);
 
 /// The flag or alias that is spelled most like `name`; empty when none is close.
 std::string_view nearest_setting(std::string_view name);

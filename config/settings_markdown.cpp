@@ -6,7 +6,7 @@ namespace {
 
 constexpr std::string_view opening = R"(# Settings of `lorica serve`
 
-Made from the table in `config/settings_table.cpp`. Flags beat environment variables, which beat the configuration file, which
+Made from the tables in `config/`. Flags beat environment variables, which beat the configuration file, which
 beats defaults. A bad setting of any layer ends the program with exit code 2 before anything is loaded.
 
 ## The configuration file

@@ -72,15 +72,15 @@ std::size_t size_of_mass(std::span<const float> weights, double goal) {
   return weights.size();
 }
 
-/// A power of two so that the weights at or above it reach `goal`: sums by binary exponent, the largest
-/// first.
+/// A power of two so that the weights at or above it reach `goal`, which may be 0, and are at least one: sums
+/// by binary exponent, the largest first.
 float floor_of_mass(std::span<const float> weights, double goal) {
   std::array<double, 256> sums{};
   for (auto w : weights)
     sums[std::bit_cast<std::uint32_t>(w) >> 23] += static_cast<double>(w);
   double sum = 0;
   std::uint32_t exponent = 255;
-  while (exponent > 0 && sum < goal)
+  while (exponent > 0 && (sum == 0 || sum < goal))
     sum += sums[--exponent];
   return std::bit_cast<float>(exponent << 23);
 }

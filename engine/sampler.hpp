@@ -44,9 +44,10 @@ struct token_choice {
 /// frequency and presence penalty, temperature, min_p, top_k, top_p, typical_p, draw. Greedy takes the
 /// largest logit after the penalties. Equal logits are ordered by id, the lower first; min_p keeps the tokens
 /// of at least so much of the largest probability; top_k keeps exactly k; top_p keeps the likeliest tokens
-/// until their probabilities reach p of what is left; typical_p works on what these left, see
-/// `typical_filter`. The draw is `uniform_draw(seed, choice, history.size())`: by position, so a recomputed
-/// sequence draws the same again. Holds scratch memory, so one per thread.
+/// until their probabilities reach p of what is left, and always the likeliest one, so a p of 0 is greedy;
+/// typical_p works on what these left, see `typical_filter`. The draw is `uniform_draw(seed, choice,
+/// history.size())`: by position, so a recomputed sequence draws the same again. Holds scratch memory, so one
+/// per thread.
 class sampler {
  public:
   /// `logits` [vocab >= 1], finite or -inf (never chosen). Logits that hold NaN or +inf give a NaN as

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/json.hpp"
+#include "net/chat_request.hpp"
 #include "net/http_error.hpp"
 #include "net/reply_fields.hpp"
 #include "net/reply_group.hpp"
@@ -23,29 +24,54 @@ error in_instance(error why, std::size_t index) {
   return why;
 }
 
-result<tgi_request> read_instance(const value& instance, const server_info& info, std::uint64_t seed) {
-  if (!instance.as_object())
-    return invalid_field(
-        "an instance must be an object with `inputs`. Given: " + std::string(instance.kind()), "inputs");
-  if (!instance.find("inputs") && instance.find("messages"))
-    return fail(errc::unsupported, "Input validation error: `messages` is not served; send `inputs`", {},
-                "messages");
-  return read_tgi_request(instance, tgi_surface::plain, info, seed);
+/// An instance that was checked.
+struct vertex_instance {
+  generation_request generation;
+  std::string before;  ///< stands before the text
+};
+
+result<vertex_instance> read_chat(const value& instance, std::size_t bytes, const server_info& info,
+                                  std::uint64_t seed) {
+  auto read = read_chat_request(instance, bytes, info, seed);
+  if (!read) return std::move(read).error();
+  if (read->generation.choices != 1) return invalid_field("`n` must be 1: a prediction is one text", "n");
+  return vertex_instance{std::move(read->generation), std::move(read->wishes.echoed)};
 }
 
-result<std::vector<tgi_request>> read_instances(const value& body, api_context& context) {
+result<vertex_instance> read_text(const value& instance, const server_info& info, std::uint64_t seed) {
+  auto read = read_tgi_request(instance, tgi_surface::plain, info, seed);
+  if (!read) return std::move(read).error();
+  vertex_instance out{std::move(read->generation), {}};
+  if (read->return_full_text) out.before = std::get<std::string>(out.generation.prompts.front());
+  return out;
+}
+
+result<vertex_instance> read_instance(const value& instance, std::size_t bytes, const server_info& info,
+                                      std::uint64_t seed) {
+  if (!instance.as_object())
+    return invalid_field(
+        "an instance must be an object with `inputs` or `messages`. Given: " + std::string(instance.kind()),
+        "inputs");
+  bool chat = !instance.find("inputs") && instance.find("messages");
+  return chat ? read_chat(instance, bytes, info, seed) : read_text(instance, info, seed);
+}
+
+/// `bytes` is the size of the body.
+result<std::vector<vertex_instance>> read_instances(const value& body, std::size_t bytes,
+                                                    api_context& context) {
   if (!body.as_object()) return fail(errc::malformed, "The body must be a JSON object");
   auto given = body.find("instances");
   auto list = given ? given->as_array() : nullptr;
   if (!list || list->empty())
-    return invalid_field("`instances` must be a list of at least one object with `inputs`", "instances");
+    return invalid_field("`instances` must be a list of at least one object with `inputs` or `messages`",
+                         "instances");
   auto most = context.info.max_client_batch_size;
   if (list->size() > most)
     return invalid_field(fmt::format("`instances` takes up to {} instances. Given: {}", most, list->size()),
                          "instances");
-  std::vector<tgi_request> out;
+  std::vector<vertex_instance> out;
   for (auto& instance : *list) {
-    auto one = read_instance(instance, context.info, context.draw());
+    auto one = read_instance(instance, bytes, context.info, context.draw());
     if (!one) return in_instance(one.error(), out.size());
     out.push_back(*std::move(one));
   }
@@ -83,15 +109,14 @@ void answer_vertex(api_context& context, const http_request& request,
   };
   auto body = parse_json(request.body, {.max_bytes = request.body.size() + 1});
   if (!body) return refuse(body.error());
-  auto read = read_instances(*body, context);
+  auto read = read_instances(*body, request.body.size(), context);
   if (!read) return refuse(read.error());
   auto place = context.gate.admit(request.body.size());
   if (!place) return refuse(place.error());
   std::vector<std::string> prefixes;
   std::vector<generation_request> requests;
   for (auto& one : *read) {
-    prefixes.push_back(one.return_full_text ? std::get<std::string>(one.generation.prompts.front())
-                                            : std::string());
+    prefixes.push_back(std::move(one.before));
     one.generation.request_id = request.id;
     requests.push_back(std::move(one.generation));
   }

@@ -76,6 +76,8 @@ struct desk {
   packed_ptr lease;
   std::vector<token_event> events;
   std::vector<error_ptr> errors;
+  std::size_t events_before_error = 0;   // that were heard when the last error was
+  std::uint64_t steps_before_lease = 0;  // that were computed when the last lease was asked for
 
   fake_executor engine{small_limits()};
   metrics counters;
@@ -90,18 +92,22 @@ struct desk {
       spawn_executor(world.system(), timed, loader, world.clock, placement::shared_threads);
   session_actor session = world.system().spawn(
       [](session_actor::pointer, desk* f) {
-        return session_actor::behavior_type{
-            [f](atom::tokens, const token_chunk_ptr& chunk) {
-              f->events.insert(f->events.end(), chunk->events.begin(), chunk->events.end());
-            },
-            [f](atom::failed, const error_ptr& why) { f->errors.push_back(why); }, [](atom::cancel) {},
-            [](atom::resume) {}, [](atom::expire) {}};
+        return session_actor::behavior_type{[f](atom::tokens, const token_chunk_ptr& chunk) {
+                                              f->events.insert(f->events.end(), chunk->events.begin(),
+                                                               chunk->events.end());
+                                            },
+                                            [f](atom::failed, const error_ptr& why) {
+                                              f->errors.push_back(why);
+                                              f->events_before_error = f->events.size();
+                                            },
+                                            [](atom::cancel) {}, [](atom::resume) {}, [](atom::expire) {}};
       },
       this);
   adapters_actor adapters = world.system().spawn(
-      [](adapters_actor::pointer, const desk* f, error why) {
+      [](adapters_actor::pointer, desk* f, error why) {
         return fake_adapters([](atom::resolve, const std::string&) -> resolve_reply { return nullptr; },
                              [f, why](atom::acquire, const version_reference_ptr&) -> lease_reply {
+                               f->steps_before_lease = f->engine.steps;
                                if (f->lease) return std::make_shared<const result<packed_ptr>>(f->lease);
                                return std::make_shared<const result<packed_ptr>>(why);
                              });

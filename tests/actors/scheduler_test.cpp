@@ -183,6 +183,41 @@ TEST_CASE("nobody waits in a step for an adapter that is on its way for longer t
   f.engine.detach(*f.lease);
 }
 
+TEST_CASE("what comes behind a step is heard behind what the step gave, whenever it comes") {
+  // Of two tokens and of three: no step is planned ahead behind the second and the third, so what they gave
+  // waits in the scheduler until it has tried the next one.
+  auto begin = [](desk& f, int messages) {
+    submission s;
+    s.session = f.session;
+    s.first = 1;
+    s.prompts = {{{'h', 'i'}, 2}, {{'h', 'i'}, 3}};
+    s.ignore_eos = true;
+    f.submit(std::move(s));
+    f.world.run_some(messages);
+  };
+  for (int messages = 0; messages < 60; ++messages) {
+    INFO("after " << messages << " messages");
+    {
+      desk f;
+      begin(f, messages);
+      const auto steps = f.engine.steps.load();
+      caf::anon_send(f.scheduler, atom::cancel::value, sequence_id{2});
+      f.world.run();
+      CHECK(static_cast<std::uint64_t>(std::ranges::count(f.events, 1u, &token_event::choice)) >= steps);
+    }
+    {
+      desk f;
+      begin(f, messages);
+      f.submit_adapted(5, 3);  // is refused
+      f.world.run();
+      REQUIRE(f.errors.size() == 1);
+      CHECK(f.events.size() == 5);
+      const auto steps = f.steps_before_lease;
+      CHECK(f.events_before_error >= steps + std::min<std::uint64_t>(2, steps));
+    }
+  }
+}
+
 TEST_CASE("a request beyond the queue's bound is refused once, whatever its number of choices") {
   desk f;
   f.submit(1, 9);

@@ -1,45 +1,25 @@
 // Steps that are planned while the one before is in flight.
 #include <cmath>
 #include <limits>
-#include <map>
 
 #include "engine/planner.hpp"
 #include "engine/sequence_end.hpp"
 #include "tests/catch.hpp"
-#include "tests/engine/fake_device.hpp"
+#include "tests/engine/plan_desk.hpp"
 
 using namespace lorica;
-using lorica::testing::fake_adapter;
-using lorica::testing::fake_device;
-using lorica::testing::version_of;
+using namespace lorica::testing;
 
 namespace {
 
-planner_options four_slots() {
-  return {
-      .block_tokens = 4, .blocks = 64, .max_sequences = 4, .max_rows = 32, .max_positions = 64, .eos = {0}};
-}
-
-sequence prompt_of(sequence_id id, std::size_t tokens, std::uint32_t max_new, std::uint8_t adapter = 0) {
-  sequence s;
-  s.id = id;
-  for (std::size_t i = 0; i < tokens; ++i)
-    s.prompt.push_back(static_cast<token_id>(100 * id + i));
-  s.max_new_tokens = max_new;
-  s.ignore_eos = true;
-  s.sampling.seed = id;
-  if (adapter != 0) s.composition.push_back({version_of(adapter), 1.0f});
-  return s;
-}
-
 /// A planner with sequences whose prompts are computed, and its device.
-struct decoding {
-  explicit decoding(const std::vector<sequence>& list, planner_options o = four_slots())
-      : plan(o), device(o) {
+struct decoding : plan_desk {
+  explicit decoding(const std::vector<sequence>& list, const planner_options& o = four_slots())
+      : plan_desk(o) {
     for (auto& s : list)
-      REQUIRE(plan.submit(s));
+      submit(s);
     for (auto& version : plan.lease_wanted())
-      static_cast<void>(plan.lease_granted(version, std::make_shared<fake_adapter>(version)));
+      static_cast<void>(plan.lease_granted(version, lease_of(version.digest[0])));
     begin();
     complete();
     begin();
@@ -60,18 +40,7 @@ struct decoding {
     work = next;
   }
 
-  void keep(const plan_outcome& out) {
-    for (auto& t : out.tokens)
-      tokens[t.id].push_back(t.token);
-    for (auto& e : out.ended)
-      ends.emplace(e.id, e.how);
-  }
-
-  planner plan;
-  fake_device device;
   std::shared_ptr<const batch> work;
-  std::map<sequence_id, std::vector<token_id>> tokens;
-  std::map<sequence_id, result<finish_reason>> ends;
 };
 
 void check_same(const batch& a, const batch& b) {
@@ -107,8 +76,8 @@ step_output every_token(const batch& work, token_id token) {
 }  // namespace
 
 TEST_CASE("a step that is planned ahead is the one that would be planned then, over blocks and adapters") {
-  const std::vector<sequence> list{prompt_of(1, 3, 30, 2), prompt_of(2, 5, 30), prompt_of(3, 9, 30, 1),
-                                   prompt_of(4, 2, 30, 2)};
+  const std::vector<sequence> list{own_prompt_of(1, 3, 30, {2}), own_prompt_of(2, 5, 30),
+                                   own_prompt_of(3, 9, 30, {1}), own_prompt_of(4, 2, 30, {2})};
   decoding ahead(list), after(list);
   for (int step = 0; step < 20; ++step) {
     auto next = ahead.plan.plan_ahead();
@@ -130,7 +99,7 @@ TEST_CASE("a step that is planned ahead is the one that would be planned then, o
 }
 
 TEST_CASE("nothing is planned ahead without a step, twice, or where the next step is not known") {
-  decoding d({prompt_of(1, 3, 5), prompt_of(2, 3, 4)});
+  decoding d({own_prompt_of(1, 3, 5), own_prompt_of(2, 3, 4)});
   auto next = d.plan.plan_ahead();
   REQUIRE(next);
   CHECK_FALSE(d.plan.plan_ahead());
@@ -139,16 +108,16 @@ TEST_CASE("nothing is planned ahead without a step, twice, or where the next ste
   d.complete();
   REQUIRE(d.plan.step_in_flight());
   CHECK_FALSE(d.plan.plan_ahead());  // its last one
-  decoding paused({prompt_of(1, 3, 9), prompt_of(2, 3, 9)});
+  decoding paused({own_prompt_of(1, 3, 9), own_prompt_of(2, 3, 9)});
   paused.plan.pause(2);
   CHECK_FALSE(paused.plan.plan_ahead());
   paused.plan.resume(2);
   CHECK(paused.plan.plan_ahead());
-  decoding left({prompt_of(1, 3, 9), prompt_of(2, 3, 9)});
+  decoding left({own_prompt_of(1, 3, 9), own_prompt_of(2, 3, 9)});
   static_cast<void>(left.plan.cancel(2));
   CHECK_FALSE(left.plan.plan_ahead());
-  decoding waiting({prompt_of(1, 3, 9)});
-  REQUIRE(waiting.plan.submit(prompt_of(2, 3, 9)));
+  decoding waiting({own_prompt_of(1, 3, 9)});
+  waiting.submit(own_prompt_of(2, 3, 9));
   CHECK_FALSE(waiting.plan.plan_ahead());
   waiting.complete();
   CHECK_FALSE(waiting.plan.plan_ahead());
@@ -157,16 +126,15 @@ TEST_CASE("nothing is planned ahead without a step, twice, or where the next ste
 TEST_CASE("a prompt's last chunk can be followed ahead, an earlier one not") {
   auto o = four_slots();
   o.max_prefill_tokens = 4;
-  planner plan(o);
-  fake_device device(o);
-  REQUIRE(plan.submit(prompt_of(1, 7, 9)));
-  auto step = plan.next_step();
+  plan_desk d(o);
+  d.submit(own_prompt_of(1, 7, 9));
+  auto step = d.plan.next_step();
   REQUIRE(step);
-  CHECK_FALSE(plan.plan_ahead());
-  static_cast<void>(plan.complete(device.execute(*step->work)));
-  step = plan.next_step();
+  CHECK_FALSE(d.plan.plan_ahead());
+  d.keep(d.plan.complete(d.device.execute(*step->work)));
+  step = d.plan.next_step();
   REQUIRE(step);
-  auto next = plan.plan_ahead();
+  auto next = d.plan.plan_ahead();
   REQUIRE(next);
   CHECK(next->sequences[0].context == 7);
 }
@@ -175,7 +143,7 @@ TEST_CASE("where blocks are short nothing is planned ahead and none is taken") {
   auto o = four_slots();
   o.blocks = 5;
   o.prefix_caching = false;
-  decoding d({prompt_of(1, 6, 8), prompt_of(2, 6, 8)}, o);
+  decoding d({own_prompt_of(1, 6, 8), own_prompt_of(2, 6, 8)}, o);
   d.complete();
   d.begin();  // fills two blocks of each; there is one more
   CHECK_FALSE(d.plan.plan_ahead());
@@ -183,9 +151,9 @@ TEST_CASE("where blocks are short nothing is planned ahead and none is taken") {
 }
 
 TEST_CASE("an end drops the step that was planned ahead, and the others are planned anew") {
-  auto minding = prompt_of(1, 3, 20);
+  auto minding = own_prompt_of(1, 3, 20);
   minding.ignore_eos = false;
-  decoding d({minding, prompt_of(2, 3, 20)});
+  decoding d({minding, own_prompt_of(2, 3, 20)});
   REQUIRE(d.plan.plan_ahead());
   auto ends = every_token(*d.work, 0);
   CHECK_FALSE(all_go_on(*d.work, ends));
@@ -198,9 +166,9 @@ TEST_CASE("an end drops the step that was planned ahead, and the others are plan
 }
 
 TEST_CASE("all go on but with an end token, a stop token, no token, or what is not finite") {
-  auto minding = prompt_of(1, 3, 20);
+  auto minding = own_prompt_of(1, 3, 20);
   minding.ignore_eos = false;
-  auto stopped = prompt_of(2, 3, 20);
+  auto stopped = own_prompt_of(2, 3, 20);
   token_rules rules;
   rules.stops = {7, 9};
   stopped.sampling.rules = shared_rules(rules);
@@ -219,7 +187,7 @@ TEST_CASE("all go on but with an end token, a stop token, no token, or what is n
 }
 
 TEST_CASE("who is cancelled ends when the step that was planned ahead is over, and gets no token more") {
-  decoding d({prompt_of(1, 3, 20), prompt_of(2, 3, 20)});
+  decoding d({own_prompt_of(1, 3, 20), own_prompt_of(2, 3, 20)});
   auto next = d.plan.plan_ahead();
   REQUIRE(next);
   const auto before = d.tokens[2].size();
@@ -236,10 +204,10 @@ TEST_CASE("who is cancelled ends when the step that was planned ahead is over, a
 }
 
 TEST_CASE("a step that was not begun is planned anew with whoever came") {
-  decoding d({prompt_of(1, 3, 20), prompt_of(2, 3, 20)});
+  decoding d({own_prompt_of(1, 3, 20), own_prompt_of(2, 3, 20)});
   auto next = d.plan.plan_ahead();
   REQUIRE(next);
-  REQUIRE(d.plan.submit(prompt_of(3, 3, 20)));
+  d.submit(own_prompt_of(3, 3, 20));
   d.keep(d.plan.cancel(2));
   d.go_on(next);
   const auto steps = d.plan.stats().steps;
@@ -255,7 +223,7 @@ TEST_CASE("a step that was not begun is planned anew with whoever came") {
 }
 
 TEST_CASE("a failed step takes the one that was planned ahead with it") {
-  decoding d({prompt_of(1, 3, 20), prompt_of(2, 3, 20)});
+  decoding d({own_prompt_of(1, 3, 20), own_prompt_of(2, 3, 20)});
   REQUIRE(d.plan.plan_ahead());
   d.keep(d.plan.step_failed(fail(errc::generation_failed, "gone")));
   CHECK_FALSE(d.plan.step_in_flight());

@@ -5,41 +5,16 @@
 #include <map>
 
 #include "tests/catch.hpp"
-#include "tests/engine/fake_device.hpp"
+#include "tests/engine/plan_desk.hpp"
 
 using namespace lorica;
-using lorica::testing::fake_adapter;
-using lorica::testing::fake_device;
-using lorica::testing::version_of;
+using namespace lorica::testing;
 
 namespace {
 
-planner_options four_slots() {
-  return {
-      .block_tokens = 4, .blocks = 64, .max_sequences = 4, .max_rows = 32, .max_positions = 64, .eos = {0}};
-}
-
-sequence prompt_of(sequence_id id, std::size_t tokens, std::uint32_t max_new,
-                   std::vector<std::uint8_t> adapters = {}) {
-  sequence s;
-  s.id = id;
-  for (std::size_t i = 0; i < tokens; ++i)
-    s.prompt.push_back(static_cast<token_id>(100 + i));
-  s.max_new_tokens = max_new;
-  s.ignore_eos = true;
-  s.sampling.seed = id;
-  for (auto number : adapters)
-    s.composition.push_back({version_of(number), 1.0f});
-  return s;
-}
-
-lease_table::lease lease_of(std::uint8_t number) {
-  return std::make_shared<fake_adapter>(version_of(number));
-}
-
-/// A planner, its device, and what came out so far.
-struct bench_top {
-  explicit bench_top(planner_options o) : plan(o), device(o) {}
+/// Steps one by one.
+struct bench_top : plan_desk {
+  using plan_desk::plan_desk;
 
   /// One step; the sequences in it by id, with their rows. Empty when nothing ran.
   std::map<sequence_id, std::uint32_t> step() {
@@ -57,26 +32,12 @@ struct bench_top {
     return out;
   }
 
-  void keep(plan_outcome out) {
-    for (auto& t : out.tokens)
-      tokens[t.id].push_back(t.token);
-    for (auto& e : out.ended)
-      ends.emplace(e.id, e.how);
-    returned += out.leases.size();
-  }
-
-  void submit(sequence s) { REQUIRE(plan.submit(std::move(s))); }
   void run() {
     while (!step().empty()) {
     }
   }
 
-  planner plan;
-  fake_device device;
   planned_step last;
-  std::map<sequence_id, std::vector<token_id>> tokens;
-  std::map<sequence_id, result<finish_reason>> ends;
-  std::size_t returned = 0;
 };
 
 /// A step's output that gives every sampling sequence the same token.

@@ -212,6 +212,28 @@ TEST_CASE("top_p keeps the likeliest tokens until their probabilities reach p") 
   CHECK(f[3] == 0);
 }
 
+TEST_CASE("top_p always keeps the likeliest token, however small it is") {
+  constexpr auto least = std::numeric_limits<float>::denorm_min();
+  std::vector<float> wide(3000, 1.0f);
+  wide[1999] = wide[2500] = 1.5f;
+  for (auto p_of_all : {0.0f, least, 1e-30f, 1e-9f})
+    for (auto top_k : {0u, 2u, 5000u})
+      for (auto typical_p : {1.0f, 0.5f}) {
+        INFO("top_p " << p_of_all << " top_k " << top_k << " typical_p " << typical_p);
+        auto p = sampled(7);
+        p.top_p = p_of_all;
+        p.top_k = top_k;
+        p.typical_p = typical_p;
+        CHECK(choose({1, 2, 3, 3, -infinity}, p).token == 2);
+        CHECK(choose(wide, p).token == 1999);
+        p.temperature = least;
+        CHECK(choose({1, 2, 3, 3, -infinity}, p).token == 2);
+        p.temperature = std::numeric_limits<float>::max();
+        p.min_p = 1;
+        CHECK(choose({1, 2, 3, 3, -infinity}, p).token >= 0);
+      }
+}
+
 TEST_CASE("temperature comes before top_p, and top_p sees what top_k left") {
   const std::vector<float> logits{std::log(4.0f), std::log(2.0f), std::log(1.0f), std::log(1.0f)};
   auto p = sampled(300);

@@ -19,7 +19,7 @@ sampling_params random_params(std::mt19937& random) {
   p.seed = random() | std::uint64_t{random()} << 32;
   p.temperature = one_of({1, 1, 0.7f, 1.3f, 0.01f, 1e-30f, 100, 1e30f});
   p.top_k = static_cast<std::uint32_t>(one_of({0, 0, 1, 2, 20, 50, 600, 4e9f}));
-  p.top_p = one_of({1, 1, 0.9f, 0.5f, 0.99f, 1e-9f, 0.9999999f});
+  p.top_p = one_of({1, 1, 0.9f, 0.5f, 0.99f, 1e-9f, 0, 0.9999999f});
   p.min_p = one_of({0, 0, 0, 0.05f, 0.5f, 1, 1e-12f});
   p.typical_p = one_of({1, 1, 1, 0.9f, 0.2f, 1e-6f, 0.9999f});
   return p;

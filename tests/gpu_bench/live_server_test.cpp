@@ -4,20 +4,12 @@
 
 #include "bench/gpu/failure.hpp"
 #include "bench/gpu/session.hpp"
-#include "bench/gpu/shape.hpp"
 #include "tests/catch.hpp"
 #include "tests/emulated_device/runtime.hpp"
+#include "tests/gpu_bench/tiny_settings.hpp"
 
 namespace lorica::bench {
 namespace {
-
-session_settings tiny_settings() {
-  session_settings out;
-  out.shape = *shape_named("tiny");
-  out.sizes = sizes_for("tiny");
-  out.how = {0, 1, 0};
-  return out;
-}
 
 planner_options options_of(const executor& engine) {
   const auto& l = engine.limits();

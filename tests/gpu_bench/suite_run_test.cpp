@@ -12,9 +12,9 @@
 #include "bench/gpu/document_file.hpp"
 #include "bench/gpu/host_memory.hpp"
 #include "bench/gpu/report.hpp"
-#include "bench/gpu/shape.hpp"
 #include "core/json.hpp"
 #include "tests/catch.hpp"
+#include "tests/gpu_bench/tiny_settings.hpp"
 
 namespace lorica::bench {
 namespace {
@@ -43,14 +43,6 @@ constexpr bench_case some_cases[] = {
     {"G-5", "is not wanted", [](session& s) { one_row(s, "G-5", "never"); }, 1},
     {"G-6", "has no time", [](session& s) { s.stop_at(deadline(0)), one_row(s, "G-6", "late"); }, 1},
 };
-
-session_settings tiny_settings() {
-  session_settings out;
-  out.shape = *shape_named("tiny");
-  out.sizes = sizes_for("tiny");
-  out.how = {0, 1, 0};
-  return out;
-}
 
 suite_run run_of_some() {
   return {tiny_settings(), {}, some_cases, [](std::string_view id) { return id != "G-5"; }};

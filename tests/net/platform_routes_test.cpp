@@ -55,6 +55,23 @@ TEST_CASE("instances run side by side with parameters of their own and answer in
   CHECK(full.body == R"({"predictions":["aa|base|0"]})");
 }
 
+TEST_CASE("an instance with messages is a chat of the adapter that its model names") {
+  test_server s(echo);
+  const std::string talk = R"("messages":[{"role":"user","content":"a"}])";
+  auto reply = post(s.port(), "/vertex",
+                    R"({"instances":[{)" + talk + R"(,"model":"sql","max_tokens":5,"stream":true},)" +
+                        R"({"inputs":"one"},{)" + talk + R"(,"max_completion_tokens":6},)" +
+                        R"({"inputs":"first",)" + talk + "}]}");
+  CHECK(reply.status == 200);
+  CHECK(reply.body == R"({"predictions":["chat|sql|5","one|base|0","chat|base|6","first|base|0"]})");
+  CHECK(reply.fields["x-adapter-id"] == "sql");
+  auto echoed = post(
+      s.port(), "/vertex",
+      R"({"instances":[{"messages":[{"role":"assistant","content":"so "}],"echo":true,"continue_final_message":true}]})");
+  CHECK(echoed.body == R"({"predictions":["so chat|base|0"]})");
+  CHECK(s.wait_quiet());
+}
+
 TEST_CASE("what is wrong with an instance is said with its place, and costs nothing") {
   test_server s(echo);
   struct expectation {
@@ -63,18 +80,23 @@ TEST_CASE("what is wrong with an instance is said with its place, and costs noth
     std::string text;
   };
   const std::string needed =
-      "Input validation error: `instances` must be a list of at least one object with `inputs`";
+      "Input validation error: `instances` must be a list of at least one object with `inputs` or `messages`";
   const expectation table[] = {
       {"[]", 400, "The body must be a JSON object"},
       {"{}", 422, needed},
       {R"({"instances":{}})", 422, needed},
       {R"({"instances":[]})", 422, needed},
       {R"({"instances":[{"inputs":"a"},5]})", 422,
-       "Input validation error: an instance must be an object with `inputs`. Given: number (instances[1])"},
+       "Input validation error: an instance must be an object with `inputs` or `messages`. Given: number "
+       "(instances[1])"},
       {R"({"instances":[{"inputs":"a"},{"inputs":"a","parameters":{"top_p":1}}]})", 422,
        "Input validation error: `top_p` must be > 0.0 and < 1.0 (instances[1])"},
-      {R"({"instances":[{"messages":[]}]})", 422,
-       "Input validation error: `messages` is not served; send `inputs` (instances[0])"},
+      {R"({"instances":[{"messages":5}]})", 422,
+       "Input validation error: `messages` must be a list of objects (instances[0])"},
+      {R"({"instances":[{"inputs":"a"},{"messages":[],"n":2}]})", 422,
+       "Input validation error: `n` must be 1: a prediction is one text (instances[1])"},
+      {R"({"instances":[{"inputs":null}]})", 422,
+       "Input validation error: `inputs` is missing; it must be a string (instances[0])"},
       {R"({"instances":[{},{},{},{},{}]})", 422,
        "Input validation error: `instances` takes up to 4 instances. Given: 5"},
   };

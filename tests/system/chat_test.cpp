@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <future>
+#include <set>
 
 #include "tests/files/scratch_directory.hpp"
 #include "tests/system/http_client.hpp"
@@ -80,6 +81,28 @@ void check_whole(const value& g, const http_reply& reply) {
   };
   CHECK(ids(at(body, "prompt_token_ids")) == ids(at(g, "prompt_ids")));
   CHECK(ids(at(choice, "token_ids")) == ids(at(g, "token_ids")));
+}
+
+/// Vertex AI's route says what chats of these models say.
+void check_predictions(const server_process& server, const std::vector<std::string>& models,
+                       const std::string& messages) {
+  std::string instances;
+  std::vector<std::string> texts;
+  for (auto& model : models) {
+    auto body = R"({"temperature":0,"max_tokens":12,"ignore_eos":true,"model":")" + model +
+                R"(","messages":)" + messages + "}";
+    auto reply = parsed(exchange(server.port(), "POST", "/v1/chat/completions", body).body);
+    texts.push_back(text_at(at(list_at(reply, "choices").front(), "message"), "content"));
+    instances += (instances.empty() ? "" : ",") + body;
+  }
+  auto reply = exchange(server.port(), "POST", "/vertex", R"({"instances":[)" + instances + "]}");
+  INFO(reply.body);
+  REQUIRE(reply.status == 200);
+  auto body = parsed(reply.body);
+  REQUIRE(list_at(body, "predictions").size() == texts.size());
+  for (std::size_t i = 0; i < texts.size(); ++i)
+    CHECK(*list_at(body, "predictions")[i].as_string() == texts[i]);
+  CHECK(std::set(texts.begin(), texts.end()).size() == texts.size());
 }
 
 }  // namespace
@@ -185,6 +208,7 @@ TEST_CASE("an adapter's template and system prompt make its chats, by alias, and
     CHECK(prompt_tokens(server, "told", both) == tokens(server, "deabc"));
     CHECK(exchange(server.port(), "PUT", "/v1/adapters/prod", R"({"alias_of":"told"})").status == 200);
     CHECK(prompt_tokens(server, "prod", user) == tokens(server, "fghijabc"));
+    check_predictions(server, {"tgi", "own", "told"}, user);
     auto bad = put(server, "bad", R"({"chat_template":"a\n{% if %}"})");
     CHECK(bad.status == 400);
     CHECK_THAT(bad.body, Catch::Contains("defaults.chat_template") && Catch::Contains("line 2"));

@@ -1,0 +1,102 @@
+#include "config/setting_groups.hpp"
+
+namespace lorica {
+namespace {
+
+using enum setting_kind;
+
+constexpr std::int64_t million = 1'000'000;
+
+constexpr setting rows[] = {
+    {.flag = "max-concurrent-requests",
+     .environment = "MAX_CONCURRENT_REQUESTS",
+     .kind = integer,
+     .fallback = "128",
+     .text = "Requests inside the server at once; above it the answer is 429.",
+     .least = 1,
+     .most = million},
+    {.flag = "max-input-tokens",
+     .environment = "MAX_INPUT_TOKENS",
+     .kind = integer,
+     .text = "Longest prompt in tokens. Default: max-total-tokens - 1.",
+     .least = 1,
+     .most = 16 * million,
+     .alias = "max-input-length"},
+    {.flag = "max-total-tokens",
+     .environment = "MAX_TOTAL_TOKENS",
+     .kind = integer,
+     .text = "Prompt and generated tokens of one request. Default: what model and KV memory allow.",
+     .least = 2,
+     .most = 16 * million},
+    {.flag = "max-batch-prefill-tokens",
+     .environment = "MAX_BATCH_PREFILL_TOKENS",
+     .kind = integer,
+     .fallback = "256",
+     .text = "Prompt tokens computed in one step; longer prompts are cut into chunks.",
+     .least = 1,
+     .most = 65536},
+    {.flag = "max-batch-total-tokens",
+     .environment = "MAX_BATCH_TOTAL_TOKENS",
+     .kind = integer,
+     .text = "Tokens of all running requests, counted at their longest. Default: what the KV memory holds.",
+     .least = 2,
+     .most = 1000 * million},
+    {.flag = "max-batch-size",
+     .environment = "MAX_BATCH_SIZE",
+     .kind = integer,
+     .fallback = "64",
+     .text = "Sequences that run at once.",
+     .least = 1,
+     .most = 4096},
+    {.flag = "max-stop-sequences",
+     .environment = "MAX_STOP_SEQUENCES",
+     .kind = integer,
+     .fallback = "4",
+     .text = "Stop strings of one request.",
+     .least = 0,
+     .most = 1024},
+    {.flag = "max-best-of",
+     .environment = "MAX_BEST_OF",
+     .kind = integer,
+     .fallback = "2",
+     .text = "Largest best_of of one request.",
+     .least = 1,
+     .most = 64},
+    {.flag = "max-top-n-tokens",
+     .environment = "MAX_TOP_N_TOKENS",
+     .kind = integer,
+     .fallback = "5",
+     .text = "Largest top_n_tokens of one request.",
+     .least = 0,
+     .most = 20},
+    {.flag = "max-client-batch-size",
+     .environment = "MAX_CLIENT_BATCH_SIZE",
+     .kind = integer,
+     .fallback = "4",
+     .text = "Prompts in one request.",
+     .least = 1,
+     .most = 1024},
+    {.flag = "validation-workers",
+     .environment = "VALIDATION_WORKERS",
+     .kind = integer,
+     .fallback = "2",
+     .text = "Tokenizer threads.",
+     .least = 1,
+     .most = 32},
+    {.flag = "watermark-gamma",
+     .environment = "WATERMARK_GAMMA",
+     .fallback = "0.5",
+     .text = "Share of the vocabulary that the `watermark` of a request raises, above 0 and below 1."},
+    {.flag = "watermark-delta",
+     .environment = "WATERMARK_DELTA",
+     .fallback = "2",
+     .text = "What is added to the logits of that share, above 0, at most 100."},
+};
+
+}  // namespace
+
+std::span<const setting> request_settings() {
+  return rows;
+}
+
+}  // namespace lorica
