@@ -177,7 +177,7 @@ TEST_CASE(
 
   crowd clients(server);
   std::set<std::string> loaded;
-  for (int i = 0, count = times(150, 10'000); i < count; ++i) {
+  for (int i = 0, count = times(2'000, 10'000); i < count; ++i) {
     clients.ask_again();
     auto [name, source] = made.next();
     auto said = ask(server, name);
