@@ -132,7 +132,7 @@ void begin_block(const extent& block, std::size_t shared_bytes) {
     t.gate = nullptr;
     t.copies.assign(1, {});
   }
-  s.warps.assign((count + lanes_per_warp - 1) / lanes_per_warp, {});
+  s.warps.resize((count + lanes_per_warp - 1) / lanes_per_warp);
   s.shared.assign(shared_bytes, std::byte{0xff});
   s.live = count;
   s.arrived = 0;
@@ -163,6 +163,7 @@ void run_block(const extent& block, std::size_t shared_bytes) {
     if (!pass(block.count()) && s.fault.empty()) s.fault = "threads wait for each other in different places";
   if (s.fault.empty()) return;
   // Threads that will never go on begin anew; kernels own nothing that would be lost.
+  s.warps.clear();
   for (auto& t : s.threads)
     prepare(t->where, t->where.stack, t->where.bytes, thread_entry);
 }

@@ -13,8 +13,10 @@ struct fragments {
   std::uint32_t b[2];
 };
 
-float half_of(std::uint32_t pair, unsigned which) {
-  return std::bit_cast<float>(which == 0 ? pair << 16 : pair & 0xffff0000u);
+/// The two numbers of a register.
+void unpack(std::uint32_t pair, float* to) {
+  to[0] = std::bit_cast<float>(pair << 16);
+  to[1] = std::bit_cast<float>(pair & 0xffff0000u);
 }
 
 fragments of_lane(const lane_slot* slots, unsigned lane) {
@@ -23,14 +25,24 @@ fragments of_lane(const lane_slot* slots, unsigned lane) {
   return f;
 }
 
-/// A[row][k]: register k / 8 * 2 + row / 8 of lane row % 8 * 4 + k % 8 / 2, half k % 2.
-float element_a(const lane_slot* slots, unsigned row, unsigned k) {
-  return half_of(of_lane(slots, row % 8 * 4 + k % 8 / 2).a[k / 8 * 2 + row / 8], k % 2);
+constexpr unsigned depth = 16;
+
+/// A[row + 8 i][k], row < 8: register k / 8 * 2 + i of lane row * 4 + k % 8 / 2, half k % 2.
+void rows_of_a(float (&to)[2][depth], const lane_slot* slots, unsigned row) {
+  for (unsigned pair = 0; pair < 4; ++pair) {
+    const auto f = of_lane(slots, row * 4 + pair);
+    for (unsigned r = 0; r < 4; ++r)
+      unpack(f.a[r], &to[r % 2][r / 2 * 8 + pair * 2]);
+  }
 }
 
 /// B[k][column]: register k / 8 of lane column * 4 + k % 8 / 2, half k % 2.
-float element_b(const lane_slot* slots, unsigned k, unsigned column) {
-  return half_of(of_lane(slots, column * 4 + k % 8 / 2).b[k / 8], k % 2);
+void column_of_b(float (&to)[depth], const lane_slot* slots, unsigned column) {
+  for (unsigned pair = 0; pair < 4; ++pair) {
+    const auto f = of_lane(slots, column * 4 + pair);
+    for (unsigned r = 0; r < 2; ++r)
+      unpack(f.b[r], &to[r * 8 + pair * 2]);
+  }
 }
 
 }  // namespace
@@ -40,10 +52,13 @@ void mma_m16n8k16(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_
   std::memcpy(mine.a, a, sizeof mine.a);
   std::memcpy(mine.b, b, sizeof mine.b);
   auto* slots = meet(0xffffffffu, meeting::mma, &mine, sizeof mine);
-  const unsigned row = lane() / 4, column = lane() % 4 * 2;
-  for (unsigned i = 0; i < 4; ++i)
-    for (unsigned k = 0; k < 16; ++k)
-      d[i] += element_a(slots, row + i / 2 * 8, k) * element_b(slots, k, column + i % 2);
+  float rows[2][depth], columns[2][depth];
+  rows_of_a(rows, slots, lane() / 4);
+  for (unsigned i = 0; i < 2; ++i)
+    column_of_b(columns[i], slots, lane() % 4 * 2 + i);
+  for (unsigned k = 0; k < depth; ++k)
+    for (unsigned i = 0; i < 4; ++i)
+      d[i] += rows[i / 2][k] * columns[i % 2][k];
 }
 
 void load_matrices(std::uint32_t (&out)[4], const void* row, bool transposed) {
