@@ -1,20 +1,15 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <future>
 #include <optional>
 #include <stop_token>
 #include <thread>
 #include <utility>
 
-namespace lorica {
+#include "actors/core_share.hpp"
 
-/// What background work may take from those who compute.
-enum class core_share : std::uint8_t {
-  leftover,  ///< the time in which nobody computes; gives its core away at once to whoever begins to
-  some,      ///< a quarter of a core, against a thread that computes there
-};
+namespace lorica {
 
 /// The calling thread settles for that share, for the rest of its life: nobody may ask for more again.
 void settle_for(core_share what);

@@ -9,6 +9,7 @@
 #include "actors/attempt.hpp"
 #include "actors/harden.hpp"
 #include "actors/payloads.hpp"
+#include "core/log.hpp"
 #include "core/unused_memory.hpp"
 #include "engine/sequence_end.hpp"
 
@@ -23,6 +24,8 @@ class executor_state {
 
  private:
   step_reply reply_to(const batch& step);
+  outcome_ptr attach(const packed_ptr& adapter);
+  void end_if_lost();
   result<step_output> execute(const batch& step);
   result<void> rest(const std::vector<std::uint32_t>& empty);
   caf::result<std::uint64_t> detach(packed_ptr& adapter);
@@ -41,25 +44,36 @@ executor_actor::behavior_type executor_state::start(executor& engine, loader_act
   engine_ = &engine;
   clock_ = &clock;
   loader_ = std::move(loader);
-  return {
-      [this](atom::execute, const batch_ptr& step) { return reply_to(*step); },
-      [this](atom::execute, const ahead_order_ptr& order) -> step_reply {
-        if (std::exchange(goes_on_, false) && !order->withdrawn()) return reply_to(*order->work);
-        return nullptr;
-      },
-      [this](atom::attach, const packed_ptr& adapter) -> outcome_ptr {
-        return std::make_shared<const result<void>>(attempt(name, [&] { return engine_->attach(adapter); }));
-      },
-      [this](atom::detach, packed_ptr& adapter) { return detach(adapter); },
-      [this](atom::rest, const block_list_ptr& empty) -> outcome_ptr {
-        return std::make_shared<const result<void>>(attempt(name, [&] { return rest(*empty); }));
-      }};
+  return {[this](atom::execute, const batch_ptr& step) { return reply_to(*step); },
+          [this](atom::execute, const ahead_order_ptr& order) -> step_reply {
+            if (std::exchange(goes_on_, false) && !order->withdrawn()) return reply_to(*order->work);
+            return nullptr;
+          },
+          [this](atom::attach, const packed_ptr& adapter) { return attach(adapter); },
+          [this](atom::detach, packed_ptr& adapter) { return detach(adapter); },
+          [this](atom::rest, const block_list_ptr& empty) -> outcome_ptr {
+            return std::make_shared<const result<void>>(attempt(name, [&] { return rest(*empty); }));
+          }};
 }
 
 step_reply executor_state::reply_to(const batch& step) {
   auto done = attempt(name, [&] { return execute(step); });
   goes_on_ = done && all_go_on(step, *done);
+  if (!done) end_if_lost();
   return std::make_shared<const result<step_output>>(std::move(done));
+}
+
+outcome_ptr executor_state::attach(const packed_ptr& adapter) {
+  auto done = attempt(name, [&] { return engine_->attach(adapter); });
+  if (!done) end_if_lost();
+  return std::make_shared<const result<void>>(std::move(done));
+}
+
+/// Behind the answer: whoever watches ends the process, as only another one can have the device again.
+void executor_state::end_if_lost() {
+  if (!engine_->lost()) return;
+  log_error("the device is lost to this process");
+  self_->quit(caf::sec::runtime_error);
 }
 
 /// Without the ways of messages: what a step costs, not what it waits for.

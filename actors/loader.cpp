@@ -18,7 +18,10 @@
 namespace lorica {
 namespace {
 
-constexpr auto patience = std::chrono::seconds(3);  // with the time that generation leaves
+/// How long a load settles for less than `some`.
+constexpr std::chrono::milliseconds patience(core_share what) noexcept {
+  return what == core_share::leftover ? std::chrono::seconds(3) : std::chrono::milliseconds(250);
+}
 
 class loader_state {
  public:
@@ -54,13 +57,13 @@ loader_actor::behavior_type loader_state::start(loader_parts parts, placement wh
           }};
 }
 
-/// A load that nobody waits for takes what generation leaves. When that is next to nothing it begins anew,
-/// with a share of its own: a thread may only ever settle for less.
+/// A load takes what it may. When that is next to nothing it begins anew with a larger share: a thread may
+/// only ever settle for less.
 result<packed_load> loader_state::run(const load_job& job) const {
   if (where_ == placement::shared_threads) return load(job, job.stop);
   auto work = [&](const std::stop_token& stop) { return load(job, stop); };
-  if (!job.awaited)
-    if (auto done = in_background(core_share::leftover, job.stop, patience, work)) return *std::move(done);
+  if (job.share != core_share::some)
+    if (auto done = in_background(job.share, job.stop, patience(job.share), work)) return *std::move(done);
   return in_background(core_share::some, job.stop, work);
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "actors/adapter_command.hpp"
+#include "actors/core_share.hpp"
 #include "actors/load_progress.hpp"
 #include "actors/protocol.hpp"
 #include "actors/token_rule_maker.hpp"
@@ -169,7 +170,7 @@ struct load_job {
   bool pack = true;
   std::stop_token stop;
   std::shared_ptr<load_progress> progress;        ///< may be null
-  bool awaited = false;                           ///< by a request: it may take some time from those that run
+  core_share share = core_share::leftover;        ///< what it may take from those that run
   bool measure = true;                            ///< else the contents come without norms: they are known
   std::optional<std::string> chat_template = {};  ///< that is to be the adapter's: must be one
 };

@@ -38,6 +38,8 @@ struct settings {
   std::uint32_t outputs = 3072;
   std::uint64_t pool = std::uint64_t{1} << 28;  ///< bytes of weights
   double seconds = 0.25;                        ///< of each measurement
+  std::vector<std::uint32_t> rows = {1, 2, 4, 8, 12, 16, 32, 128, 512};
+  std::vector<std::string> weights = {"float32", "bfloat16", "q8_0", "q4_0", "q4_1"};
 };
 
 void add_flags(CLI::App& app, settings& s) {
@@ -48,6 +50,10 @@ void add_flags(CLI::App& app, settings& s) {
   app.add_option("--seconds", s.seconds, "of each measurement")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  app.add_option("--rows", s.rows, "of inputs, one measurement each")
+      ->check(CLI::Range(1, 1 << 16))
+      ->capture_default_str();
+  app.add_option("--weights", s.weights, "formats")->check(CLI::IsMember(s.weights))->capture_default_str();
 }
 
 /// Matrices of one format with inputs, as many as fill the pool. Their numbers are zeros but for a pattern
@@ -144,8 +150,9 @@ void measure_all(const settings& s) {
   json.key("outputs").unsigned_integer(s.outputs).key("memory_bytes_per_second").number(bandwidth);
   json.key("results").begin_array();
   for (auto f : {weight_format::float32, weight_format::bfloat16, weight_format::q8_0, weight_format::q4_0,
-                 weight_format::q4_1})
-    for (auto rows : {1u, 2u, 4u, 8u, 12u, 16u, 32u, 128u, 512u}) {
+                 weight_format::q4_1}) {
+    if (std::ranges::find(s.weights, to_string(f)) == s.weights.end()) continue;
+    for (auto rows : s.rows) {
       const auto dtype = f == weight_format::float32 ? cpu_dtype::float32 : cpu_dtype::bfloat16;
       matrices m(s, f, rows);
       const auto found = measure(m, kernels_for(chosen, dtype), team, s.seconds);
@@ -159,6 +166,7 @@ void measure_all(const settings& s) {
       json.key("bytes_per_second").number(bytes).key("operations_per_second").number(operations);
       json.key("foreign_load").number(found.foreign).end_object();
     }
+  }
   json.end_array().end_object();
   std::printf("%s\n", json.take().c_str());
 }

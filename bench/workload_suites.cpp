@@ -31,7 +31,7 @@ workload_list ranks() {
   workload_list out;
   for (std::uint32_t streams : {1, 8}) {
     out.push_back(decode(streams, 0, {}));
-    for (std::uint32_t rank : {8, 64}) {
+    for (std::uint32_t rank : {8, 16, 64}) {
       out.push_back(decode(streams, 1, {rank}));
       out.back().name += fmt::format(" of rank {}", rank);
     }

@@ -49,6 +49,10 @@ class executor {
   /// afterwards; what lies before them stays, which other sequences may share.
   virtual result<step_output> execute(const batch& step) = 0;
 
+  /// Nothing can be computed any more in this process: the device is gone, or what the driver keeps of it is
+  /// broken. Told after `execute` or `attach` has failed.
+  virtual bool lost() const noexcept { return false; }
+
   /// Makes an adapter usable in later steps (a copy to the device where there is one; nothing on a CPU).
   /// `errc::out_of_memory` where it has room only once others were detached.
   virtual result<void> attach(const std::shared_ptr<const packed_adapter>& adapter) = 0;

@@ -275,6 +275,7 @@ class planner {
   void note_arrivals();
   std::uint32_t prefill_budget(std::span<record* const> able) const;
   void add_prefill(std::vector<record*>& able, std::uint32_t budget);
+  double prefill_limit() const noexcept;
   std::uint32_t chunk(const record& r, std::uint32_t most, double limit) const;
   void join(record& r, std::uint32_t rows);
   double fresh_bytes(const record& r) const noexcept;
@@ -309,11 +310,12 @@ class planner {
   std::vector<std::uint32_t> free_slots_;
   record* gathering_several_ = nullptr;
   drain_how draining_ = drain_how::finish;
-  step_load load_;                            // of the step in flight, or as far as it is planned
-  std::uint32_t steps_without_prefill_ = 0;   // in a row, though prompts waited for rows
-  double sat_out_ = 0;                        // seconds of the step before, if others sat out
-  bool waits_ = false;                        // the step in flight waits for adapters
-  std::chrono::nanoseconds last_arrival_{0};  // of all adapters that were granted
+  step_load load_;                                    // of the step in flight, or as far as it is planned
+  std::uint32_t steps_without_prefill_ = 0;           // in a row, though prompts waited for rows
+  double sat_out_ = 0;                                // seconds of the step before, if others sat out
+  std::optional<std::chrono::nanoseconds> apart_at_;  // when others last sat out
+  bool waits_ = false;                                // the step in flight waits for adapters
+  std::chrono::nanoseconds last_arrival_{0};          // of all adapters that were granted
   extremes most_;
   std::uint32_t askers_ = 0;  // sequences that wait and were the first to ask for a lease
   std::uint64_t looks_ = 0;   // at which adapters are in something; leases carry the latest one

@@ -12,6 +12,10 @@ namespace {
 
 constexpr std::uint32_t prefill_patience = 3;  // steps in a row without a prompt's row, while prompts wait
 
+// While small clients come again and again, each waits for the rest of a step first.
+constexpr auto small_come_again = std::chrono::seconds(5);
+constexpr double beside_small = 3.0 / 4;  // of the target
+
 }  // namespace
 
 /// The client answers for a whole prefill and some tokens when it begins, or it could begin many before the
@@ -129,6 +133,15 @@ void planner::in_turn(std::vector<record*>& prompts) {
   });
 }
 
+/// Seconds that a step of decode rows may take with prompts beside them.
+double planner::prefill_limit() const noexcept {
+  if (options_.inter_token_target <= 0 || load_.rows <= 0) return std::numeric_limits<double>::infinity();
+  const auto target = options_.inter_token_target;
+  if (!apart_at_ || queue_.now() - *apart_at_ > small_come_again) return target - sat_out_;
+  const auto shorter = std::max(beside_small * target, (1 + longer_by) * cost_.predict(load_));
+  return std::min(target, shorter) - sat_out_;
+}
+
 /// Prefill chunks, those of clients of whom nobody decodes or that had least first, then the oldest. Beside
 /// decode rows they get what the target leaves and less than a block of one does not pay; if that was nothing
 /// for some steps, a block, or as much as the decode rows cost. A prompt that gets nothing is not overtaken.
@@ -137,8 +150,7 @@ void planner::add_prefill(std::vector<record*>& able, std::uint32_t budget) {
   std::ranges::copy_if(able, std::back_inserter(prompts), [](record* r) { return r->remaining() != 1; });
   if (prompts.empty()) return;
   if (queue_.fair()) in_turn(prompts);
-  auto limit = std::numeric_limits<double>::infinity();
-  if (options_.inter_token_target > 0 && load_.rows > 0) limit = options_.inter_token_target - sat_out_;
+  const auto limit = prefill_limit();
   auto patient = steps_without_prefill_ < prefill_patience || sat_out_ > 0;
   auto forced = 2 * cost_.predict(load_);
   auto got = false;

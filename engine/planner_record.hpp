@@ -13,6 +13,10 @@ namespace lorica {
 /// Tokens that a client answers for when a sequence begins.
 inline constexpr std::uint32_t tokens_ahead = 16;
 
+/// How much longer than decode rows alone make it a step may be for somebody's prompt where the target asks
+/// for less.
+inline constexpr double longer_by = 1.0 / 4;
+
 /// A sequence inside the planner, from submit to its end. Waiting: in the queue, no slot, no blocks. Running:
 /// a slot, blocks for all its tokens, every lease held.
 struct planner::record {

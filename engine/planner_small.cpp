@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::size_t most_small = 64;  // clients looked at in a step
 constexpr double worth = 8;             // seconds that a first token comes earlier, for each that others lose
-constexpr double longer_by = 1.0 / 4;   // of the others' step where it is past the target already
 
 }  // namespace
 
@@ -79,6 +78,7 @@ double planner::set_apart(std::vector<record*>& able, std::uint32_t budget) {
   auto lost = cost_.predict(own) + cost_.predict(rest) - together;
   if (prompts.empty() || together - cost_.predict(own) < worth * lost) return 0;
   ++counts_.apart;
+  apart_at_ = queue_.now();
   apart.insert(apart.end(), prompts.begin(), prompts.end());
   std::erase_if(able, [&](auto r) { return std::ranges::find(apart, r) == apart.end(); });
   return cost_.predict(own);

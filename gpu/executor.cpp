@@ -29,6 +29,13 @@ struct device_parts {
   device opened;
   arena memory;
   stream main, side;
+
+  /// For all of both streams.
+  result<void> wait() const {
+    const auto beside = side.synchronise();
+    const auto done = main.synchronise();
+    return beside ? done : beside;
+  }
 };
 
 /// Everything that is made of it, in the order of making.
@@ -50,14 +57,14 @@ class gpu_executor final : public executor {
                executor_parts parts)
       : model_(model),
         sizes_(sizes),
-        packer_(model),
+        packer_(model, parts.device->opened),
         contract_(sizes.limits, model->config().vocab),
         p_(std::move(parts)) {
     account();
   }
-  ~gpu_executor() override { static_cast<void>(p_.device->main.synchronise()); }
+  ~gpu_executor() override { static_cast<void>(p_.device->wait()); }
 
-  /// Runs idle rows once, so that what fails fails now, then records steps.
+  /// Runs idle rows as steps are recorded, so that what fails fails now, then records them.
   result<void> begin();
 
   const executor_limits& limits() const noexcept override { return sizes_.limits; }
@@ -65,12 +72,14 @@ class gpu_executor final : public executor {
   std::optional<device_report> device() const override;
   const adapter_packer& packer() const noexcept override { return packer_; }
   result<step_output> execute(const batch& step) override;
+  bool lost() const noexcept override { return lost_; }
   result<void> attach(const std::shared_ptr<const packed_adapter>& adapter) override;
   void detach(const packed_adapter& adapter) noexcept override;
   void rest(std::span<const std::uint32_t>) noexcept override {}
 
  private:
   void account();
+  result<void> run_idle(std::uint32_t rows);
   result<void> measure();
   const stream& main() const noexcept { return p_.device->main; }
   result<std::uint32_t> recorded_rows(const batch& step);
@@ -83,6 +92,7 @@ class gpu_executor final : public executor {
   forward_step forward_of_plan() const;
   result<void> choose_on_host(std::uint32_t first, std::uint32_t count);
   step_output told();
+  void settle();
 
   std::shared_ptr<const model_weights> model_;
   executor_sizes sizes_;
@@ -91,6 +101,7 @@ class gpu_executor final : public executor {
   executor_parts p_;
   recorded_steps recorded_;
   std::unordered_set<const packed_adapter*> attached_;
+  bool lost_ = false;
 };
 
 void gpu_executor::account() {
@@ -122,13 +133,10 @@ result<void> gpu_executor::begin() {
   if (auto ok = p_.layers.upload_frequencies(sizes_.limits.max_positions); !ok) return ok;
   for (auto rows : sizes_.graph_rows)
     if (auto ok = p_.layers.prepare(rows); !ok) return ok;
-  for (const bool adapters : {false, true}) {
-    if (auto ok = p_.plan.prepare_idle(1); !ok) return ok;
-    p_.sampler.begin();
-    if (auto ok = p_.buffer->upload(main()); !ok) return ok;
-    if (auto ok = put_recorded(1, adapters); !ok) return ok;
-    if (auto ok = main().synchronise(); !ok) return ok;
-  }
+  if (sizes_.graph_rows.empty())
+    if (auto ok = run_idle(1); !ok) return ok;
+  for (auto rows : sizes_.graph_rows)
+    if (auto ok = run_idle(rows); !ok) return ok;
   if (sizes_.measure.count() > 0)
     if (auto ok = measure(); !ok) return ok;
   auto made = recorded_steps::record(sizes_.graph_rows, main(), [this](std::uint32_t rows, bool adapters) {
@@ -138,6 +146,16 @@ result<void> gpu_executor::begin() {
   if (!made) return made.error();
   recorded_ = *std::move(made);
   return {};
+}
+
+/// A step of idle rows, with the kernels of both sets of recorded steps: the driver loads each at its first
+/// launch, which may allocate and is not allowed while a graph is recorded.
+result<void> gpu_executor::run_idle(std::uint32_t rows) {
+  if (auto ok = p_.plan.prepare_idle(rows); !ok) return ok;
+  p_.sampler.begin();
+  if (auto ok = p_.buffer->upload(main()); !ok) return ok;
+  if (auto ok = put_recorded(rows, true); !ok) return ok;
+  return main().synchronise();
 }
 
 /// How rows of adapters are shared out, while no adapter is here.
@@ -160,10 +178,15 @@ result<step_output> gpu_executor::execute(const batch& step) {
   if (auto ok = contract_.check(step, attached_, slot_of); !ok) return ok.error();
   auto out = compute(step);
   if (out) return out;
-  // What failed may have left copies under way that read what the next step writes.
-  static_cast<void>(main().synchronise());
+  settle();
   if (out.error().code == errc::internal) return out;
   return fail(errc::generation_failed, out.error().text);
+}
+
+/// What failed may have left work under way that reads what the next step writes. The first wait may tell of
+/// an error that passes; one that stays ends everything.
+void gpu_executor::settle() {
+  if (!p_.device->wait()) lost_ = !p_.device->wait();
 }
 
 /// Rows of the recorded step that can stand for this one; 0: none can.
@@ -318,8 +341,12 @@ result<void> gpu_executor::attach(const std::shared_ptr<const packed_adapter>& a
     return fail(errc::bad_adapter, "the adapter has " + std::to_string(packed->widest()) +
                                        " ranks in one group of projections; there is room for " +
                                        std::to_string(sizes_.low_rank.width));
-  if (auto ok = p_.device->opened.use(); !ok) return ok;
-  if (auto ok = p_.adapters->attach(packed, main()); !ok) return ok;
+  auto done = p_.device->opened.use();
+  if (done) done = p_.adapters->attach(packed, main());
+  if (!done) {
+    if (done.error().code == errc::generation_failed) settle();
+    return done;
+  }
   attached_.insert(packed.get());
   return {};
 }

@@ -158,6 +158,8 @@ __device__ inline void wait_copies() {
 __device__ inline void wait_for_previous() {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.wait;" ::: "memory");
+#elif !defined(__CUDACC__)
+  emulated_device::waited_for_previous();
 #endif
 }
 

@@ -21,7 +21,7 @@ struct launch_shape {
   dim3 block;
   std::size_t shared_bytes = 0;  ///< dynamic; above 48 KiB the kernel is told so first
   /// May begin before the launch in front of it in the stream has ended; the kernel calls `wait_for_previous`
-  /// before it reads anything of that.
+  /// before it reads anything of that. Nothing else on devices before compute capability 9.0.
   bool early = false;
 };
 
@@ -46,7 +46,7 @@ result<void> launch(std::string_view what, const stream& s, const launch_shape& 
   config.dynamicSmemBytes = shape.shared_bytes;
   config.stream = s.native();
   config.attrs = &early;
-  config.numAttrs = shape.early ? 1 : 0;
+  config.numAttrs = shape.early && s.begins_early() ? 1 : 0;
   return checked(cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...), what);
 }
 

@@ -14,6 +14,9 @@ namespace {
 
 constexpr std::uint32_t most_recorded_rows = 256;
 
+/// Rows are the second or third dimension of grids (CUDA programming guide, compute capabilities).
+constexpr std::uint32_t most_rows = 65535;
+
 /// More rows than these fill every device without sharing their positions out.
 constexpr std::uint32_t most_partial_rows = 64;
 
@@ -47,18 +50,21 @@ result<void> check(const gpu_options& o, const model_config& m) {
     return bad("block_tokens: " + std::to_string(o.block_tokens) + " is not a multiple of 16");
   if (o.blocks == 0) return bad("blocks: the KV cache needs at least one block");
   if (o.max_sequences == 0 || o.max_rows == 0) return bad("max_sequences and max_rows: must be at least 1");
+  if (o.max_rows > most_rows)
+    return bad("max_rows: " + std::to_string(o.max_rows) + " is above " + std::to_string(most_rows) +
+               ", the most that a launch can have");
   if (o.max_positions == 0 || o.max_positions > m.max_positions)
     return bad("max_positions: " + std::to_string(o.max_positions) + " is not in [1, " +
                std::to_string(m.max_positions) + "], what the model was made for");
   if (o.token_ids > m.vocab)
     return bad("token_ids: " + std::to_string(o.token_ids) + " is above the vocabulary of " +
                std::to_string(m.vocab));
-  const auto most_rows = std::min(o.max_sequences, o.max_rows);
+  const auto most_recorded = std::min(o.max_sequences, o.max_rows);
   std::uint32_t before = 0;
   for (auto rows : o.graph_rows) {
-    if (rows <= before || rows > most_rows)
+    if (rows <= before || rows > most_recorded)
       return bad("graph_rows: " + std::to_string(rows) + " is not above " + std::to_string(before) +
-                 " and at most " + std::to_string(most_rows));
+                 " and at most " + std::to_string(most_recorded));
     before = rows;
   }
   if (o.adapters == 0) return bad("adapters: must be at least 1");

@@ -99,6 +99,7 @@ void step_sampler::begin() noexcept {
   count_ = 0;
   used_words_ = 0;
   on_host_.clear();
+  chosen_on_host_.clear();
 }
 
 void step_sampler::add(const sequence_rows& s, token_id scored, std::span<const token_id> history) {
@@ -205,19 +206,16 @@ result<void> step_sampler::choose_on_host(std::uint32_t i, const float* x, const
                                           std::span<const token_id> history, const stream& stream) {
   if (auto ok = stream.to_host(host_.logits.data(), x, limits_.vocab * sizeof(float)); !ok) return ok;
   if (auto ok = stream.synchronise(); !ok) return ok;
-  const auto chosen =
+  auto chosen =
       host_sampler_.choose(host_.logits.as<float>().first(limits_.vocab),
                            {history, s.prompt_tokens, s.sampling, s.choice, limits_.token_ids, s.top});
-  auto& out = host_.results.as<sampling_result>()[i];
-  out.token = chosen.token;
-  out.logprob = chosen.logprob;
-  out.rank = chosen.rank;
-  out.tops = static_cast<std::uint32_t>(chosen.top.size());
-  std::ranges::copy(chosen.top, out.top);
+  chosen_on_host_.emplace_back(i, std::move(chosen));
   return {};
 }
 
 token_choice step_sampler::told(std::uint32_t i) const {
+  for (auto& [reading, choice] : chosen_on_host_)
+    if (reading == i) return choice;
   const auto& r = host_.results.as<sampling_result>()[i];
   return {r.token, r.logprob, r.rank, {r.top, r.top + r.tops}};
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "core/error.hpp"
@@ -35,11 +36,11 @@ struct sampler_limits {
 ///   begin; add for every reading, in order                        (host)
 ///   the step's buffer goes to the device                          (one copy)
 ///   sample for every part of the logits                           (may be recorded)
-///   download; a wait for the stream; then for every reading that `needs_host`, `choose_on_host`; tell.
+///   behind each part `choose_on_host` for its readings that `needs_host`
+///   download; a wait for the stream; told
 ///
 /// Where a step's rules outgrow the tables, the readings that found no room are chosen by the host from a
-/// copy of their logits, with the same arithmetic. One part of the logits per step then has to be all of
-/// them: `choose_on_host` reads them where `sample` did. Used by the thread of the executor.
+/// copy of their logits, with the same arithmetic. Used by the thread of the executor.
 class step_sampler {
  public:
   /// All tables of a sampler; adds them to what a step's buffer holds, and the words of its rules.
@@ -75,8 +76,8 @@ class step_sampler {
   /// Readings that the host chooses for, ascending; usually none.
   std::span<const std::uint32_t> needs_host() const noexcept { return on_host_; }
 
-  /// Copies the logits x [vocab] of reading `i` from the device, waits, and chooses, as the CPU does. Only
-  /// after the results have been waited for.
+  /// Copies the logits x [vocab] of reading `i` from the device, waits, and chooses, as the CPU does; while
+  /// they are there. What `download` brings for the reading does not count.
   result<void> choose_on_host(std::uint32_t i, const float* x, const sequence_rows& s,
                               std::span<const token_id> history, const stream& stream);
 
@@ -110,6 +111,7 @@ class step_sampler {
   std::uint32_t count_ = 0;
   std::uint32_t used_words_ = 0;  // of `limits_.words`
   std::vector<std::uint32_t> on_host_;
+  std::vector<std::pair<std::uint32_t, token_choice>> chosen_on_host_;  // by reading
   sampler host_sampler_;
   std::vector<token_id> banned_;            // scratch
   std::vector<float> marks_;                // likewise [vocab], zero between calls

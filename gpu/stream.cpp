@@ -4,6 +4,11 @@
 #include "gpu/event.hpp"
 
 namespace lorica::gpu {
+namespace {
+
+constexpr int first_early_major = 9;  // CUDA programming guide, programmatic dependent launch
+
+}  // namespace
 
 void stream::destroy::operator()(CUstream_st* s) const noexcept {
   static_cast<void>(cudaStreamDestroy(s));
@@ -13,12 +18,18 @@ result<stream> stream::create(stream_priority priority) {
   int least = 0, greatest = 0;
   if (auto ok = checked(cudaDeviceGetStreamPriorityRange(&least, &greatest), "asking for priorities"); !ok)
     return ok.error();
+  int device = 0, major = 0;
+  if (auto ok = checked(cudaGetDevice(&device), "asking for the device in use"); !ok) return ok.error();
+  if (auto ok = checked(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device),
+                        "asking for the compute capability");
+      !ok)
+    return ok.error();
   cudaStream_t s = nullptr;
   const auto chosen = priority == stream_priority::high ? greatest : least;
   if (auto ok = checked(cudaStreamCreateWithPriority(&s, cudaStreamNonBlocking, chosen), "creating a stream");
       !ok)
     return ok.error();
-  return stream(s);
+  return stream(s, major >= first_early_major);
 }
 
 result<void> stream::wait_for(const event& e) const {

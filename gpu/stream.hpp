@@ -32,15 +32,19 @@ class stream {
   result<void> copy(void* to, const void* from, std::size_t bytes) const;
   result<void> fill(void* to, std::byte value, std::size_t bytes) const;
 
+  /// Whether its device can begin a launch before the one in front has ended.
+  bool begins_early() const noexcept { return begins_early_; }
+
   CUstream_st* native() const noexcept { return native_.get(); }
 
  private:
   struct destroy {
     void operator()(CUstream_st* s) const noexcept;
   };
-  explicit stream(CUstream_st* s) : native_(s) {}
+  stream(CUstream_st* s, bool begins_early) : native_(s), begins_early_(begins_early) {}
 
   std::unique_ptr<CUstream_st, destroy> native_;
+  bool begins_early_;
 };
 
 }  // namespace lorica::gpu

@@ -63,10 +63,11 @@ std::vector<projection> all_projections() {
 }
 
 adapter_list random_adapters(const std::shared_ptr<const random_weights>& model, const adapter_kind& kind,
-                             std::uint32_t count) {
+                             const adapter_range& which, const std::function<void()>& between) {
   const gpu::gpu_adapter_packer packer(model);
   adapter_list out;
-  for (std::uint32_t i = 0; i < count; ++i) {
+  for (std::uint32_t i = which.first; i < which.first + which.count; ++i) {
+    if (between) between();
     const auto rank = kind.ranks[i % kind.ranks.size()];
     const auto sites = shapes_of(model->config(), kind, rank);
     auto packing = need(packer.begin(sites, {}, {}));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -21,9 +22,16 @@ struct adapter_kind {
 /// Every projection of a layer.
 std::vector<projection> all_projections();
 
-/// Random adapters, packed for the device in pinned memory, each with a version of its own. Throws `failure`.
+/// Which of the adapters that could be made.
+struct adapter_range {
+  std::uint32_t first = 0;
+  std::uint32_t count = 0;
+};
+
+/// Random adapters, packed for the device in pinned memory, each with a version of its own. `between` is
+/// called before each. Throws `failure`, and what `between` does.
 adapter_list random_adapters(const std::shared_ptr<const random_weights>& model, const adapter_kind& kind,
-                             std::uint32_t count);
+                             const adapter_range& which, const std::function<void()>& between = {});
 
 /// Device memory that holds them all, as an executor's option.
 std::uint64_t room_for(const adapter_list& adapters) noexcept;

@@ -12,9 +12,11 @@ struct bench_case {
   std::string_view id;
   std::string_view what;
   void (*run)(session& s);
+  double seconds = 0;   ///< that it may need, beside the others: its share of the time that is left
+  bool in_fp8 = false;  ///< whether it is another case where weights are fp8
 };
 
-/// All of them, in order.
+/// All of them, in the order in which they are run: what says most first.
 std::span<const bench_case> cases();
 
 // What they are is said in docs/performance.md, "On a GPU".

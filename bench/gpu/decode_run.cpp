@@ -38,13 +38,22 @@ double decode_run::step(std::uint32_t sequences,
   return step_at(sequences, first_, adapters);
 }
 
+pair_of_times decode_run::measure_beside(decode_run& base, std::uint32_t sequences) {
+  warm_up(how_.warm_seconds, [&] { base.step(sequences, {}), step(sequences, {}); });
+  auto context = std::max(first_, base.first_);
+  return repeat_in_turns(
+      how_, [&] { return base.step_at(sequences, context, {}); },
+      [&] { return step_at(sequences, context++, {}); });
+}
+
 times decode_run::measure(std::uint32_t sequences) {
+  warm_up(how_.warm_seconds, [&] { step(sequences, {}); });
   auto context = first_;
   return repeat(how_, [&] { return step_at(sequences, context++, {}); });
 }
 
-std::pair<times, times> decode_run::measure_beside_base(std::uint32_t sequences,
-                                                        const adapter_list& adapters) {
+pair_of_times decode_run::measure_beside_base(std::uint32_t sequences, const adapter_list& adapters) {
+  warm_up(how_.warm_seconds, [&] { step(sequences, adapters); });
   auto context = first_;
   return repeat_in_turns(
       how_, [&] { return step_at(sequences, context, {}); },

@@ -25,7 +25,10 @@ class decode_run {
   times measure(std::uint32_t sequences);
 
   /// The same with adapters, in turns with the base.
-  std::pair<times, times> measure_beside_base(std::uint32_t sequences, const adapter_list& adapters);
+  pair_of_times measure_beside_base(std::uint32_t sequences, const adapter_list& adapters);
+
+  /// Without adapters, in turns with a run on another executor that was made alike.
+  pair_of_times measure_beside(decode_run& base, std::uint32_t sequences);
 
   /// One step of the first `sequences` at the first length.
   double step(std::uint32_t sequences, std::span<const std::shared_ptr<const packed_adapter>> adapters);

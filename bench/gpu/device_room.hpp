@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "bench/gpu/times.hpp"
 #include "gpu/arena.hpp"
 #include "gpu/device.hpp"
+#include "gpu/e4m3.hpp"
 #include "gpu/event.hpp"
 #include "gpu/graph.hpp"
 #include "gpu/stream.hpp"
@@ -36,6 +38,9 @@ class device_room {
   /// `count` random numbers.
   gpu::bfloat* numbers(const std::string& name, std::uint64_t count, const random_numbers& from);
 
+  /// `count` codes, as large as a row's are, of random numbers.
+  gpu::e4m3* codes(const std::string& name, std::uint64_t count, const random_numbers& from);
+
   /// Brings `values` there, by a copy through pinned memory.
   template <class T>
   void write(T* to, const std::vector<T>& values) {
@@ -51,16 +56,21 @@ class device_room {
   }
 
   /// Seconds on the device that what `body` puts into the stream takes when it is started as recorded work.
-  /// Before each run what the L2 cache holds is overwritten.
+  /// Before each run what the L2 cache holds is overwritten. What a room times first is run for
+  /// `repetition::warm_seconds` before.
   times time_recorded(const repetition& how, const std::function<result<void>()>& body);
 
   /// The same for work that is put in anew, warm.
   times time_direct(const repetition& how, const std::function<result<void>()>& body);
 
  private:
+  template <class T>
+  T* bring(const std::string& name, std::uint64_t count, std::size_t piece,
+           const std::function<void(std::uint64_t first, std::span<T> piece)>& make);
   void send(void* to, const void* from, std::size_t bytes);
   void fetch(void* to, const void* from, std::size_t bytes);
   double measure(const std::function<result<void>()>& body);
+  void warm(const repetition& how, const std::function<void()>& body);
 
   gpu::device device_;
   std::uint64_t flush_bytes_;
@@ -68,6 +78,7 @@ class device_room {
   gpu::stream main_;
   gpu::event begin_, end_;
   std::byte* flush_;
+  bool warm_ = false;
 };
 
 }  // namespace lorica::bench

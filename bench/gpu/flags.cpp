@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "bench/gpu/cases.hpp"
+#include "bench/gpu/host_memory.hpp"
 #include "bench/gpu/shape.hpp"
 
 namespace lorica::bench {
@@ -63,9 +64,18 @@ result<void> take_graphs(bench_flags& to, const std::string& value) {
   return {};
 }
 
+result<void> take_dtype(bench_flags& to, const std::string& value) {
+  if (value != "bfloat16" && value != "fp8")
+    return bad("--dtype: '" + value + "' is neither bfloat16 nor fp8");
+  to.settings.weights = value == "fp8" ? gpu::weight_format::fp8 : gpu::weight_format::bfloat16;
+  return {};
+}
+
 constexpr flag flags[] = {
     {"--only", "G-3,G-5", "these cases; may be given again", take_only},
-    {"--list", "", "tell the cases and end",
+    {"--dtype", "bfloat16|fp8", "of the layers' linear maps (bfloat16); fp8 needs compute capability 8.9",
+     take_dtype},
+    {"--list", "", "tell the cases, in the order in which they run, and end",
      [](bench_flags& to, const std::string&) -> result<void> { return to.list = true, result<void>{}; }},
     {"--shape", "SHAPE",
      "mistral-7b (the default), tiny, or sizes: layers=2,hidden=64,heads=4,kv_heads=2,...", take_shape},
@@ -77,12 +87,21 @@ constexpr flag flags[] = {
      [](bench_flags& to, const std::string& v) {
        return read_number<std::uint32_t>("--warmups", v, 0, 100'000, to.settings.how.warmups);
      }},
+    {"--warm-seconds", "S", "that what is measured first on an idle card is run before (0.2)",
+     [](bench_flags& to, const std::string& v) {
+       return read_number<double>("--warm-seconds", v, 0, 60, to.settings.how.warm_seconds);
+     }},
+    {"--limit", "S",
+     "that all cases may take together (480); each has its share, and what it leaves goes to others",
+     [](bench_flags& to, const std::string& v) {
+       return read_number<double>("--limit", v, 0.001, 86'400, to.settings.limit);
+     }},
     {"--graphs", "on|off", "whether steps that only decode are recorded (on)", take_graphs},
-    {"--seconds", "S", "of arrivals in cases of traffic (30)",
+    {"--seconds", "S", "of arrivals in cases of traffic, at most (30)",
      [](bench_flags& to, const std::string& v) {
        return read_number<double>("--seconds", v, 0.001, 86'400, to.settings.traffic_seconds);
      }},
-    {"--host-memory", "GIB", "that adapters may take, pinned (64)",
+    {"--host-memory", "GIB", "that adapters may take, pinned (half of what is free, at most 64)",
      [](bench_flags& to, const std::string& v) {
        return read_number<double>("--host-memory", v, 0, 1e6, to.settings.host_gib);
      }},
@@ -92,7 +111,8 @@ constexpr flag flags[] = {
      }},
     {"--clocks", "TEXT", "what is known of the clocks, for the document",
      [](bench_flags& to, const std::string& v) -> result<void> { return to.clocks = v, result<void>{}; }},
-    {"--output", "FILE", "where the JSON document goes; without it to standard output",
+    {"--output", "FILE",
+     "where the JSON document goes, anew after every row; without it to standard output at the end",
      [](bench_flags& to, const std::string& v) -> result<void> { return to.output = v, result<void>{}; }},
     {"--help", "", "this",
      [](bench_flags& to, const std::string&) -> result<void> { return to.help = true, result<void>{}; }},
@@ -108,6 +128,7 @@ const flag* find(std::string_view name) {
 
 result<bench_flags> read_flags(std::span<const std::string> words) {
   bench_flags out;
+  out.settings.host_gib = host_gib_for(free_host_bytes());
   if (auto ok = take_shape(out, "mistral-7b"); !ok) return ok.error();
   for (std::size_t i = 0; i < words.size(); ++i) {
     const auto* f = find(words[i]);
@@ -135,7 +156,8 @@ std::string help_text() {
   }
   return out +
          "\nExit codes: 0 all was measured, or the card is too small for what was not; 1 something failed; "
-         "2 a wrong flag; 3 no device.\n";
+         "2 a wrong flag; 3 no device, or none that --dtype works on; 4 the time was over before all was "
+         "measured.\n";
 }
 
 }  // namespace lorica::bench

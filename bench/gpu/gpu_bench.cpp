@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <ctime>
-#include <fstream>
 #include <ostream>
 
 #include "bench/gpu/cases.hpp"
+#include "bench/gpu/document_file.hpp"
 #include "bench/gpu/flags.hpp"
 #include "bench/gpu/report.hpp"
+#include "bench/gpu/suite_run.hpp"
 
 namespace lorica::bench {
 namespace {
@@ -31,35 +32,65 @@ std::string date_of_today() {
   return {text, std::strftime(text, sizeof text, "%Y-%m-%d", gmtime_r(&now, &parts))};
 }
 
-void run_cases(const bench_flags& flags, session& s) {
-  for (auto& c : cases())
-    if (is_wanted(flags, c.id)) s.guard(std::string(c.id), [&] { c.run(s); });
+std::string_view dtype_of(const session_settings& s) {
+  return s.weights == gpu::weight_format::fp8 ? "fp8" : "bfloat16";
 }
 
-bool write_document(const bench_flags& flags, const std::string& json, std::ostream& out) {
-  if (flags.output.empty()) return static_cast<bool>(out << json << "\n");
-  std::ofstream file(flags.output);
-  return static_cast<bool>(file << json << "\n" << std::flush);
+void tell_head(const bench_flags& flags, const card& at, std::ostream& told) {
+  const auto& s = flags.settings;
+  told << at.properties.name << ", driver for CUDA " << at.driver << ", runtime " << at.runtime << ", up to "
+       << at.clock_mhz << " MHz; " << s.shape.name << ", random " << dtype_of(s) << " weights, graphs "
+       << (s.graphs ? "on" : "off") << ", " << s.how.runs << " runs after " << s.how.warmups << ", at most "
+       << s.limit << " s\n"
+       << table_head();
+}
+
+void tell_cases(const suite_run& run, std::ostream& told) {
+  for (auto& c : run.outcomes())
+    if (!c.why.empty()) told << c.id << " " << name_of(c.state) << ": " << c.why << "\n";
+}
+
+gpu_bench_exit exit_of(const suite_run& run) {
+  bool late = false;
+  for (auto& r : run.measured().rows()) {
+    if (!r.missing.empty() && !r.out_of_room && !r.out_of_time) return gpu_bench_exit::failed;
+    late = late || r.out_of_time || !r.cut.empty();
+  }
+  for (auto& c : run.outcomes())
+    late = late || c.why == no_time;
+  return late ? gpu_bench_exit::out_of_time : gpu_bench_exit::done;
 }
 
 gpu_bench_exit measure(const bench_flags& flags, const card& at, std::span<const std::string> words,
                        std::ostream& out, std::ostream& told) {
-  session s(flags.settings, at);
-  s.watch = [&told](const row& r) { told << line_of(r) << std::flush; };
-  told << at.properties.name << ", driver for CUDA " << at.driver << ", runtime " << at.runtime << ", up to "
-       << at.clock_mhz << " MHz; " << flags.settings.shape.name << ", random bfloat16 weights, graphs "
-       << (flags.settings.graphs ? "on" : "off") << ", " << flags.settings.how.runs << " runs after "
-       << flags.settings.how.warmups << "\n"
-       << table_head();
-  run_cases(flags, s);
-  told << verdict_of(s);
-  if (!write_document(flags, json_of(s, {command_of(words), date_of_today(), flags.clocks}), out)) {
-    told << "gpu_bench: --output: the file cannot be written\n";
+  suite_run run(flags.settings, at, cases(), [&flags](std::string_view id) { return is_wanted(flags, id); });
+  const run_facts facts{command_of(words), date_of_today(), flags.clocks};
+  const auto document = [&] { return json_of(run, facts); };
+  result<void> written;
+  const auto write = [&] {
+    if (!flags.output.empty()) written = write_document(flags.output, document());
+  };
+  write();  // before anything takes time
+  if (!written) {
+    told << "gpu_bench: " << written.error().text << "\n";
     return gpu_bench_exit::failed;
   }
-  const bool failed =
-      std::ranges::any_of(s.rows(), [](auto& r) { return !r.missing.empty() && !r.out_of_room; });
-  return failed ? gpu_bench_exit::failed : gpu_bench_exit::done;
+  const auto can = check_weights(flags.settings.weights, at.properties);
+  if (!can) {
+    if (flags.output.empty()) out << document() << "\n";
+    told << "gpu_bench: --dtype: " << can.error().text << "\n";
+    return gpu_bench_exit::no_device;
+  }
+  tell_head(flags, at, told);
+  run.changed = write;
+  run.watch = [&told](const row& r) { told << line_of(r) << std::flush; };
+  run.run();
+  tell_cases(run, told);
+  told << verdict_of(run.measured());
+  if (flags.output.empty() && !(out << document() << "\n")) return gpu_bench_exit::failed;
+  if (written) return exit_of(run);
+  told << "gpu_bench: " << written.error().text << "\n";
+  return gpu_bench_exit::failed;
 }
 
 }  // namespace
@@ -79,7 +110,7 @@ gpu_bench_exit run_gpu_bench(std::span<const std::string> words, std::ostream& o
       out << c.id << "  " << c.what << "\n";
     return gpu_bench_exit::done;
   }
-  const auto at = card_at(flags->settings.device);
+  const auto at = card_of(flags->settings.device);
   if (!at) {
     told << "gpu_bench: " << at.error().text << "\n";
     return gpu_bench_exit::no_device;

@@ -7,7 +7,7 @@
 namespace lorica::bench {
 
 /// How the program ends.
-enum class gpu_bench_exit : int { done = 0, failed = 1, wrong_flag = 2, no_device = 3 };
+enum class gpu_bench_exit : int { done = 0, failed = 1, wrong_flag = 2, no_device = 3, out_of_time = 4 };
 
 /// The program: `words` are its arguments without its name, `out` its standard output, `told` its standard
 /// error.

@@ -13,9 +13,9 @@ constexpr double rounding = 0.03;  // results of 8 bits
 
 std::vector<kernel_point> kernel_points(const session& s) {
   std::vector<kernel_point> out;
-  for (auto& site : kernel_sites(s.model()))
-    for (auto rows : s.sizes().kernel_rows)
-      for (auto rank : s.sizes().kernel_ranks)
+  for (auto rank : s.sizes().kernel_ranks)
+    for (auto& site : kernel_sites(s.model()))
+      for (auto rows : s.sizes().kernel_rows)
         for (auto adapters : s.sizes().kernel_adapters)
           if (adapters <= rows) out.push_back({site, rows, rank, adapters});
   return out;

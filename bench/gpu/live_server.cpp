@@ -19,7 +19,7 @@ constexpr double time_to_finish = 10;  // seconds more until its sequences go ba
 std::vector<double> first_token_seconds(const live_outcome& o) {
   std::vector<double> out;
   for (auto& r : o.requests)
-    out.push_back(r.first - r.asked.at);
+    out.push_back((r.tokens == 0 ? o.end : r.first) - r.asked.at);
   return out;
 }
 
@@ -99,25 +99,33 @@ void live_server::take(const plan_outcome& out) {
   const double at = now();
   for (auto& t : out.tokens) {
     auto& r = out_.requests[t.id - 1];
-    if (r.tokens == 0)
+    if (r.tokens == 0) {
       r.first = at;
-    else
+      ++started_;
+    } else {
       r.longest = std::max(r.longest, at - r.last);
+    }
     r.last = at;
     ++r.tokens;
     ++out_.tokens;
   }
   for (auto& e : out.ended)
     need(e.how ? result<void>{} : result<void>{e.how.error()});
-  ended_ += out.ended.size();
+  out_.ended += out.ended.size();
   for (auto& lease : out.leases)
     shelf_.release(lease->version());
 }
 
-live_outcome live_server::serve(const std::vector<request_arrival>& arrivals) {
+bool live_server::is_over(std::size_t arrivals, const live_end& end) {
+  if ((end.at_first_tokens ? started_ : out_.ended) >= arrivals) return true;
+  out_.cut = now() >= end.seconds;
+  return out_.cut;
+}
+
+live_outcome live_server::serve(const std::vector<request_arrival>& arrivals, const live_end& end) {
   start_ = clock::now();
   auto next = arrivals.begin();
-  while (ended_ < arrivals.size()) {
+  while (!is_over(arrivals.size(), end)) {
     for (; next != arrivals.end() && next->at <= now(); ++next)
       submit(*next);
     const bool granted = grant_wishes();
@@ -126,11 +134,12 @@ live_outcome live_server::serve(const std::vector<request_arrival>& arrivals) {
     if (!wishes_.empty() && shelf_.held().empty())
       throw failure(fail(errc::out_of_memory, "there is no room for one adapter on the device"));
     if (next != arrivals.end())
-      wait_until(next->at);
+      wait_until(std::min(next->at, end.seconds));
     else if (wishes_.empty())
       throw failure(fail(errc::internal, "the planner stands still"));
   }
-  out_.seconds = now() - (arrivals.empty() ? 0 : arrivals.front().at);
+  out_.end = now();
+  out_.seconds = out_.end - (arrivals.empty() ? 0 : arrivals.front().at);
   out_.copies = shelf_.copies();
   return std::move(out_);
 }

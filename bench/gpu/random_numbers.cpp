@@ -17,7 +17,8 @@ std::uint64_t scattered(std::uint64_t x) noexcept {
   return x ^ (x >> 31);
 }
 
-random_numbers::random_numbers(std::size_t largest, float deviation, std::uint64_t seed) : largest_(largest) {
+random_numbers::random_numbers(std::size_t largest, float deviation, std::uint64_t seed)
+    : largest_(largest), largest_number_(gpu::to_float(gpu::to_bfloat(2 * std::sqrt(3.0f) * deviation))) {
   numbers_.resize(largest + places);
   // The sum of four uniform numbers of 16 bits has a deviation of 65536 / sqrt(3).
   const float scale = deviation * std::sqrt(3.0f) / 65536.0f;

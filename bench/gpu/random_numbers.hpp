@@ -21,9 +21,11 @@ class random_numbers {
   std::span<const gpu::bfloat> part(std::uint64_t which, std::size_t count) const noexcept;
 
   std::size_t largest() const noexcept { return largest_; }
+  float largest_number() const noexcept { return largest_number_; }  ///< no number of it is larger
 
  private:
   std::size_t largest_;
+  float largest_number_;
   std::vector<gpu::bfloat> numbers_;
 };
 

@@ -17,25 +17,13 @@ std::size_t largest_matrix(const model_config& m) {
 
 random_weights::random_weights(const model_config& m)
     : numbers_(largest_matrix(m), deviation, 1), norm_(m.hidden) {
-  config_ = m;
   for (std::size_t i = 0; i < norm_.size(); ++i)
     norm_[i] = 1 + gpu::to_float(numbers_.part(i, 1)[0]);
+  lay_out(m, [this](std::uint64_t rows, std::uint64_t cols) { return matrix(rows, cols); });
   const tensor_view norm{tensor_type::f32, 1, m.hidden, std::as_bytes(std::span(norm_)), 0};
-  const auto q = m.heads * m.head_dim, kv = m.kv_heads * m.head_dim;
-  embedding_ = matrix(m.vocab, m.hidden);
-  head_ = matrix(m.vocab, m.hidden);
   final_norm_ = norm;
-  layers_.resize(m.layers);
-  for (auto& l : layers_) {
+  for (auto& l : layers_)
     l.attn_norm = l.ffn_norm = norm;
-    l.q = matrix(q, m.hidden);
-    l.k = matrix(kv, m.hidden);
-    l.v = matrix(kv, m.hidden);
-    l.o = matrix(m.hidden, q);
-    l.gate = matrix(m.ffn, m.hidden);
-    l.up = matrix(m.ffn, m.hidden);
-    l.down = matrix(m.hidden, m.ffn);
-  }
 }
 
 tensor_view random_weights::matrix(std::uint64_t rows, std::uint64_t cols) {

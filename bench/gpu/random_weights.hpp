@@ -4,12 +4,12 @@
 #include <vector>
 
 #include "bench/gpu/random_numbers.hpp"
-#include "model/weights.hpp"
+#include "bench/made_up_weights.hpp"
 
 namespace lorica::bench {
 
 /// A model of random bfloat16 weights without a file, cut from a pool: as much memory as its largest matrix.
-class random_weights final : public model_weights {
+class random_weights final : public made_up_weights {
  public:
   explicit random_weights(const model_config& m);
 

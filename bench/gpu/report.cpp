@@ -7,6 +7,10 @@
 namespace lorica::bench {
 namespace {
 
+std::string_view dtype_of(gpu::weight_format format) {
+  return format == gpu::weight_format::fp8 ? "fp8" : "bfloat16";
+}
+
 void write_fields(json_writer& json, const std::vector<std::pair<std::string, double>>& fields) {
   for (auto& [name, value] : fields)
     json.key(name).number(value);
@@ -24,7 +28,7 @@ void write_targets(json_writer& json, const row& r) {
     const auto value = r.find(t.figure);
     json.begin_object().key("figure").string(t.figure);
     json.key(t.which == target::side::at_least ? "at_least" : "at_most").number(t.limit);
-    if (value) json.key("met").boolean(t.met(*value));
+    if (value && r.cut.empty()) json.key("met").boolean(t.met(*value));
     json.end_object();
   }
   json.end_array();
@@ -38,8 +42,10 @@ void write_row(json_writer& json, const row& r) {
     if (r.time) write_times(json, *r.time);
     write_fields(json, r.figures);
     write_targets(json, r);
+    if (!r.cut.empty()) json.key("cut").string(r.cut);
   } else {
     json.key("missing").string(r.missing).key("out_of_room").boolean(r.out_of_room);
+    json.key("out_of_time").boolean(r.out_of_time);
   }
   json.end_object();
 }
@@ -56,14 +62,15 @@ void write_card(json_writer& json, const card& c) {
   json.end_object();
 }
 
-void write_shape(json_writer& json, const model_config& m) {
+void write_shape(json_writer& json, const session& s) {
+  const auto& m = s.model();
   json.key("shape").begin_object().key("name").string(m.name);
   const std::pair<const char*, std::uint32_t> sizes[] = {
       {"layers", m.layers},     {"hidden", m.hidden}, {"heads", m.heads}, {"kv_heads", m.kv_heads},
       {"head_dim", m.head_dim}, {"ffn", m.ffn},       {"vocab", m.vocab}, {"positions", m.max_positions}};
   for (auto& [name, value] : sizes)
     json.key(name).unsigned_integer(value);
-  json.key("weight_bytes_per_step").number(weight_bytes(m));
+  json.key("weight_bytes_per_step").number(weight_bytes(m, s.settings().weights));
   json.key("kv_bytes_per_token").number(kv_bytes(m)).end_object();
 }
 
@@ -75,11 +82,22 @@ void write_rates(json_writer& json, const session& s) {
   }
   json.key("products").begin_array();
   for (auto& [key, p] : s.known_products()) {
-    json.begin_object().key("rows").unsigned_integer(key.first).key("read").unsigned_integer(key.second);
+    json.begin_object().key("rows").unsigned_integer(key.rows).key("read").unsigned_integer(key.read);
+    json.key("dtype").string(dtype_of(key.weights));
     json.key("qkv_ms").number(1e3 * p.qkv).key("later_ms").number(1e3 * p.later);
     json.key("head_ms").number(1e3 * p.head).end_object();
   }
   json.end_array().end_object();
+}
+
+void write_cases(json_writer& json, const suite_run& run) {
+  json.key("complete").boolean(run.complete()).key("cases").begin_array();
+  for (auto& c : run.outcomes()) {
+    json.begin_object().key("case").string(c.id).key("state").string(name_of(c.state));
+    if (!c.why.empty()) json.key("why").string(c.why);
+    json.key("seconds").number(c.seconds).end_object();
+  }
+  json.end_array();
 }
 
 std::string formatted(const char* format, auto... values) {
@@ -95,21 +113,25 @@ std::string column(const row& r, std::string_view figure, double factor) {
 
 }  // namespace
 
-std::string json_of(const session& s, const run_facts& facts) {
+std::string json_of(const suite_run& run, const run_facts& facts) {
+  const auto& s = run.measured();
+  const auto& settings = s.settings();
+  const auto dtype = dtype_of(settings.weights);
   json_writer json;
-  json.begin_object()
-      .key("program")
-      .string("gpu_bench")
-      .key("date")
-      .string(facts.date)
-      .key("command")
-      .string(facts.command);
+  json.begin_object().key("program").string("gpu_bench").key("date").string(facts.date);
+  json.key("command").string(facts.command);
+  write_cases(json, run);
   write_card(json, s.at());
   json.key("clocks_told").string(facts.clocks);
-  write_shape(json, s.model());
-  json.key("weights").string("random bfloat16").key("graphs").boolean(s.settings().graphs);
-  json.key("warmups").unsigned_integer(s.settings().how.warmups);
-  json.key("runs").unsigned_integer(s.settings().how.runs);
+  write_shape(json, s);
+  json.key("dtype").string(dtype).key("weights").string(std::string("random ").append(dtype));
+  if (!s.is_usual())
+    json.key("maps_in_bfloat16")
+        .unsigned_integer(std::uint64_t{s.model().layers} * maps_without_codes(s.model()));
+  json.key("graphs").boolean(settings.graphs).key("limit_seconds").number(settings.limit);
+  json.key("warmups").unsigned_integer(settings.how.warmups);
+  json.key("warm_seconds").number(settings.how.warm_seconds);
+  json.key("runs").unsigned_integer(settings.how.runs);
   write_rates(json, s);
   json.key("rows").begin_array();
   for (auto& r : s.rows())
@@ -136,8 +158,11 @@ std::string line_of(const row& r) {
     const auto value = r.find(wanted.figure).value_or(0);
     out += formatted("  %s %.4g %s %g: %s", wanted.figure.c_str(), value,
                      wanted.which == target::side::at_least ? ">=" : "<=", wanted.limit,
-                     wanted.met(value) ? "met" : "NOT MET");
+                     !r.cut.empty()      ? "not judged"
+                     : wanted.met(value) ? "met"
+                                         : "NOT MET");
   }
+  if (!r.cut.empty()) out += "  cut off: " + r.cut;
   return out + "\n";
 }
 

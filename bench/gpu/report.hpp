@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "bench/gpu/session.hpp"
+#include "bench/gpu/suite_run.hpp"
 
 namespace lorica::bench {
 
@@ -13,8 +13,8 @@ struct run_facts {
   std::string clocks;  ///< as somebody else told them; empty: nobody did
 };
 
-/// Everything as one JSON document: card, rates, rows.
-std::string json_of(const session& s, const run_facts& facts);
+/// Everything that is known of a run as one JSON document: what became of each case, card, rates, rows.
+std::string json_of(const suite_run& run, const run_facts& facts);
 
 /// The head of the table.
 std::string table_head();

@@ -32,7 +32,7 @@ std::optional<double> row::find(std::string_view what) const noexcept {
 }
 
 std::optional<bool> row::met() const noexcept {
-  if (targets.empty() || !missing.empty()) return std::nullopt;
+  if (targets.empty() || !missing.empty() || !cut.empty()) return std::nullopt;
   return std::ranges::all_of(targets, [this](auto& t) {
     const auto value = find(t.figure);
     return value && t.met(*value);

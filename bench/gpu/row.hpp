@@ -32,6 +32,8 @@ struct row {
   std::vector<target> targets;
   std::string missing;       ///< why there are no figures; empty: there are
   bool out_of_room = false;  ///< that reason is that the machine is too small
+  bool out_of_time = false;  ///< it is that the time was over
+  std::string cut;           ///< why the figures are of a part only and no target is judged; empty: of all
 
   row& size(std::string_view what, double value);
   row& figure(std::string_view what, double value);
@@ -41,7 +43,7 @@ struct row {
   /// A size or figure.
   std::optional<double> find(std::string_view what) const noexcept;
 
-  /// Whether all targets are met; nothing where there are none, or no figures.
+  /// Whether all targets are met; nothing where there are none, or no figures, or those of a part only.
   std::optional<bool> met() const noexcept;
 };
 

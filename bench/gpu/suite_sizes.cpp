@@ -24,6 +24,7 @@ suite_sizes sizes_for(std::string_view shape) {
   out.thrash = {4, 4, 2, 8, 4, 200, 0};
   out.chat = {4, 3, 3, 9, 5, 0, 6};
   out.copy_bytes = 1 << 16;
+  out.lora_choice = std::chrono::milliseconds(0);
   return out;
 }
 

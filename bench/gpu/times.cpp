@@ -17,4 +17,12 @@ times summary_of(std::vector<double> seconds) {
   return out;
 }
 
+pair_of_times pairs_of(std::vector<double> base, std::vector<double> other) {
+  std::vector<double> differences;
+  for (std::size_t i = 0; i < std::min(base.size(), other.size()); ++i)
+    differences.push_back(other[i] - base[i]);
+  const double median = summary_of(std::move(differences)).median;
+  return {summary_of(std::move(base)), summary_of(std::move(other)), median};
+}
+
 }  // namespace lorica::bench

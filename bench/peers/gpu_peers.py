@@ -9,6 +9,7 @@ Exit codes: 0 done, 1 something failed, 2 wrong flags, 3 no torch or no card.
 
 import argparse
 import json
+import os
 import statistics
 import sys
 import time
@@ -96,17 +97,26 @@ class Times:
 
 
 class Rows:
-    def __init__(self):
-        self.rows = []
+    """What was measured; `wrong` says which peers are not, and why, and nothing begins behind `end`."""
+
+    def __init__(self, wrong, end, changed=lambda: None):
+        self.rows, self.wrong, self.end, self.changed = [], wrong, end, changed
 
     def add(self, case, name, peer, graphs, measure):
         """A row, or why there is none."""
         row = {"case": case, "name": name, "peer": peer, "graphs": graphs}
         try:
-            row |= measure()
-        except (RuntimeError, ValueError, MemoryError) as problem:
-            row |= {"missing": str(problem).splitlines()[0][:200], "out_of_room": isinstance(problem, torch.OutOfMemoryError)}
+            if time.monotonic() > self.end:
+                row |= {"missing": "no time was left", "out_of_room": False, "out_of_time": True}
+            elif peer in self.wrong:
+                row |= {"missing": self.wrong[peer], "out_of_room": False}
+            else:
+                row |= measure()
+        except Exception as problem:  # whatever a kernel's compiler throws: the other rows are measured all the same
+            said = (str(problem) or type(problem).__name__).splitlines()[0][:200]
+            row |= {"missing": said, "out_of_room": isinstance(problem, (torch.OutOfMemoryError, MemoryError))}
         self.rows.append(row)
+        self.changed()
         told = row.get("missing") or " ".join(f"{k} {v:.3f}" for k, v in row.items() if isinstance(v, float))
         print(f"{case:5} {name:42} {peer:8} {told}", file=sys.stderr, flush=True)
 
@@ -211,17 +221,30 @@ def kernel_row(card, device, site, count, rank, adapters, peer):
 
 
 def check(device, sizes):
-    """The peers compute what they should: nobody is compared with who does not. Raises `ValueError`."""
-    sites = (Site("one", 70, (40,)), Site("three", 48, (33, 17, 16)))
+    """{peer: why it is not measured}: nobody is compared with who does not compute what he should."""
+    sites, wrong = (Site("one", 70, (40,)), Site("three", 48, (33, 17, 16))), {}
     for peer, (make, _) in makers(sizes).items():
-        for site in sites:
-            for rows, adapters, rank in ((1, 1, 3), (7, 3, 20), (40, 2, 16)):
-                error = gpu_lora.errors(make, site, rows, adapters, rank, device)
-                if not error <= 1:
-                    raise ValueError(f"{peer} is wrong at {rows} rows, {adapters} adapters of rank {rank}: {error:.1f} times what rounding allows")
+        try:
+            for site in sites:
+                for rows, adapters, rank in ((1, 1, 3), (7, 3, 20), (40, 2, 16)):
+                    error = gpu_lora.errors(make, site, rows, adapters, rank, device)
+                    if not error <= 1:
+                        raise ValueError(f"it is wrong at {rows} rows, {adapters} adapters of rank {rank}: {error:.1f} times what rounding allows")
+        except Exception as problem:  # its kernels may not even compile
+            wrong[peer] = (str(problem) or type(problem).__name__).splitlines()[0][:200]
+            print(f"gpu_peers: {peer}: {wrong[peer]}", file=sys.stderr)
+    return wrong
 
 
-CASES = {"G-1": base_decode, "G-2": base_prefill, "G-3": adapted_decode, "G-5": adapted_prefill, "G-6": kernels}
+def write(path, text):
+    """Whole or not at all."""
+    with open(path + ".part", "w") as file:
+        file.write(text + "\n")
+    os.replace(path + ".part", path)
+
+
+# What comes first is compared with what is wanted; the base is told beside it.
+CASES = {"G-3": adapted_decode, "G-6": kernels, "G-1": base_decode, "G-5": adapted_prefill, "G-2": base_prefill}
 
 
 def arguments():
@@ -231,7 +254,8 @@ def arguments():
     parser.add_argument("--only", default=",".join(CASES), help="of " + ",".join(CASES) + "; '' only checks that the peers compute what they should")
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--warmups", type=int, default=3)
-    parser.add_argument("--output", help="a file for the JSON document; without it to standard output")
+    parser.add_argument("--limit", type=float, default=600, help="seconds behind which nothing more is begun")
+    parser.add_argument("--output", help="a file for the JSON document, anew after every row; without it to standard output at the end")
     options = parser.parse_args()
     options.only = [c for c in options.only.split(",") if c]
     if unknown := [c for c in options.only if c not in CASES]:
@@ -251,25 +275,26 @@ def main():
         return NO_DEVICE
     torch.manual_seed(1)
     shape, sizes = SHAPES[options.shape]
-    rows = Rows()
-    try:
-        check(torch.device(options.device), sizes)
-    except ValueError as wrong:
-        print(f"gpu_peers: {wrong}", file=sys.stderr)
-        return 1
+    end, card = time.monotonic() + options.limit, Card(options)
+    facts, complete = card.facts(), False
+
+    def document():
+        return json.dumps({"program": "gpu_peers", **facts, "shape": shape.name, "dtype": "bfloat16", "complete": complete, "warmups": options.warmups,
+                           "runs": options.runs, "command": " ".join(sys.argv), "wrong": rows.wrong, "rows": rows.rows}, indent=1)
+
+    rows = Rows(check(card.device, sizes), end, lambda: options.output and write(options.output, document()))
     with torch.inference_mode():
-        card = Card(options)
         model = gpu_model.Model(shape, card.device)
-        for case in options.only:
-            CASES[case](card, model, sizes, rows)
-    document = json.dumps({"program": "gpu_peers", **card.facts(), "shape": shape.name, "warmups": options.warmups, "runs": options.runs,
-                           "command": " ".join(sys.argv), "rows": rows.rows}, indent=1)
+        for case in CASES:
+            if case in options.only:
+                CASES[case](card, model, sizes, rows)
+    complete = True
     if options.output:
-        with open(options.output, "w") as file:
-            file.write(document + "\n")
+        write(options.output, document())
     else:
-        print(document)
-    return 1 if any("missing" in r and not r["out_of_room"] for r in rows.rows) else 0
+        print(document())
+    failed = any("missing" in r and not r["out_of_room"] and not r.get("out_of_time") for r in rows.rows)
+    return 1 if failed or rows.wrong else 0
 
 
 if __name__ == "__main__":

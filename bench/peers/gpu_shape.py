@@ -40,13 +40,13 @@ class Sizes:
     decode_rows: tuple = (1, 8, 32, 64, 128)
     prompts: tuple = (512, 2048, 8192)
     rows: int = 32
-    ranks: tuple = (8, 16, 64)
+    ranks: tuple = (16, 8, 64)
     adapters: tuple = (1, 8, 32)
     rank: int = 16
     adapted_prompts: tuple = (512, 2048)
     prompt_adapters: tuple = (1, 8)
     kernel_rows: tuple = (1, 8, 32, 128, 512, 2048, 8192)
-    kernel_ranks: tuple = (8, 16, 32, 64, 128)
+    kernel_ranks: tuple = (16, 8, 64, 32, 128)
     kernel_adapters: tuple = (1, 32)
 
 

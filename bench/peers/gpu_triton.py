@@ -20,44 +20,15 @@ def product(a, b, WIDE: tl.constexpr):
 
 
 @triton.jit
-def shrink_kernel(x, a, u, order, first, count, depth, rank, x_row, a_adapter, a_slice, a_rank, u_slice, u_row,
-                  row_blocks, SPLIT: tl.constexpr, ROWS: tl.constexpr, RANKS: tl.constexpr, DEPTH: tl.constexpr, WIDE: tl.constexpr):
-    """u[slice][row][rank] += x[row] · a[adapter][slice][rank] over one part of the depth."""
+def site_kernel(x, m, y, order, first, count, m_begin, m_adapter, outputs_of, y_begin, scaling, depth, x_slice, x_row, y_row, row_blocks,
+                SPLIT: tl.constexpr, ROWS: tl.constexpr, OUTPUTS: tl.constexpr, DEPTH: tl.constexpr, EXPANDS: tl.constexpr, WIDE: tl.constexpr):
+    """y[begin of the slice][row][output] += x[slice][row] · m[slice][adapter][output], each slice with its own number of outputs. A shrink adds
+    one part of the depth to float32 (stores it where there is one part); an expand scales all of it and adds it to bfloat16."""
     part = tl.program_id(0) % SPLIT
     row_block = tl.program_id(0) // SPLIT % row_blocks
-    rank_block = tl.program_id(0) // SPLIT // row_blocks
+    output_block = tl.program_id(0) // SPLIT // row_blocks
     which, adapter = tl.program_id(1), tl.program_id(2)
-    rows = tl.load(count + adapter)
-    if row_block * ROWS >= rows:
-        return
-    in_adapter = row_block * ROWS + tl.arange(0, ROWS)
-    has_row = in_adapter < rows
-    row = tl.load(order + tl.load(first + adapter) + in_adapter, mask=has_row, other=0)
-    ranks = rank_block * RANKS + tl.arange(0, RANKS)
-    has_rank = ranks < rank
-    along = part * DEPTH + tl.arange(0, DEPTH)
-    sums = tl.zeros((ROWS, RANKS), dtype=tl.float32)
-    for begin in range(0, depth, DEPTH * SPLIT):
-        k = begin + along
-        has = k < depth
-        xs = tl.load(x + row[:, None] * x_row + k[None, :], mask=has_row[:, None] & has[None, :], other=0.0)
-        at = a + adapter * a_adapter + which * a_slice + ranks[None, :] * a_rank + k[:, None]
-        sums += product(xs, tl.load(at, mask=has_rank[None, :] & has[:, None], other=0.0), WIDE)
-    to = u + which * u_slice + row[:, None] * u_row + ranks[None, :]
-    keep = has_row[:, None] & has_rank[None, :]
-    if SPLIT == 1:
-        tl.store(to, sums, mask=keep)
-    else:
-        tl.atomic_add(to, sums, mask=keep)
-
-
-@triton.jit
-def expand_kernel(u, b, y, order, first, count, b_begin, widths, y_begin, scaling, rank, u_slice, u_row, y_row, row_blocks,
-                  ROWS: tl.constexpr, OUTPUTS: tl.constexpr, RANKS: tl.constexpr, WIDE: tl.constexpr):
-    """y[row][begin of the slice + output] += scaling of the adapter times u[slice][row] · b[slice][adapter][output]."""
-    row_block, output_block = tl.program_id(0) % row_blocks, tl.program_id(0) // row_blocks
-    which, adapter = tl.program_id(1), tl.program_id(2)
-    rows, width = tl.load(count + adapter), tl.load(widths + which)
+    rows, width = tl.load(count + adapter), tl.load(outputs_of + which)
     if row_block * ROWS >= rows:
         return
     if output_block * OUTPUTS >= width:
@@ -67,18 +38,39 @@ def expand_kernel(u, b, y, order, first, count, b_begin, widths, y_begin, scalin
     row = tl.load(order + tl.load(first + adapter) + in_adapter, mask=has_row, other=0)
     outputs = output_block * OUTPUTS + tl.arange(0, OUTPUTS)
     has_output = outputs < width
-    matrix = b + tl.load(b_begin + which) + adapter.to(tl.int64) * width * rank
+    matrix = m + tl.load(m_begin + which) + adapter * tl.load(m_adapter + which)
     sums = tl.zeros((ROWS, OUTPUTS), dtype=tl.float32)
-    for begin in range(0, rank, RANKS):
-        ranks = begin + tl.arange(0, RANKS)
-        has_rank = ranks < rank
-        us = tl.load(u + which * u_slice + row[:, None] * u_row + ranks[None, :], mask=has_row[:, None] & has_rank[None, :], other=0.0)
-        bs = tl.load(matrix + outputs[None, :] * rank + ranks[:, None], mask=has_output[None, :] & has_rank[:, None], other=0.0)
-        sums += product(us.to(tl.bfloat16), bs, WIDE)
+    for begin in range(0, depth, DEPTH * SPLIT):
+        k = begin + part * DEPTH + tl.arange(0, DEPTH)
+        has = k < depth
+        xs = tl.load(x + which * x_slice + row[:, None] * x_row + k[None, :], mask=has_row[:, None] & has[None, :], other=0.0)
+        ms = tl.load(matrix + outputs[None, :] * depth + k[:, None], mask=has_output[None, :] & has[:, None], other=0.0)
+        sums += product(xs.to(tl.bfloat16), ms, WIDE)
     keep = has_row[:, None] & has_output[None, :]
-    to = y + row[:, None] * y_row + tl.load(y_begin + which) + outputs[None, :]
-    sums *= tl.load(scaling + adapter)
-    tl.store(to, (tl.load(to, mask=keep, other=0.0).to(tl.float32) + sums).to(tl.bfloat16), mask=keep)
+    to = y + tl.load(y_begin + which) + row[:, None] * y_row + outputs[None, :]
+    if EXPANDS:
+        sums *= tl.load(scaling + adapter)
+        tl.store(to, (tl.load(to, mask=keep, other=0.0).to(tl.float32) + sums).to(tl.bfloat16), mask=keep)
+    elif SPLIT == 1:
+        tl.store(to, sums, mask=keep)
+    else:
+        tl.atomic_add(to, sums, mask=keep)
+
+
+class Slices:
+    """Where the matrices of the slices of one product lie in `matrices`, and where their outputs do."""
+
+    def __init__(self, matrices, begins, adapter_strides, outputs, y_begins):
+        def table(values, dtype):
+            return torch.tensor(values, dtype=dtype, device=matrices.device)
+
+        self.matrices, self.count, self.widest = matrices, len(outputs), max(outputs)
+        self.begins, self.strides = table(begins, torch.int64), table(adapter_strides, torch.int64)
+        self.outputs, self.y_begins = table(outputs, torch.int32), table(y_begins, torch.int64)
+
+
+def begins_of(sizes):
+    return [sum(sizes[:i]) for i in range(len(sizes))]
 
 
 def blocks(rows):
@@ -94,31 +86,32 @@ class TritonLora:
     name = "triton"
 
     def __init__(self, site, a, b, deal, scaling):
-        self.site, self.a, self.deal = site, a.contiguous(), deal
-        self.rank, slices = a.shape[2], len(site.outputs)
-        device = a.device
-        self.b = torch.cat([part.reshape(-1) for part in b])
-        self.b_begin = torch.tensor([0, *torch.tensor([part.numel() for part in b]).cumsum(0)[:-1].tolist()], dtype=torch.int64, device=device)
-        self.widths = torch.tensor(site.outputs, dtype=torch.int32, device=device)
-        self.y_begin = torch.tensor([sum(site.outputs[:i]) for i in range(slices)], dtype=torch.int32, device=device)
-        self.scaling = torch.full((deal.adapters,), scaling, dtype=torch.float32, device=device)
+        self.deal, self.rank, self.depth, slices = deal, a.shape[2], site.depth, len(site.outputs)
+        device, ranks, each = a.device, [a.shape[2]] * slices, a.shape[2] * site.depth
         self.u = torch.zeros((slices, deal.rows, self.rank), dtype=torch.float32, device=device)
+        self.shrinks = Slices(a.contiguous().reshape(-1), begins_of([each] * slices), [slices * each] * slices, ranks,
+                              begins_of([deal.rows * self.rank] * slices))
+        self.expands = Slices(torch.cat([part.reshape(-1) for part in b]), begins_of([part.numel() for part in b]),
+                              [width * self.rank for width in site.outputs], site.outputs, begins_of(site.outputs))
+        self.scaling = torch.full((deal.adapters,), scaling, dtype=torch.float32, device=device)
         self.blocks = blocks(deal.rows)
 
+    def launch(self, slices, x, x_slice, y, split, rows, outputs, depth, deep, expands):
+        d = self.deal
+        row_blocks = triton.cdiv(d.most, rows)
+        grid = (split * row_blocks * triton.cdiv(slices.widest, outputs), slices.count, d.adapters)
+        site_kernel[grid](x, slices.matrices, y, d.order, d.first, d.count, slices.begins, slices.strides, slices.outputs, slices.y_begins,
+                          self.scaling, deep, x_slice, x.stride(-2), y.stride(-2), row_blocks, SPLIT=split, ROWS=rows, OUTPUTS=outputs,
+                          DEPTH=depth, EXPANDS=expands, WIDE=INTERPRETED)
+
     def shrink(self, x):
-        d, k = self.deal, self.blocks
+        k = self.blocks
         self.u.zero_()
-        row_blocks, rank_block = triton.cdiv(d.most, k["shrink_rows"]), 16
-        grid = (k["split"] * row_blocks * triton.cdiv(self.rank, rank_block), len(self.site.outputs), d.adapters)
-        shrink_kernel[grid](x, self.a, self.u, d.order, d.first, d.count, self.site.depth, self.rank, x.stride(0), *self.a.stride()[:3],
-                            *self.u.stride()[:2], row_blocks, SPLIT=k["split"], ROWS=k["shrink_rows"], RANKS=rank_block, DEPTH=k["depth"], WIDE=INTERPRETED)
+        self.launch(self.shrinks, x, 0, self.u, k["split"], k["shrink_rows"], 16, k["depth"], self.depth, False)
 
     def expand(self, y):
-        d, k = self.deal, self.blocks
-        row_blocks = triton.cdiv(d.most, k["expand_rows"])
-        grid = (row_blocks * triton.cdiv(max(self.site.outputs), k["outputs"]), len(self.site.outputs), d.adapters)
-        expand_kernel[grid](self.u, self.b, y, d.order, d.first, d.count, self.b_begin, self.widths, self.y_begin, self.scaling, self.rank,
-                            *self.u.stride()[:2], y.stride(0), row_blocks, ROWS=k["expand_rows"], OUTPUTS=k["outputs"], RANKS=16, WIDE=INTERPRETED)
+        k = self.blocks
+        self.launch(self.expands, self.u, self.u.stride(0), y, 1, k["expand_rows"], k["outputs"], 16, self.rank, True)
 
     def add(self, x, y):
         self.shrink(x)

@@ -6,6 +6,7 @@ the base notice: alone, beside requests for adapters that are all in memory, and
 files lie in the page cache. `lorica-bench-residency` adds what LRU, LFU and GDSF make of the same order of requests without a model.
 """
 
+import itertools
 import json
 import subprocess
 import sys
@@ -31,19 +32,15 @@ def start(options, name, eviction="gdsf"):
     return LoricaServer(options, f"cold-{name}", "--adapter-root", options.place, "--adapter-host-memory", budget, "--adapter-eviction", eviction)
 
 
-def loads(server):
-    return server.metrics()['lorica_adapter_loads_total{outcome="ready"}']
-
-
 def cold_and_warm(options, server, seed):
     """Each adapter twice in a row, one request at a time, more of them than memory holds: the first is cold, the second warm."""
     names = [i for i in range(options.pairs) for _ in range(2)]
-    before = loads(server)
+    before = server.adapter_loads()
     told = server.load("--num-prompts", len(names), "--max-concurrency", 1, *SHORT, "--lora-assignment", "round-robin", "--lora-modules",
                        *names, seed=seed)
     cold, warm = told["ttfts"][0::2], told["ttfts"][1::2]
     return {"cold p50 ms": 1e3 * quantile(cold, 0.5), "warm p50 ms": 1e3 * quantile(warm, 0.5), "cold p99 ms": 1e3 * quantile(cold, 0.99),
-            "warm p99 ms": 1e3 * quantile(warm, 0.99), "share that was cold": min(1.0, (loads(server) - before) / options.pairs)}
+            "warm p99 ms": 1e3 * quantile(warm, 0.99), "share that was cold": min(1.0, (server.adapter_loads() - before) / options.pairs)}
 
 
 def zipf(options, count):
@@ -53,10 +50,10 @@ def zipf(options, count):
 def hit_rate(options, eviction):
     """From an empty memory, with the same order of requests in every run, so that a replay has it too."""
     with start(options, eviction, eviction) as server:
-        before = loads(server)
+        before = server.adapter_loads()
         told = server.load("--num-prompts", options.requests, "--max-concurrency", 4, *SHORT, *zipf(options, options.adapters),
                            seed=options.seed)
-        return {"hit rate": 1 - (loads(server) - before) / (options.requests + 1), "first token p50 ms": 1e3 * quantile(told["ttfts"], 0.5),
+        return {"hit rate": 1 - (server.adapter_loads() - before) / (options.requests + 1), "first token p50 ms": 1e3 * quantile(told["ttfts"], 0.5),
                 "first token p99 ms": 1e3 * quantile(told["ttfts"], 0.99)}
 
 
@@ -69,14 +66,14 @@ def streams(options, server, seed):
 
 
 def streams_beside(options, server, count, seed):
-    before = loads(server)
+    before = server.adapter_loads()
     with server.endless("--num-prompts", 100_000, "--request-rate", options.rate, *SHORT, *zipf(options, count), seed=seed) as others:
         server.wait_for(lambda m: sum(v for k, v in m.items() if k.startswith("lorica_requests_total")) > 0, "the first request")
         out = streams(options, server, seed + 1)
         if not others.running():
             raise RuntimeError("the requests beside the streams ended before them")
     server.wait_idle()
-    return out | {"loads beside": loads(server) - before}
+    return out | {"loads beside": server.adapter_loads() - before}
 
 
 def replayed(options):
@@ -85,7 +82,7 @@ def replayed(options):
     return json.loads(subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True).stdout)
 
 
-def derive(arms, replay):
+def derive(arms, replay, **_):
     out, figures = [], {name: arm["figures"] for name, arm in arms.items()}
     if "cold and warm" in arms:
         one, noise = figures["cold and warm"], noise_of(arms["cold and warm"])
@@ -132,21 +129,18 @@ def read_options():
 def main():
     options = read_options()
     options.each = bytes_in_memory(options, options.place)
-    seeds = iter(range(100, 1_000_000, 10))
+    seeds = itertools.count(100, 10)
+    beside_resident, beside_cold = (itertools.count(1_000_000, 10) for _ in range(2))  # arrivals of a turn are the same in both
     with start(options, "pairs") as pairs, start(options, "resident") as resident, start(options, "loading") as loading:
         cold_and_warm(options, pairs, next(seeds))  # all have a name now; which ones are in memory is as in every later run
-        resident.load("--num-prompts", options.room, "--max-concurrency", 1, *SHORT, "--lora-assignment", "round-robin", "--lora-modules",
-                      *range(options.room))
+        resident.ask_for_each(options.room, "--max-concurrency", 1, *SHORT)
         arms = {"cold and warm": lambda: cold_and_warm(options, pairs, next(seeds)),
                 "streams alone": lambda: streams(options, resident, next(seeds)),
-                "streams beside resident": lambda: streams_beside(options, resident, options.room, next(seeds)),
-                "streams beside cold": lambda: streams_beside(options, loading, options.adapters, next(seeds)),
+                "streams beside resident": lambda: streams_beside(options, resident, options.room, next(beside_resident)),
+                "streams beside cold": lambda: streams_beside(options, loading, options.adapters, next(beside_cold)),
                 "hits gdsf": lambda: hit_rate(options, "gdsf"), "hits lru": lambda: hit_rate(options, "lru")}
-        runs, missing = session.in_turns(options, arms)
-    replay = replayed(options)
-    session.write(options, "cold", runs, missing, derive({name: session.summary(some) for name, some in runs.items()}, replay),
-                  replay=replay, adapter_bytes=options.each)
-    return not runs
+        return session.measure_and_write(options, "cold", arms, derive,
+                                         more=lambda: {"replay": replayed(options), "adapter_bytes": options.each})
 
 
 if __name__ == "__main__":

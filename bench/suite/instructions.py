@@ -27,9 +27,7 @@ def main():
     only = [word for work in WORKS.values() for word in ("--only", work)]
     arms = {isa: lambda isa=isa: decode_bench.figures(decode_bench.run(options, "--isa", isa, *only))
             for isa in ("avx512", "avx2")}
-    runs, missing = session.in_turns(options, arms)
-    session.write(options, "instructions", runs, missing, derive({name: session.summary(some) for name, some in runs.items()}))
-    return not runs
+    return session.measure_and_write(options, "instructions", arms, derive)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,10 @@ class LoricaServer(ServerProcess):
         with urllib.request.urlopen(f"http://{HOST}:{self.port}/metrics", timeout=30) as answer:
             return parse_metrics(answer.read().decode())
 
+    def adapter_loads(self):
+        """Adapters that were brought into memory so far."""
+        return self.metrics().get('lorica_adapter_loads_total{outcome="ready"}', 0.0)
+
     def memory(self):
         """Bytes of /proc/PID/status: all that is resident, of it anonymous, of it of files."""
         with open(f"/proc/{self.process.pid}/status") as file:
@@ -42,6 +46,10 @@ class LoricaServer(ServerProcess):
         if out["failed"]:
             raise RuntimeError(f"{out['failed']} requests failed: {next(e for e in out['errors'] if e)}")
         return out
+
+    def ask_for_each(self, count, *more):
+        """One request for each of the first `count` adapters, in order."""
+        return self.load("--num-prompts", count, "--lora-assignment", "round-robin", *more, "--lora-modules", *range(count))
 
     def endless(self, *more, seed=0):
         return load.Endless(str(self.options.bin / "lorica-bench"), self.port, [*more, "--seed", seed])

@@ -6,6 +6,7 @@ memory, as S-LoRA has them in its host's; in the third nothing is, and a request
 for the names, new ones in every round, so that no prefix is shared.
 """
 
+import functools
 import itertools
 import sys
 
@@ -21,24 +22,19 @@ def start(options, name, count):
 
 
 def ask_for_all(server, count):
-    server.load("--num-prompts", count, "--max-concurrency", 4, "--random-input-len", 8, "--random-output-len", 1, "--lora-assignment",
-                "round-robin", "--lora-modules", *range(count))
+    server.ask_for_each(count, "--max-concurrency", 4, "--random-input-len", 8, "--random-output-len", 1)
     told = server.metrics()["lorica_adapters_resident"]
     if told != count:
         raise RuntimeError(f"{told:.0f} of {count} adapters are in memory")
 
 
-def loads(server):
-    return server.metrics().get('lorica_adapter_loads_total{outcome="ready"}', 0.0)
-
-
 def traffic(options, server, count, seed):
-    before = loads(server)
+    before = server.adapter_loads()
     told = server.load("--dataset-name", "s-lora", "--s-lora-alpha", options.alpha, "--s-lora-cv", options.cv, "--s-lora-duration",
                        options.seconds, "--request-rate", options.rate, "--max-concurrency", options.at_once, "--s-lora-input-range", 8, 256,
                        "--s-lora-output-range", 8, 128, "--lora-modules", *range(count), seed=seed)
     return {"tokens per second": told["output_throughput"], "requests per second": told["request_throughput"],
-            "first token p99 ms": told["p99_ttft_ms"], "loads": loads(server) - before}
+            "first token p99 ms": told["p99_ttft_ms"], "loads": server.adapter_loads() - before}
 
 
 def cold(options, count, seed):
@@ -87,9 +83,7 @@ def main():
         arms = {f"{options.few} in memory": lambda: traffic(options, few, options.few, next(seeds["few"])),
                 f"{options.many} in memory": lambda: traffic(options, many, options.many, next(seeds["many"])),
                 f"{options.many} on the disk": lambda: cold(options, options.many, next(seeds["cold"]))}
-        runs, missing = session.in_turns(options, arms)
-    session.write(options, "many", runs, missing, derive(options, {name: session.summary(some) for name, some in runs.items()}))
-    return not runs
+        return session.measure_and_write(options, "many", arms, functools.partial(derive, options))
 
 
 if __name__ == "__main__":

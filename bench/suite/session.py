@@ -109,6 +109,15 @@ def summary(runs):
             "figures": {k: statistics.median(g[k] for g in good) for k in keys}}
 
 
+def measure_and_write(options, kind, arms, derive, more=dict):
+    """Runs the arms in turns and writes the result; the exit code of the program. `derive` makes findings of {arm: summary} and of what
+    `more` gives, which is called behind the runs and stands in the result too."""
+    runs, missing = in_turns(options, arms)
+    further = more()
+    write(options, kind, runs, missing, derive({name: summary(some) for name, some in runs.items()}, **further), **further)
+    return not runs
+
+
 def write(options, kind, runs, missing, findings, **more):
     """The result file; `findings` as `finding` makes them."""
     report = {

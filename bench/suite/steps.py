@@ -11,6 +11,7 @@ import session
 from findings import finding, noise_of
 
 COUNTS = (1, 2, 4, 8, 16, 32)
+RANKS = {1: {8: None, 16: 0.15, 64: 0.4}, 8: {8: None, 16: 0.1, 64: 0.4}}  # by streams: what an adapter of that rank may cost
 
 
 def sweep_name(count):
@@ -21,9 +22,10 @@ def derive(arms):
     out = []
     if "ranks" in arms:
         figures, noise = arms["ranks"]["figures"], noise_of(arms["ranks"])
-        for streams in (1, 8):
-            for rank, bound in ((8, None), (64, ("<=", 0.4))):
+        for streams, ranks in RANKS.items():
+            for rank, most in ranks.items():
                 kept = figures[f"decode {streams}, 1 adapter of rank {rank} kept"]
+                bound = None if most is None else ("<=", most)
                 out.append(finding("C-4", f"an adapter of rank {rank}, {streams} at once: overhead", 1 / kept - 1, "share", bound, noise))
     if "adapters" in arms:
         figures, noise = arms["adapters"]["figures"], noise_of(arms["adapters"])
@@ -49,9 +51,7 @@ def main():
         if suite not in ("ranks", "adapters", "mixed-prefill"):
             parser.error(f"--suites: {suite} is not one of ranks, adapters, mixed-prefill")
         arms[suite] = lambda suite=suite: decode_bench.figures(decode_bench.run(options, "--suite", suite))
-    runs, missing = session.in_turns(options, arms)
-    session.write(options, "steps", runs, missing, derive({name: session.summary(some) for name, some in runs.items()}))
-    return not runs
+    return session.measure_and_write(options, "steps", arms, derive)
 
 
 if __name__ == "__main__":

@@ -50,6 +50,10 @@ TEST_CASE("background work settles for its share, and its caller does not") {
   REQUIRE(some);
   CHECK(some->first == before.first);
   CHECK(some->second > before.second);
+  auto little = seen(core_share::little);
+  REQUIRE(little);
+  CHECK(little->first == before.first);
+  CHECK(little->second > some->second);
   CHECK(std::pair(::sched_getscheduler(0), ::getpriority(PRIO_PROCESS, 0)) == before);
 }
 

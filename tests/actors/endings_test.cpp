@@ -105,6 +105,21 @@ TEST_CASE("a failed step ends what ran in it and the service goes on") {
   CHECK(world.at_rest());
 }
 
+TEST_CASE("a step that loses the device fails what ran in it, and ends the service") {
+  fake_world world;
+  world.engine->hold();
+  auto first = world.start(long_request("a")).first;
+  REQUIRE(world.engine->wait_held());
+  CHECK(world.fatals == 0);
+  world.engine->gone = true;
+  world.engine->release();
+  REQUIRE(first->wait());
+  REQUIRE(first->why().has_value());
+  CHECK(first->why()->code == errc::generation_failed);
+  CHECK(eventually([&] { return world.fatals > 0; }));
+  CHECK_FALSE(world.status()->healthy);
+}
+
 TEST_CASE("a saturated sink pauses its sequence and nobody else's") {
   constexpr std::size_t slow_tokens = 110;
   fake_world world;

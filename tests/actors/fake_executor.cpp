@@ -228,6 +228,7 @@ bool fake_executor::keeps_contract(const batch& step) const {
 result<step_output> fake_executor::execute(const batch& step) {
   wait_turn();
   ++steps;
+  if (gone) return fail(errc::generation_failed, "the device is gone");
   if (throws.exchange(false)) throw std::runtime_error("broken device");
   if (failures > 0 && failures-- > 0) return fail(errc::generation_failed, "the device failed");
   if (!keeps_contract(step)) {

@@ -59,6 +59,7 @@ class fake_executor final : public executor, private adapter_packer {
   std::string description() const override { return "fake"; }
   const adapter_packer& packer() const noexcept override { return *this; }
   result<step_output> execute(const batch& step) override;
+  bool lost() const noexcept override { return gone; }
   result<void> attach(const std::shared_ptr<const packed_adapter>& adapter) override;
   void detach(const packed_adapter& adapter) noexcept override;
   void rest(std::span<const std::uint32_t> empty) noexcept override {
@@ -76,6 +77,7 @@ class fake_executor final : public executor, private adapter_packer {
 
   std::atomic<std::uint64_t> room{UINT64_MAX};  ///< for so many adapters at once
   std::atomic<int> failures{0};                 ///< so many of the next steps fail
+  std::atomic<bool> gone{false};                ///< the device, for good
   std::atomic<bool> throws{false};              ///< the next step throws
   std::atomic<std::uint64_t> steps{0};
   std::atomic<std::uint64_t> most_adapters{0};  ///< distinct ones in one step

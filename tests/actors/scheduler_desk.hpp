@@ -52,6 +52,7 @@ class timed_executor final : public executor {
     clock_.advance(per_step + per_row * step.tokens.size());
     return engine_.execute(step);
   }
+  bool lost() const noexcept override { return engine_.lost(); }
   result<void> attach(const std::shared_ptr<const packed_adapter>& adapter) override {
     return engine_.attach(adapter);
   }

@@ -374,6 +374,23 @@ class GpuPeers(unittest.TestCase):
             self.assertIn("0 of 0 comparisons are met", out.getvalue())
             self.assertIn("the shapes differ: s and t", told.getvalue())
 
+    def test_beside_weights_of_another_kind_times_are_told_and_nothing_is_judged(self):
+        peer = {"case": "G-3", "name": "r16, 8 adapters", "peer": "triton", "median_ms": 5.6, "base_ms": 5.0, "over_base_percent": 12.0}
+        lines, met = gpu_compare.compared(self.OURS | {"dtype": "fp8"}, self.peers(peer))
+        self.assertEqual(met, [])
+        self.assertIn("| lorica, fp8 |", lines[0])
+        self.assertIn("5.600 ms", lines[2])
+
+    def test_two_results_of_the_bench_stand_side_by_side(self):
+        faster = self.OURS | {"dtype": "fp8", "rows": [self.OURS["rows"][0] | {"median_ms": 2.15}, {"case": "G-6", "name": "o, 1 rows", "missing": "no"}],
+                              "cases": [{"case": "G-1", "state": "cut off", "why": "its time was over"}, {"case": "G-6", "state": "ended"}]}
+        lines = gpu_compare.own_lines(self.OURS, faster)
+        self.assertIn("| | bfloat16 | fp8 | of the time |", lines)
+        self.assertIn("| G-3 r16, 8 adapters | 4.300 ms (+7.5 %) | 2.150 ms (+7.5 %) | 0.50 |", lines)
+        self.assertIn("| G-6 o, 1 rows | 10.0 us | not measured |  |", lines)
+        self.assertEqual(len(lines), 4)
+        self.assertEqual(gpu_compare.not_whole(self.OURS, faster), ["G-1 cut off: its time was over"])
+
     def test_the_peers_compute_what_they_should(self):
         python = ROOT / "build/peers/transformers/bin/python"
         if not python.exists():
@@ -388,6 +405,40 @@ class GpuPeers(unittest.TestCase):
         for name, (shape, _) in gpu_shape.SHAPES.items():
             sizes = ",".join(f"{f}={getattr(shape, f)}" for f in ("layers", "hidden", "heads", "kv_heads", "head_dim", "ffn", "vocab"))
             self.assertIn(sizes + ",positions=", source, name)
+
+
+class GpuSuite(unittest.TestCase):
+    """tools/gpu_suite.sh with stand-ins for a device and for the programs of a bundle."""
+
+    def run_suite(self, folder, bench_code, *flags):
+        def program(path, *lines):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("\n".join(["#!/bin/bash", *lines]) + "\n")
+            path.chmod(0o755)
+        folder = pathlib.Path(folder)
+        program(folder / "bin/nvidia-smi", 'case "$*" in *loop-ms*) exit 0 ;; -L) echo "GPU 0" ;; *) echo card ;; esac')
+        program(folder / "b/gpu_tests", """echo '{"finished":true,"passed":3,"failed":0,"skipped":1,"cases":[]}' >"$LORICA_TEST_REPORT\"""")
+        program(folder / "b/gpu_bench", f'echo "$@" >"{folder}/flags"', f"exit {bench_code}")
+        (folder / "b/README.md").write_text("Built from commit abc123.\n")
+        command = ["bash", ROOT / "tools/gpu_suite.sh", "--bundle", folder / "b", "--output", folder / "out", *flags]
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PATH": f"{folder}/bin:{os.environ['PATH']}"})
+        parts = json.loads((folder / "out/suite.json").read_text())["parts"]
+        return done.returncode, {p["part"]: p for p in parts}
+
+    def test_the_bench_stops_by_itself_before_its_time_and_that_is_no_failure(self):
+        with tempfile.TemporaryDirectory() as folder:
+            code, parts = self.run_suite(folder, 4, "--total", "300", "--", "--only", "G-1")
+            self.assertEqual(code, 0)
+            self.assertEqual(parts["tests"]["passed"], 3)
+            self.assertEqual(parts["bench"]["state"], "passed, not all in its time")
+            flags = (pathlib.Path(folder) / "flags").read_text()
+            self.assertRegex(flags, r"--limit 2[0-9][0-9] --only G-1")
+
+    def test_a_failed_bench_and_too_little_time_are_told(self):
+        with tempfile.TemporaryDirectory() as folder:
+            code, parts = self.run_suite(folder, 1, "--bench-seconds", "90")
+            self.assertEqual((code, parts["bench"]["state"], parts["bench"]["exit_code"]), (1, "failed", 1))
+            self.assertEqual(self.run_suite(folder, 0, "--total", "60")[1]["bench"]["state"], "not run")
 
 
 if __name__ == "__main__":

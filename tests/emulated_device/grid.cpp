@@ -12,6 +12,12 @@
 
 emulated_device::extent threadIdx, blockIdx, blockDim, gridDim;
 
+// Where the linker has put the shared arrays of fixed size (words.hpp); nothing where there are none.
+extern "C" {
+[[gnu::weak]] extern std::byte __start_emulated_shared[];
+[[gnu::weak]] extern std::byte __stop_emulated_shared[];
+}
+
 namespace emulated_device {
 namespace {
 
@@ -27,7 +33,7 @@ struct late_copy {
 struct device_thread {
   fiber where;
   extent index;
-  bool done = true;
+  bool done = true, waited = false;
   const std::uint64_t* gate = nullptr;  ///< waits while this holds `seen`
   std::uint64_t seen = 0;
   std::deque<std::vector<late_copy>> copies;  ///< the last group is not committed
@@ -49,6 +55,7 @@ struct state {
   std::vector<std::byte> shared;
   const std::function<void()>* body = nullptr;
   std::size_t current = 0, live = 0, arrived = 0;
+  bool early = false;
   std::uint64_t generation = 0;
   bool any = false, last_any = false;
   std::string fault;
@@ -102,6 +109,8 @@ void thread_entry() {
   for (;;) {
     (*now().body)();
     auto& s = now();
+    if (s.early && !current().waited)
+      s.fault = "a thread of an early launch never waited for the one in front";
     current().done = true;
     --s.live;
     if (s.live != 0 && s.arrived == s.live) open_block_gate();
@@ -128,7 +137,7 @@ void begin_block(const extent& block, std::size_t shared_bytes) {
     auto& t = *s.threads[i];
     t.index = extent(static_cast<unsigned>(i % block.x), static_cast<unsigned>(i / block.x % block.y),
                      static_cast<unsigned>(i / block.x / block.y));
-    t.done = false;
+    t.done = t.waited = false;
     t.gate = nullptr;
     t.copies.assign(1, {});
   }
@@ -137,6 +146,16 @@ void begin_block(const extent& block, std::size_t shared_bytes) {
   s.live = count;
   s.arrived = 0;
   s.any = false;
+}
+
+/// Also between the arrays, where the address sanitizer allows nothing: what it would look at is not called.
+[[gnu::no_sanitize("address")]] void fill_fixed_shared() {
+  using wide [[gnu::may_alias]] = std::uint64_t;
+  auto* at = __start_emulated_shared;
+  for (; __stop_emulated_shared - at >= std::ptrdiff_t{sizeof(wide)}; at += sizeof(wide))
+    *reinterpret_cast<volatile wide*>(at) = ~wide{0};
+  for (; at != __stop_emulated_shared; ++at)
+    *reinterpret_cast<volatile std::byte*>(at) = std::byte{0xff};
 }
 
 /// One turn for every thread that can go on; false when none can.
@@ -174,18 +193,19 @@ void run_threads(thread_order order) {
   now().order = order;
 }
 
-std::string run_grid(const extent& grid, const extent& block, std::size_t shared_bytes,
-                     const std::function<void()>& body) {
+std::string run_grid(const launch& how, const std::function<void()>& body) {
   auto& s = now();
   s.body = &body;
   s.fault.clear();
-  gridDim = grid;
-  blockDim = block;
-  for (unsigned z = 0; z < grid.z; ++z)
-    for (unsigned y = 0; y < grid.y; ++y)
-      for (unsigned x = 0; x < grid.x && s.fault.empty(); ++x) {
+  s.early = how.early;
+  fill_fixed_shared();
+  gridDim = how.grid;
+  blockDim = how.block;
+  for (unsigned z = 0; z < how.grid.z; ++z)
+    for (unsigned y = 0; y < how.grid.y; ++y)
+      for (unsigned x = 0; x < how.grid.x && s.fault.empty(); ++x) {
         blockIdx = extent(x, y, z);
-        run_block(block, shared_bytes);
+        run_block(how.block, how.shared_bytes);
       }
   return s.fault;
 }
@@ -242,7 +262,17 @@ unsigned lane() {
   return static_cast<unsigned>(now().current % lanes_per_warp);
 }
 
+void waited_for_previous() {
+  current().waited = true;
+}
+
 void copy_later(void* to, const void* from, std::size_t bytes, std::size_t zeros) {
+  const auto& shared = now().shared;
+  const auto* at = static_cast<const std::byte*>(to);
+  if (at < shared.data() || at + bytes + zeros > shared.data() + shared.size())
+    fault("an asynchronous copy leaves the shared memory");
+  if (reinterpret_cast<std::uintptr_t>(to) % 16 != 0 || reinterpret_cast<std::uintptr_t>(from) % 16 != 0)
+    fault("an asynchronous copy is not on 16 bytes");
   const late_copy c{to, from, bytes, zeros};
   if (now().order == thread_order::descending) return run_copy(c);
   current().copies.back().push_back(c);

@@ -19,12 +19,19 @@ struct extent {
 enum class thread_order : std::uint8_t { ascending, descending };
 void run_threads(thread_order order);
 
+/// How a kernel was launched.
+struct launch {
+  extent grid, block;
+  std::size_t shared_bytes = 0;
+  bool early = false;  ///< it may begin before what is in front of it has ended
+};
+
 /// Runs `body` once per thread of every block, blocks one after the other, threads as fibers of this OS
-/// thread. Dynamic shared memory is filled with bytes 0xff (no number) before each block. The text says what
-/// went wrong: threads that wait for each other in different places, or lanes that meet in different
-/// operations; empty when nothing did.
-std::string run_grid(const extent& grid, const extent& block, std::size_t shared_bytes,
-                     const std::function<void()>& body);
+/// thread. Shared memory is filled with bytes 0xff (no number): dynamic one before each block, arrays of
+/// fixed size before the first. The text says what went wrong: threads that wait for each other in different
+/// places, lanes that meet in different operations, a thread of an early launch that never waited for the one
+/// in front of it; empty when nothing did.
+std::string run_grid(const launch& how, const std::function<void()>& body);
 
 // What follows is called by device code.
 
@@ -48,8 +55,11 @@ bool meet_block_any(bool value);
 std::byte* shared_memory();
 unsigned lane();
 
-/// A copy into shared memory that is only done when its thread waits for it, as late as the device may, or at
-/// once (`thread_order`).
+/// The thread has waited for the launch in front.
+void waited_for_previous();
+
+/// A copy into dynamic shared memory, both sides on 16 bytes, that is only done when its thread waits for it,
+/// as late as the device may, or at once (`thread_order`).
 void copy_later(void* to, const void* from, std::size_t bytes, std::size_t zeros);
 void commit_copies();
 /// Waits until at most `pending` committed groups are not done.

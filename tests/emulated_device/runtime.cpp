@@ -73,6 +73,8 @@ struct device_state {
   std::deque<float> times;
 };
 
+thread_local int chosen = 0;
+
 device_state& now() {
   static device_state s;
   return s;
@@ -188,7 +190,15 @@ cudaError_t cudaGetDeviceCount(int* count) {
 
 cudaError_t cudaSetDevice(int device) {
   if (auto e = enter()) return e;
-  return device >= 0 && device < now().devices ? cudaSuccess : cudaErrorInvalidDevice;
+  if (device < 0 || device >= now().devices) return cudaErrorInvalidDevice;
+  chosen = device;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGetDevice(int* device) {
+  if (auto e = enter()) return e;
+  *device = chosen;
+  return cudaSuccess;
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {
@@ -208,7 +218,10 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr what, int device) {
   if (auto e = enter()) return e;
   if (device < 0 || device >= now().devices) return cudaErrorInvalidDevice;
-  *value = what == cudaDevAttrClockRate ? 1'000'000 : 2'000'000;
+  if (what == cudaDevAttrComputeCapabilityMajor)
+    *value = now().can.major;
+  else
+    *value = what == cudaDevAttrClockRate ? 1'000'000 : 2'000'000;
   return cudaSuccess;
 }
 
@@ -265,6 +278,7 @@ cudaError_t cudaFree(void* at) {
 
 cudaError_t cudaHostAlloc(void** at, std::size_t bytes, unsigned) {
   if (auto e = enter()) return e;
+  if (capturing_anywhere()) return cudaErrorStreamCaptureUnsupported;
   *at = std::aligned_alloc(page, whole_pages(bytes));
   if (!*at) return cudaErrorMemoryAllocation;
   std::memset(*at, 0xff, bytes);
@@ -331,7 +345,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   if (auto e = enter()) return e;
   if (!now().streams.contains(stream)) return cudaErrorInvalidValue;
-  if (stream->capturing) return cudaErrorStreamCaptureUnsupported;
+  if (capturing_anywhere()) return cudaErrorStreamCaptureUnsupported;
   advance(stream, nullptr);
   return now().broken;
 }
@@ -381,6 +395,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   if (auto e = enter()) return e;
   if (!now().events.contains(event)) return cudaErrorInvalidValue;
+  if (capturing_anywhere()) return cudaErrorStreamCaptureUnsupported;
   if (event->last && !event->last->done) advance(event->last->stream, event->last.get());
   return now().broken;
 }
@@ -388,6 +403,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
 cudaError_t cudaEventQuery(cudaEvent_t event) {
   if (auto e = enter()) return e;
   if (!now().events.contains(event)) return cudaErrorInvalidValue;
+  if (capturing_anywhere()) return cudaErrorStreamCaptureUnsupported;
   auto& last = event->last;
   if (!last || last->done) return cudaSuccess;
   if (std::exchange(last->asked, true)) advance(last->stream, last.get());
@@ -471,8 +487,11 @@ cudaError_t enqueue_kernel(const cudaLaunchConfig_t& shape, const void* kernel, 
       block.z > 64)
     return cudaErrorInvalidConfiguration;
   if (bytes > static_cast<std::size_t>(allowed)) return cudaErrorInvalidValue;
-  return put(shape.stream, [grid, block, bytes, body = std::move(body)] {
-    auto text = run_grid(grid, block, bytes, body);
+  const bool early = shape.numAttrs != 0;
+  if (early && now().can.major < 9) return cudaErrorNotSupported;
+  const launch how{grid, block, bytes, early};
+  return put(shape.stream, [how, body = std::move(body)] {
+    auto text = run_grid(how, body);
     if (text.empty()) return cudaSuccess;
     now().fault = text;
     return cudaErrorLaunchFailure;
@@ -502,6 +521,14 @@ void fail_after(std::uint64_t calls, cudaError_t error) {
   now().calls = 0;
   now().fail_at = calls + 1;
   now().failure = error;
+}
+
+void lose(cudaError_t error) {
+  now().broken = error;
+}
+
+int chosen_device() {
+  return chosen;
 }
 
 std::uint64_t calls_made() {

@@ -11,14 +11,14 @@ namespace {
 
 std::shared_ptr<const gpu::gpu_packed_adapter> pack(const adapter_weights& w,
                                                     const model_config& m = small_model()) {
-  gpu::gpu_adapter_packer packer(std::make_shared<made_up_weights>(m));
+  gpu::gpu_adapter_packer packer(exact_weights(m));
   auto packed = must(packer.pack(w, {}));
   CHECK(packed->bytes() == packer.packed_bytes(w));
   return std::dynamic_pointer_cast<const gpu::gpu_packed_adapter>(packed);
 }
 
 errc refusal(const adapter_weights& w) {
-  gpu::gpu_adapter_packer packer(std::make_shared<made_up_weights>(small_model()));
+  gpu::gpu_adapter_packer packer(exact_weights(small_model()));
   auto packed = packer.pack(w, {});
   REQUIRE(!packed);
   return packed.error().code;
@@ -80,7 +80,8 @@ TEST_CASE("rows of the base with what an adapter adds are brought to its magnitu
   const auto packed = pack(w);
   CHECK(packed->stands_alone());
   auto& part = group_of(*packed, 1, lora_group::qkv).part[2];
-  const made_up_weights base(m);
+  const auto base_model = exact_weights(m);
+  const auto& base = *base_model;
   for (std::size_t n = 0; n < site.out; ++n) {
     std::vector<float> row(site.in);
     base.layers()[1].v.read_rows(n, row);
@@ -105,7 +106,8 @@ TEST_CASE("rows of the base with what an adapter adds are brought to its magnitu
 TEST_CASE("a full copy of what the base has costs nothing, another one stands in its place") {
   if (!open_test_device()) return;
   const auto m = small_model();
-  const made_up_weights base(m);
+  const auto base_model = exact_weights(m);
+  const auto& base = *base_model;
   std::vector<float> same(std::size_t{m.vocab} * m.hidden);
   base.embedding().read_rows(0, same);
   auto other = exact_numbers(same.size(), 60);
@@ -148,7 +150,7 @@ TEST_CASE("adapters that do not fit the base are refused, and packing ends when 
   w.copies = {};
   w.sites[0].magnitude = std::vector<float>(w.sites[0].out, std::numeric_limits<float>::infinity());
   CHECK(refusal(w) == errc::bad_adapter);
-  gpu::gpu_adapter_packer packer(std::make_shared<made_up_weights>(m));
+  gpu::gpu_adapter_packer packer(exact_weights(m));
   auto unfinished = must(packer.begin(shapes_of(w), {}, {}));
   CHECK(unfinished->finish({}).error().code == errc::internal);
   std::stop_source stop;

@@ -22,7 +22,7 @@ using enum projection;
 /// Modules in both layers, whose numbers differ with `seed`.
 adapter some_adapter(std::uint32_t rank, std::uint32_t seed, bool with_head = false) {
   const auto m = small_model();
-  gpu::gpu_adapter_packer packer(std::make_shared<made_up_weights>(m));
+  gpu::gpu_adapter_packer packer(exact_weights(m));
   adapter_weights w;
   w.sites = {site_of(m, 0, q, rank), site_of(m, 1, q, rank), site_of(m, 1, down, rank)};
   for (auto& s : w.sites)

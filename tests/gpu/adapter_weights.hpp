@@ -3,46 +3,18 @@
 // Models and adapters without files.
 
 #include <cstdint>
-#include <deque>
 #include <memory>
-#include <span>
-#include <vector>
 
+#include "bench/made_up_weights.hpp"
 #include "engine/adapter_weights.hpp"
-#include "model/weights.hpp"
 #include "tests/gpu/test_device.hpp"
 
 namespace lorica::testing {
 
 /// A model of numbers that bfloat16 holds: the matrices that adapters touch.
-class made_up_weights final : public model_weights {
- public:
-  explicit made_up_weights(const model_config& m) {
-    config_ = m;
-    const auto q = m.heads * m.head_dim, kv = m.kv_heads * m.head_dim;
-    embedding_ = matrix(m.vocab, m.hidden);
-    head_ = matrix(m.vocab, m.hidden);
-    layers_.resize(m.layers);
-    for (auto& l : layers_) {
-      l.q = matrix(q, m.hidden);
-      l.k = matrix(kv, m.hidden);
-      l.v = matrix(kv, m.hidden);
-      l.o = matrix(m.hidden, q);
-      l.gate = matrix(m.ffn, m.hidden);
-      l.up = matrix(m.ffn, m.hidden);
-      l.down = matrix(m.hidden, m.ffn);
-    }
-  }
-
- private:
-  tensor_view matrix(std::uint64_t rows, std::uint64_t cols) {
-    auto& of = numbers_.emplace_back(
-        exact_numbers(static_cast<std::size_t>(rows * cols), static_cast<std::uint32_t>(numbers_.size())));
-    return {tensor_type::f32, rows, cols, std::as_bytes(std::span(of)), 0};
-  }
-
-  std::deque<std::vector<float>> numbers_;
-};
+inline std::shared_ptr<const bench::float_weights> exact_weights(const model_config& m) {
+  return std::make_shared<const bench::float_weights>(m, exact_numbers, 0);
+}
 
 inline model_config small_model() {
   model_config m;

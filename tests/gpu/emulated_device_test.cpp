@@ -44,6 +44,33 @@ void copied_without_waiting(const float* x, float* out) {
   out[threadIdx.x] = held[threadIdx.x];
 }
 
+void copied_askew(const float* x, float* out) {
+  auto* held = gpu::dynamic_shared<float>();
+  if (threadIdx.x == 0) gpu::copy_async(held, x + 1);
+  gpu::commit_copies();
+  gpu::wait_copies<0>();
+  out[threadIdx.x] = held[0];
+}
+
+void copied_too_far(const float* x, float* out) {
+  auto* held = gpu::dynamic_shared<float>();
+  if (threadIdx.x == 0) gpu::copy_async(held + blockDim.x, x);
+  gpu::commit_copies();
+  gpu::wait_copies<0>();
+  out[threadIdx.x] = held[0];
+}
+
+void half_of_it_waits(float* out) {
+  if (threadIdx.x < 32) gpu::wait_for_previous();
+  out[threadIdx.x] = 1;
+}
+
+void holds_what_is_there(float* out, float value) {
+  __shared__ float held[64];
+  out[threadIdx.x] = held[threadIdx.x];
+  held[threadIdx.x] = value;
+}
+
 void uneven_exit(float* out) {
   if (threadIdx.x >= 40) return;
   __syncthreads();
@@ -163,4 +190,63 @@ TEST_CASE("more shared memory than a block can have, or a block of too many thre
   auto* out = d->room<float>(64);
   CHECK_FALSE(gpu::launch("uneven", d->stream, {dim3(1), dim3(64), 300u << 10}, uneven_exit, out));
   CHECK_FALSE(gpu::launch("uneven", d->stream, {dim3(1), dim3(1025)}, uneven_exit, out));
+}
+
+TEST_CASE("asynchronous copies lie on 16 bytes and stay in the shared memory") {
+  clean_device clean;
+  auto d = open_test_device();
+  run_threads_in(GENERATE(0, 1));
+  const auto kernel = GENERATE(&copied_askew, &copied_too_far);
+  const auto* x = d->put(std::vector<float>(64, 1.0f));
+  auto* out = d->room<float>(64);
+  must(gpu::launch("a copy", d->stream, {dim3(1), dim3(64), 64 * sizeof(float)}, kernel, x, out));
+  CHECK_FALSE(d->stream.synchronise());
+  CHECK_THAT(emulated_device::last_fault(), Catch::StartsWith("an asynchronous copy"));
+}
+
+TEST_CASE("arrays of shared memory hold no numbers when a launch begins") {
+  auto d = open_test_device();
+  auto* out = d->room<float>(64);
+  for (int launch = 0; launch < 2; ++launch) {
+    must(gpu::launch("holds", d->stream, {dim3(1), dim3(64)}, holds_what_is_there, out, 2.0f));
+    const auto found = d->get(out, 64);
+    CHECK(std::ranges::all_of(found, [](float x) { return std::isnan(x); }));
+  }
+}
+
+TEST_CASE("all threads of an early launch wait for the one in front, and older devices have none") {
+  clean_device clean;
+  auto d = open_test_device();
+  auto* out = d->room<float>(64);
+  const gpu::launch_shape shape{dim3(1), dim3(64), 0, true};
+  must(gpu::launch("half", d->stream, shape, half_of_it_waits, out));
+  CHECK_FALSE(d->stream.synchronise());
+  CHECK_THAT(emulated_device::last_fault(), Catch::Contains("never waited"));
+  emulated_device::reset();
+  emulated_device::set_capability({8, 0});
+  const auto older = must(gpu::stream::create());
+  CHECK_FALSE(older.begins_early());
+  must(gpu::launch("half", older, shape, half_of_it_waits, out));
+  must(older.synchronise());
+  emulated_device::set_capability({});
+}
+
+TEST_CASE("while a graph is recorded nothing waits, asks or allocates") {
+  auto d = open_test_device();
+  auto done = must(gpu::event::create());
+  must(done.record(d->stream));
+  must(d->stream.synchronise());
+  const auto beside = must(gpu::stream::create());
+  const auto refused = [&](auto body) {
+    auto recorded = gpu::graph::capture(d->stream, [&]() -> result<void> {
+      auto r = body();
+      return r ? result<void>() : r.error();
+    });
+    CHECK_FALSE(recorded);
+  };
+  refused([&] { return done.reached(); });
+  refused([&] { return done.wait(); });
+  refused([&] { return beside.synchronise(); });
+  refused([&] { return gpu::pinned_buffer::allocate(16); });
+  refused([&] { return gpu::arena::allocate(16); });
 }

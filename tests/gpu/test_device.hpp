@@ -16,6 +16,10 @@
 
 #ifdef LORICA_EMULATED_DEVICE
 #include "tests/emulated_device/grid.hpp"
+#include "tests/emulated_device/runtime.hpp"
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
 #endif
 
 namespace lorica::testing {
@@ -30,12 +34,52 @@ inline void must(result<void> r) {
   if (!r) FAIL(r.error().text);
 }
 
+/// Bytes 0xff behind pieces of device memory, that no kernel may touch. On the emulated device what was
+/// written there is found at the end of the test, and under the address sanitizer every access ends it.
+class fences {
+ public:
+  static constexpr std::size_t bytes = 512;
+
+  fences() = default;
+  fences(fences&&) = default;
+  fences& operator=(fences&&) = delete;
+  ~fences() { check(); }
+
+  void add(std::byte* at) {
+    all_.push_back(at);
+#if defined(LORICA_EMULATED_DEVICE) && defined(__SANITIZE_ADDRESS__)
+    __asan_poison_memory_region(at, bytes);
+#endif
+  }
+
+ private:
+  void check() const {
+#ifdef LORICA_EMULATED_DEVICE
+    if (all_.empty()) return;
+    std::size_t touched = 0;
+    emulated_device::peek([&] {
+      for (auto* at : all_) {
+#ifdef __SANITIZE_ADDRESS__
+        __asan_unpoison_memory_region(at, bytes);
+#endif
+        for (std::size_t i = 0; i < bytes; ++i)
+          touched += at[i] != std::byte{0xff};
+      }
+    });
+    CHECK(touched == 0);  // bytes that were written behind a piece
+#endif
+  }
+
+  std::vector<std::byte*> all_;
+};
+
 /// A device with memory and a stream for one test.
 class test_device {
  public:
   gpu::device device;
   gpu::arena memory;
   gpu::stream stream;
+  fences behind = {};
 
   /// The values on the device.
   template <class T>
@@ -51,10 +95,13 @@ class test_device {
   /// Room for `count` elements; bytes 0xff.
   template <class T>
   T* room(std::size_t count) {
-    auto* at =
-        must(memory.take<T>(memory_part::workspace, "piece " + std::to_string(memory.used()), count + 1));
-    must(stream.fill(at, std::byte{0xff}, (count + 1) * sizeof(T)));
-    return at;
+    const auto bytes = count * sizeof(T);
+    auto* at = must(
+        memory.take(memory_part::workspace, "piece " + std::to_string(memory.used()), bytes + fences::bytes));
+    must(stream.fill(at, std::byte{0xff}, bytes + fences::bytes));
+    must(stream.synchronise());
+    behind.add(at + bytes);
+    return reinterpret_cast<T*>(at);
   }
 
   /// What is there once everything in the stream is done.

@@ -32,7 +32,8 @@ struct document {
   value json;
 
   explicit document(std::vector<std::string> words) {
-    for (auto w : {"--shape", "tiny", "--runs", "2", "--warmups", "1", "--seconds", "0.02"})
+    for (auto w :
+         {"--shape", "tiny", "--runs", "2", "--warmups", "1", "--seconds", "0.02", "--warm-seconds", "0"})
       words.emplace_back(w);
     how = run(words);
     INFO(how.told);
@@ -61,10 +62,10 @@ std::string text(const value& row, std::string_view name) {
   return std::string(*row.find(name)->as_string());
 }
 
-void check_times(const value& row) {
+void check_times(const value& row, double runs = 2) {
   INFO(text(row, "name"));
   CHECK(!row.find("missing"));
-  CHECK(number(row, "runs") == 2);
+  CHECK(number(row, "runs") == runs);
   CHECK(number(row, "best_ms") > 0);
   CHECK(number(row, "best_ms") <= number(row, "median_ms"));
   CHECK(number(row, "best_ms") <= number(row, "mean_ms"));
@@ -106,6 +107,74 @@ TEST_CASE("the document tells card, shape and rates") {
   CHECK(number(rates, "copy_bytes_per_second") == 2 * 65536 / 1e-3);
   CHECK(number(rates, "to_device_bytes_per_second") == 16384 / 1e-3);
   CHECK(rates.find("products")->as_array()->size() == 3);  // of 1 and 3 rows, and of a prompt
+  CHECK(text(d.json, "dtype") == "bfloat16");
+  CHECK(*d.json.find("complete")->as_bool());
+}
+
+TEST_CASE("the document says what became of every case") {
+  const document d({"--only", "G-1,G-2"});
+  const auto& told = *d.json.find("cases")->as_array();
+  REQUIRE(told.size() == cases().size());
+  for (auto& c : told) {
+    const bool wanted = text(c, "case") == "G-1" || text(c, "case") == "G-2";
+    CHECK(text(c, "state") == (wanted ? "ended" : "not run"));
+    if (wanted)
+      CHECK(number(c, "seconds") > 0);
+    else
+      CHECK(text(c, "why") == "it was not asked for");
+  }
+}
+
+TEST_CASE("when the time is over what is left is told, with a code of its own") {
+  const auto out = run({"--only", "G-1,G-3,G-6", "--shape", "tiny", "--runs", "1", "--warmups", "0",
+                        "--warm-seconds", "0", "--limit", "0.02"});
+  CHECK(out.code == gpu_bench_exit::out_of_time);
+  const auto json = parse_json(out.out);
+  REQUIRE(json);
+  for (auto& r : *json->find("rows")->as_array())
+    if (r.find("missing")) CHECK(*r.find("out_of_time")->as_bool());
+  bool late = false;
+  for (auto& c : *json->find("cases")->as_array())
+    late = late || text(c, "state") == "cut off" || (c.find("why") && text(c, "why") == "no time was left");
+  CHECK(late);
+}
+
+TEST_CASE("weights in fp8 have floors of their own bytes and products of codes") {
+  const document d({"--only", "G-1,G-2,G-10,G-7", "--dtype", "fp8"});
+  CHECK(text(d.json, "dtype") == "fp8");
+  CHECK(text(d.json, "weights") == "random fp8");
+  CHECK(number(d.json, "maps_in_bfloat16") == 0);
+  // A layer: q k v 64 x 128, o 64 x 64, gate up 64 x 192, down 96 x 64, and a scale for each output.
+  const double layer = 64 * 128 + 64 * 64 + 64 * 192 + 96 * 64 + 4 * (128 + 64 + 192 + 64),
+               head = 2.0 * 64 * 160;
+  CHECK(number(*d.json.find("shape"), "weight_bytes_per_step") == 2 * layer + head);
+  for (auto suite : {"G-1", "G-2"})
+    for (auto* r : d.rows(suite)) {
+      check_times(*r);
+      check_floor(*r);
+    }
+  std::set<std::string> formats;
+  for (auto& p : *d.json.find("rates")->find("products")->as_array())
+    formats.insert(text(p, "dtype"));
+  CHECK(formats == std::set<std::string>{"bfloat16", "fp8"});  // attention is computed in bfloat16
+  CHECK(!d.rows("G-10").front()->find("targets"));
+  CHECK(d.rows("G-7").empty());
+  for (auto& c : *d.json.find("cases")->as_array())
+    if (text(c, "case") == "G-7") CHECK(text(c, "why").find("no other case") != std::string::npos);
+}
+
+TEST_CASE("a device without products of codes refuses fp8, and nothing else is measured in its place") {
+  emulated_device::set_capability({8, 0});
+  const auto out = run({"--only", "G-1", "--shape", "tiny", "--dtype", "fp8"});
+  emulated_device::set_capability({9, 0});
+  CHECK(out.code == gpu_bench_exit::no_device);
+  CHECK(out.told.find("fp8 needs compute capability 8.9 or later") != std::string::npos);
+  const auto json = parse_json(out.out);
+  REQUIRE(json);
+  CHECK(json->find("rows")->as_array()->empty());
+  CHECK(text(*json, "dtype") == "fp8");
+  for (auto& c : *json->find("cases")->as_array())
+    if (text(c, "case") == "G-1") CHECK(text(c, "why").find("8.9") != std::string::npos);
 }
 
 TEST_CASE("G-1 measures every number of rows") {
@@ -145,9 +214,10 @@ TEST_CASE("G-3, G-4 and G-5 tell adapters over the base") {
   CHECK(names(d.rows("G-5")) == std::set<std::string>{"prefill 8, 1 adapters", "prefill 8, 2 adapters"});
   for (auto suite : {"G-3", "G-4", "G-5"})
     for (auto* r : d.rows(suite)) {
-      check_times(*r);
+      check_times(*r, suite == std::string("G-4") ? 8 : 2);
       check_over_base(*r);
     }
+  CHECK(number(*d.rows("G-4").front(), "in_turns") == 1);
   // One adapter of rank 4 is (64+64) + 2 (64+32) + (64+64) + 2 (64+96) + (96+64) numbers of rank and layer.
   for (auto* r : d.rows("G-3"))
     if (text(*r, "name") == "r4, 1 adapters") {
@@ -177,12 +247,13 @@ TEST_CASE("G-7 tells how much of a copy is seen") {
   CHECK(names(rows) ==
         std::set<std::string>{"cold, prompt of 6", "cold, prompt of 11", "others while it comes"});
   for (auto* r : rows) {
-    check_times(*r);
-    if (text(*r, "name").find("cold") != 0) continue;
+    const bool cold = text(*r, "name").find("cold") == 0;
+    check_times(*r, cold ? 6 : 2);
+    if (!cold) continue;
     const double copy =
         number(*r, "adapter_bytes") / number(*d.json.find("rates"), "to_device_bytes_per_second");
     CHECK(number(*r, "copy_ms") == Approx(1e3 * copy));
-    const double visible = std::max(0.0, number(*r, "cold_ms") - number(*r, "warm_ms"));
+    const double visible = std::max(0.0, number(*r, "visible_ms"));
     CHECK(number(*r, "visible_percent") == Approx(100 * visible / number(*r, "copy_ms")).margin(1e-6));
   }
 }
@@ -199,6 +270,9 @@ TEST_CASE("G-8, G-9 and G-10 serve traffic in real time") {
     for (auto* r : d.rows(suite)) {
       INFO(text(*r, "name"));
       REQUIRE(!r->find("missing"));
+      CHECK(!r->find("cut"));
+      if (suite == std::string("G-9")) continue;  // ends with the first tokens
+      CHECK(number(*r, "ended") == number(*r, "requests"));
       CHECK(number(*r, "requests_per_second") == Approx(number(*r, "requests") / number(*r, "seconds")));
       CHECK(number(*r, "first_token_median_ms") <= number(*r, "first_token_p99_ms"));
       CHECK(number(*r, "attainment") >= 0);
@@ -214,7 +288,7 @@ TEST_CASE("what the card is too small for is told, and the rest is measured") {
   // The emulated device has 1 GiB: a cache for sequences of 20,000 tokens does not fit.
   const auto out = run({"--only", "G-5,G-1", "--shape",
                         "layers=64,hidden=64,heads=16,kv_heads=16,head_dim=64,ffn=64,vocab=64,positions=4096",
-                        "--runs", "1", "--warmups", "0"});
+                        "--runs", "1", "--warmups", "0", "--warm-seconds", "0"});
   CHECK(out.code == gpu_bench_exit::done);
   const auto json = parse_json(out.out);
   REQUIRE(json);
@@ -244,7 +318,8 @@ TEST_CASE("the document goes to a file, and a file that cannot be written is a f
   const int file = mkstemp(name);
   REQUIRE(file >= 0);
   close(file);
-  auto out = run({"--only", "G-2", "--shape", "tiny", "--runs", "1", "--warmups", "0", "--output", name});
+  auto out = run({"--only", "G-2", "--shape", "tiny", "--runs", "1", "--warmups", "0", "--warm-seconds", "0",
+                  "--output", name});
   CHECK(out.code == gpu_bench_exit::done);
   CHECK(out.out.empty());
   std::ifstream read(name);
@@ -252,15 +327,16 @@ TEST_CASE("the document goes to a file, and a file that cannot be written is a f
   content << read.rdbuf();
   unlink(name);
   CHECK(parse_json(content.str()));
-  out = run(
-      {"--only", "G-2", "--shape", "tiny", "--runs", "1", "--warmups", "0", "--output", "no/such/folder"});
+  out = run({"--only", "G-2", "--shape", "tiny", "--runs", "1", "--warmups", "0", "--warm-seconds", "0",
+             "--output", "no/such/folder"});
   CHECK(out.code == gpu_bench_exit::failed);
   CHECK(out.told.find("--output") != std::string::npos);
 }
 
 TEST_CASE("a device that fails is told as a failure") {
   emulated_device::fail_after(400, cudaErrorLaunchFailure);
-  const auto out = run({"--only", "G-2", "--shape", "tiny", "--runs", "1", "--warmups", "0"});
+  const auto out =
+      run({"--only", "G-2", "--shape", "tiny", "--runs", "1", "--warmups", "0", "--warm-seconds", "0"});
   emulated_device::reset();
   CHECK(out.code == gpu_bench_exit::failed);
   CHECK(out.told.find("not measured: ") != std::string::npos);

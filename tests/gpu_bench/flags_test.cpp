@@ -26,12 +26,16 @@ TEST_CASE("without flags it is everything on the shape of Mistral 7B") {
   CHECK(f->settings.how.warmups >= 3);
   CHECK(f->settings.how.runs >= 20);
   CHECK(f->settings.graphs);
+  CHECK(f->settings.weights == gpu::weight_format::bfloat16);
+  CHECK(f->settings.limit == 480);
   CHECK(f->only.empty());
 }
 
 TEST_CASE("flags say what runs, how often and on what") {
-  const auto f = read({"--only", "G-3,G-1", "--only", "G-10", "--shape", "tiny", "--runs", "7", "--warmups",
-                       "0", "--graphs", "off", "--device", "2", "--output", "out.json", "--seconds", "0.5"});
+  const auto f =
+      read({"--only",    "G-3,G-1", "--only",   "G-10", "--shape",  "tiny", "--runs",         "7",
+            "--warmups", "0",       "--graphs", "off",  "--device", "2",    "--output",       "out.json",
+            "--seconds", "0.5",     "--dtype",  "fp8",  "--limit",  "60",   "--warm-seconds", "0"});
   REQUIRE(f);
   CHECK(f->only == std::vector<std::string>{"G-3", "G-1", "G-10"});
   CHECK(f->settings.shape.hidden == 64);
@@ -42,6 +46,9 @@ TEST_CASE("flags say what runs, how often and on what") {
   CHECK(f->settings.device == 2);
   CHECK(f->output == "out.json");
   CHECK(f->settings.traffic_seconds == 0.5);
+  CHECK(f->settings.weights == gpu::weight_format::fp8);
+  CHECK(f->settings.limit == 60);
+  CHECK(f->settings.how.warm_seconds == 0);
 }
 
 TEST_CASE("a wrong flag is refused by name") {
@@ -51,6 +58,7 @@ TEST_CASE("a wrong flag is refused by name") {
   CHECK(refusal({"--runs", "0"}).find("--runs: '0' is no number from 1") != std::string::npos);
   CHECK(refusal({"--runs", "5x"}).find("--runs") != std::string::npos);
   CHECK(refusal({"--graphs", "maybe"}).find("neither on nor off") != std::string::npos);
+  CHECK(refusal({"--dtype", "int8"}).find("neither bfloat16 nor fp8") != std::string::npos);
   CHECK(refusal({"--output"}).find("--output needs a value: FILE") != std::string::npos);
   CHECK(refusal({"--seconds", "nan"}).find("--seconds") != std::string::npos);
 }
@@ -79,11 +87,16 @@ TEST_CASE("the help names every flag, and the list every case") {
   const auto help = help_text();
   for (auto name : {"--only", "--list", "--shape", "--runs", "--output", "--help", "Exit codes"})
     CHECK(help.find(name) != std::string::npos);
+  // What says most comes first; all of them are there.
   std::vector<std::string_view> ids;
-  for (auto& c : cases())
+  double seconds = 0;
+  for (auto& c : cases()) {
     ids.push_back(c.id);
+    seconds += c.seconds;
+  }
   CHECK(ids ==
-        std::vector<std::string_view>{"G-1", "G-2", "G-3", "G-4", "G-5", "G-6", "G-7", "G-8", "G-9", "G-10"});
+        std::vector<std::string_view>{"G-1", "G-3", "G-4", "G-2", "G-5", "G-7", "G-10", "G-6", "G-9", "G-8"});
+  CHECK(seconds <= bench_flags().settings.limit);
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ session_settings tiny_settings() {
   session_settings out;
   out.shape = *shape_named("tiny");
   out.sizes = sizes_for("tiny");
-  out.how = {0, 1};
+  out.how = {0, 1, 0};
   return out;
 }
 
@@ -45,7 +45,7 @@ std::unique_ptr<executor> engine_with(session& s, std::uint32_t slots) {
 TEST_CASE("traffic is served to its end, with more adapters than slots") {
   session s(tiny_settings(), {});
   auto engine = engine_with(s, 2);
-  const auto adapters = random_adapters(s.weights(), {all_projections(), {2, 4}}, 4);
+  const auto adapters = random_adapters(s.weights(), {all_projections(), {2, 4}}, {.count = 4});
   std::vector<request_arrival> arrivals;
   for (std::uint32_t i = 0; i < 9; ++i)
     arrivals.push_back({i * 1e-4, i % 5, 3 + i, 2 + i % 4});
@@ -67,7 +67,7 @@ TEST_CASE("traffic is served to its end, with more adapters than slots") {
 TEST_CASE("adapters in use stay, and the one that was used least recently makes room") {
   session s(tiny_settings(), {});
   auto engine = engine_with(s, 2);
-  const auto adapters = random_adapters(s.weights(), {all_projections(), {2}}, 3);
+  const auto adapters = random_adapters(s.weights(), {all_projections(), {2}}, {.count = 3});
   {
     device_shelf shelf(*engine, adapters);
     const auto version = [&](std::size_t i) { return adapters[i]->version(); };
@@ -88,6 +88,30 @@ TEST_CASE("adapters in use stay, and the one that was used least recently makes 
   device_shelf again(*engine, adapters);  // everything was taken out
   CHECK(again.hold(adapters[0]->version()));
   CHECK(again.hold(adapters[1]->version()));
+}
+
+TEST_CASE("a run ends with its time or with the first tokens, and tells what it has") {
+  session s(tiny_settings(), {});
+  auto engine = engine_with(s, 1);
+  const auto options = options_of(*engine);
+  const std::vector<request_arrival> arrivals = {{0, 0, 4, 6}, {0, 0, 5, 6}};
+  const auto all = live_server(*engine, {}, options, s.model().vocab).serve(arrivals);
+  CHECK(all.ended == 2);
+  CHECK(!all.cut);
+  const auto first =
+      live_server(*engine, {}, options, s.model().vocab).serve(arrivals, {.at_first_tokens = true});
+  CHECK(!first.cut);
+  CHECK(first.ended == 0);
+  CHECK(first.tokens < all.tokens);
+  // The time is over before anything begins: who has no token has waited until then.
+  const auto none = live_server(*engine, {}, options, s.model().vocab).serve(arrivals, {.seconds = 0});
+  CHECK(none.cut);
+  CHECK(none.requests.empty());
+  live_outcome waiting;
+  waiting.end = 7;
+  waiting.requests.push_back({.asked = {2, 0, 1, 1}});
+  waiting.requests.push_back({.asked = {3, 0, 1, 1}, .first = 4, .last = 4, .tokens = 1});
+  CHECK(first_token_seconds(waiting) == std::vector<double>{5, 1});
 }
 
 TEST_CASE("a request that can never run is told") {

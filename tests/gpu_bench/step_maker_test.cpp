@@ -20,7 +20,7 @@ executor_limits limits() {
 TEST_CASE("an even step keeps the executor's contract, with adapters in neighbouring segments") {
   const auto m = *shape_named("tiny");
   const auto model = std::make_shared<const random_weights>(m);
-  const auto adapters = random_adapters(model, {all_projections(), {2}}, 2);
+  const auto adapters = random_adapters(model, {all_projections(), {2}}, {.count = 2});
   const step_maker steps(limits(), m);
   const auto rows = GENERATE(1u, 9u);
   const auto b = steps.make({.sequences = 4, .context = 20, .rows = rows, .adapters = adapters});
@@ -42,7 +42,7 @@ TEST_CASE("an even step keeps the executor's contract, with adapters in neighbou
 TEST_CASE("adapters are dealt out evenly where sequences do not divide") {
   const auto m = *shape_named("tiny");
   const auto model = std::make_shared<const random_weights>(m);
-  const auto adapters = random_adapters(model, {all_projections(), {2}}, 3);
+  const auto adapters = random_adapters(model, {all_projections(), {2}}, {.count = 3});
   const auto b = step_maker(limits(), m).make({.sequences = 4, .context = 1, .adapters = adapters});
   REQUIRE(b.segments.size() == 3);
   CHECK(b.segments[0].rows == 2);
@@ -52,12 +52,15 @@ TEST_CASE("adapters are dealt out evenly where sequences do not divide") {
 
 TEST_CASE("random adapters have what was asked for, each its own") {
   const auto model = std::make_shared<const random_weights>(*shape_named("tiny"));
-  const auto some = random_adapters(model, {{projection::q, projection::v}, {4, 2}}, 3);
+  const auto some = random_adapters(model, {{projection::q, projection::v}, {4, 2}}, {.count = 3});
   REQUIRE(some.size() == 3);
   CHECK(some[0]->ranks() == std::vector<std::uint32_t>{4});
   CHECK(some[1]->ranks() == std::vector<std::uint32_t>{2});
   CHECK(some[2]->ranks() == std::vector<std::uint32_t>{4});
   CHECK(some[0]->version() != some[2]->version());
+  const auto third =
+      random_adapters(model, {{projection::q, projection::v}, {4, 2}}, {.first = 2, .count = 1});
+  CHECK(third.front()->version() == some[2]->version());
   CHECK(room_for(some) > some[0]->bytes() + some[1]->bytes() + some[2]->bytes());
 }
 

@@ -1,4 +1,6 @@
 // What becomes of an executor when calls of the runtime fail, one after the other.
+#include <thread>
+
 #include "adapters/reader.hpp"
 #include "gpu/executor.hpp"
 #include "tests/catch.hpp"
@@ -120,11 +122,33 @@ TEST_CASE("a step that fails leaves an executor that computes the next one as ev
     auto failed = (*made)->execute(first);
     REQUIRE_FALSE(failed);
     CHECK(failed.error().code == errc::generation_failed);
+    CHECK_FALSE((*made)->lost());
     auto again = (*made)->execute(first);
     REQUIRE(again);
     CHECK(again->tokens[0].token == expected->tokens[0].token);
     CHECK(again->tokens[0].logprob == expected->tokens[0].logprob);
   }
+}
+
+TEST_CASE(
+    "an executor whose device keeps an error says that it is lost, with and without adapters to attach") {
+  const auto g = open_golden("llama-tied-gqa");
+  const auto things = emulated_device::things_alive();
+  {
+    auto made = gpu::make_gpu_executor(g.weights, small_options());
+    REQUIRE(made);
+    auto packed = (*made)->packer().pack(some_adapter(g.weights->config()), {});
+    REQUIRE(packed);
+    REQUIRE((*made)->execute(one_sequence({5, 6, 7}, 0, nullptr)));
+    emulated_device::lose(cudaErrorIllegalAddress);
+    const bool attaches = GENERATE(false, true);
+    const auto failed = attaches ? (*made)->attach(*packed).error()
+                                 : (*made)->execute(one_sequence({sampled_last}, 3, nullptr)).error();
+    CHECK(failed.code == errc::generation_failed);
+    CHECK((*made)->lost());
+  }
+  emulated_device::reset();
+  CHECK(emulated_device::things_alive() == things);
 }
 
 TEST_CASE("an executor takes the device memory that was foretold, and says what it computes on") {
@@ -146,6 +170,25 @@ TEST_CASE("an executor takes the device memory that was foretold, and says what 
              Catch::StartsWith("bfloat16 (") && Catch::EndsWith("graphs of up to 2 rows)"));
 }
 
+TEST_CASE("adapters are packed on the executor's device, whichever thread packs") {
+  const auto g = open_golden("llama-tied-gqa");
+  constexpr std::size_t memory = std::size_t{1} << 30;
+  emulated_device::set_devices(2, memory);
+  auto options = small_options();
+  options.device = 1;
+  auto made = gpu::make_gpu_executor(g.weights, options);
+  REQUIRE(made);
+  const auto weights = some_adapter(g.weights->config());
+  int chosen = -1;
+  std::thread([&] {
+    if ((*made)->packer().pack(weights, {})) chosen = emulated_device::chosen_device();
+  }).join();
+  CHECK(chosen == 1);
+  made->reset();
+  CHECK(cudaSetDevice(0) == cudaSuccess);
+  emulated_device::set_devices(1, memory);
+}
+
 TEST_CASE("a device that is too small says so, and options that make no sense are refused by name") {
   const auto g = open_golden("llama-tied-gqa");
   auto o = small_options();
@@ -164,6 +207,7 @@ TEST_CASE("a device that is too small says so, and options that make no sense ar
   bad("block_tokens", [](auto& v) { v.block_tokens = 8; });
   bad("blocks", [](auto& v) { v.blocks = 0; });
   bad("max_sequences", [](auto& v) { v.max_rows = 0; });
+  bad("max_rows", [](auto& v) { v.max_rows = 65536; });
   bad("max_positions", [](auto& v) { v.max_positions = 1u << 30; });
   bad("token_ids", [](auto& v) { v.token_ids = 1u << 30; });
   bad("CUDA device 7", [](auto& v) { v.device = 7; });

@@ -51,7 +51,7 @@ lora_site with(lora_site s, bool bias, bool magnitude) {
 /// The same adapters for both executors.
 struct both_executors {
   model_config model;
-  std::shared_ptr<const model_weights> base = std::make_shared<made_up_weights>(model);
+  std::shared_ptr<const model_weights> base = exact_weights(model);
   cpu_adapter_packer on_cpu{base, cpu_dtype::bfloat16};
   gpu::gpu_adapter_packer on_gpu{base};
   std::vector<std::shared_ptr<const packed_adapter>> cpu = {};

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <cstdint>
+
+namespace lorica {
+
+/// What background work may take from those who compute.
+enum class core_share : std::uint8_t {
+  leftover,  ///< the time in which nobody computes; gives its core away at once to whoever begins to
+  little,    ///< a twentieth of a core, against a thread that computes there
+  some,      ///< a quarter of one
+};
+
+}  // namespace lorica
