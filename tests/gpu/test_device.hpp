@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -118,19 +119,29 @@ class test_device {
 
 inline constexpr std::uint64_t test_memory = std::uint64_t{64} << 20;
 
-/// Null where there is no device, which is told as a skipped test.
-inline std::unique_ptr<test_device> open_test_device() {
-  auto opened = gpu::device::open(0);
-#ifndef LORICA_EMULATED_DEVICE
-  if (!opened) {
-    WARN("skipped: " << opened.error().text);
-    return nullptr;
-  }
+#ifdef LORICA_EMULATED_DEVICE
+inline constexpr bool emulated = true;
+#else
+inline constexpr bool emulated = false;
 #endif
-  auto device = must(std::move(opened));
+
+/// Nothing where there is no device, which is told as a skipped test.
+inline std::optional<gpu::device> find_test_device() {
+  auto opened = gpu::device::open(0);
+  if (!emulated && !opened) {
+    WARN("skipped: " << opened.error().text);
+    return std::nullopt;
+  }
+  return must(std::move(opened));
+}
+
+/// Null where there is no device.
+inline std::unique_ptr<test_device> open_test_device() {
+  auto device = find_test_device();
+  if (!device) return nullptr;
   auto memory = must(gpu::arena::allocate(test_memory));
   auto stream = must(gpu::stream::create());
-  return std::make_unique<test_device>(test_device{std::move(device), std::move(memory), std::move(stream)});
+  return std::make_unique<test_device>(test_device{*std::move(device), std::move(memory), std::move(stream)});
 }
 
 /// In how many orders the threads of a block can run: two on the emulated device, nobody's choice on a real
