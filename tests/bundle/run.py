@@ -55,7 +55,7 @@ def suite(bundle: pathlib.Path) -> str:
     if code != 0:
         return f"exit code {code}: {output[-2000:]}"
     parts = {part["part"]: part for part in json.loads((bundle / "results/suite.json").read_text())["parts"]}
-    if list(parts) != ["build", "tests", "bench", "memcheck", "racecheck"]:
+    if list(parts) != ["build", "tests", "bench", "peers", "memcheck", "racecheck"]:
         return f"parts are {list(parts)}"
     if parts["tests"]["state"] != "passed" or any(p["state"] == "not run" and not p["why"] for p in parts.values()):
         return f"{parts}"

@@ -13,10 +13,12 @@ struct fragments {
   std::uint32_t b[2];
 };
 
-/// The two numbers of a register.
-void unpack(std::uint32_t pair, float* to) {
-  to[0] = std::bit_cast<float>(pair << 16);
-  to[1] = std::bit_cast<float>(pair & 0xffff0000u);
+float lower(std::uint32_t pair) {
+  return std::bit_cast<float>(pair << 16);
+}
+
+float upper(std::uint32_t pair) {
+  return std::bit_cast<float>(pair & 0xffff0000u);
 }
 
 fragments of_lane(const lane_slot* slots, unsigned lane) {
@@ -27,21 +29,31 @@ fragments of_lane(const lane_slot* slots, unsigned lane) {
 
 constexpr unsigned depth = 16;
 
-/// A[row + 8 i][k], row < 8: register k / 8 * 2 + i of lane row * 4 + k % 8 / 2, half k % 2.
-void rows_of_a(float (&to)[2][depth], const lane_slot* slots, unsigned row) {
+/// What the four numbers of D in a lane are sums of, for one k.
+using factors [[gnu::vector_size(16)]] = float;
+
+/// A[row + 8 i][k] in numbers 2 i and 2 i + 1, row < 8: register k / 8 * 2 + i of lane row * 4 + k % 8 / 2,
+/// half k % 2.
+void rows_of_a(factors (&to)[depth], const lane_slot* slots, unsigned row) {
   for (unsigned pair = 0; pair < 4; ++pair) {
     const auto f = of_lane(slots, row * 4 + pair);
-    for (unsigned r = 0; r < 4; ++r)
-      unpack(f.a[r], &to[r % 2][r / 2 * 8 + pair * 2]);
+    for (unsigned r = 0; r < 2; ++r) {
+      const auto x = f.a[r * 2], y = f.a[r * 2 + 1];
+      to[r * 8 + pair * 2] = factors{lower(x), lower(x), lower(y), lower(y)};
+      to[r * 8 + pair * 2 + 1] = factors{upper(x), upper(x), upper(y), upper(y)};
+    }
   }
 }
 
-/// B[k][column]: register k / 8 of lane column * 4 + k % 8 / 2, half k % 2.
-void column_of_b(float (&to)[depth], const lane_slot* slots, unsigned column) {
+/// B[k][column + i] in numbers i and i + 2: register k / 8 of lane (column + i) * 4 + k % 8 / 2, half k % 2.
+void columns_of_b(factors (&to)[depth], const lane_slot* slots, unsigned column) {
   for (unsigned pair = 0; pair < 4; ++pair) {
-    const auto f = of_lane(slots, column * 4 + pair);
-    for (unsigned r = 0; r < 2; ++r)
-      unpack(f.b[r], &to[r * 8 + pair * 2]);
+    const auto f = of_lane(slots, column * 4 + pair), g = of_lane(slots, (column + 1) * 4 + pair);
+    for (unsigned r = 0; r < 2; ++r) {
+      const auto x = f.b[r], y = g.b[r];
+      to[r * 8 + pair * 2] = factors{lower(x), lower(y), lower(x), lower(y)};
+      to[r * 8 + pair * 2 + 1] = factors{upper(x), upper(y), upper(x), upper(y)};
+    }
   }
 }
 
@@ -52,13 +64,13 @@ void mma_m16n8k16(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_
   std::memcpy(mine.a, a, sizeof mine.a);
   std::memcpy(mine.b, b, sizeof mine.b);
   auto* slots = meet(0xffffffffu, meeting::mma, &mine, sizeof mine);
-  float rows[2][depth], columns[2][depth];
+  factors rows[depth], columns[depth], sums;
   rows_of_a(rows, slots, lane() / 4);
-  for (unsigned i = 0; i < 2; ++i)
-    column_of_b(columns[i], slots, lane() % 4 * 2 + i);
+  columns_of_b(columns, slots, lane() % 4 * 2);
+  std::memcpy(&sums, d, sizeof sums);
   for (unsigned k = 0; k < depth; ++k)
-    for (unsigned i = 0; i < 4; ++i)
-      d[i] += rows[i / 2][k] * columns[i % 2][k];
+    sums += rows[k] * columns[k];
+  std::memcpy(d, &sums, sizeof sums);
 }
 
 void load_matrices(std::uint32_t (&out)[4], const void* row, bool transposed) {

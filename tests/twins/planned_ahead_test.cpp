@@ -1,5 +1,5 @@
-// Steps that are planned while the one before is computed, through planner and executors: rows that read what
-// the device sampled and nobody has seen yet.
+// Steps that are planned while the one before is computed, through planner and executors: rows whose token is
+// what their sequence sampled last, and steps that are dropped or withdrawn.
 #include <functional>
 
 #include "tests/catch.hpp"
