@@ -16,8 +16,8 @@
 namespace lorica {
 namespace {
 
-// PRAGMA user_version. Versions of format 1 were computed in another way: no file would have them.
-constexpr std::int64_t format = 2;
+// PRAGMA user_version. Versions of older formats were computed in another way: no file would have them.
+constexpr std::int64_t format = 3;
 constexpr std::int64_t application = 0x4c6f7243;  // PRAGMA application_id: "LorC"
 constexpr off_t shortest_file = 512;
 constexpr int busy_milliseconds = 5000;
@@ -29,7 +29,7 @@ constexpr const char* schema =
     "NULL, paused INTEGER NOT NULL, defaults TEXT NOT NULL, failure_reason TEXT NOT NULL, failure_text TEXT "
     "NOT NULL, created INTEGER NOT NULL, seal BLOB NOT NULL, PRIMARY KEY(base, name)) WITHOUT ROWID;"
     "PRAGMA application_id = 1282372163;"
-    "PRAGMA user_version = 2;";
+    "PRAGMA user_version = 3;";
 
 constexpr const char* columns =
     "name, alias_of, source, revision, state, version, read_from, ranks, bytes, pinned, paused, defaults, "
@@ -227,12 +227,11 @@ result<void> check_format(sqlite3* database) {
     return unusable("holds a catalogue of format " + std::to_string(*found) +
                     ", written by a newer Lorica; this one reads format " + std::to_string(format) +
                     ": use the newer one, or give another directory");
-  if (*found == 1)
-    return unusable(
-        "holds a catalogue of format 1, written by an older Lorica, in which versions are other digests; "
-        "move "
-        "catalogue.sqlite3 and its -wal file away and load the adapters again");
-  if (*found != format) return damaged();
+  if (*found < 1) return damaged();
+  if (*found < format)
+    return unusable("holds a catalogue of format " + std::to_string(*found) +
+                    ", written by an older Lorica, in which versions are other digests; move "
+                    "catalogue.sqlite3 and its -wal file away and load the adapters again");
   return all.keep();
 }
 

@@ -20,9 +20,11 @@ namespace lorica {
 /// digest of digests, so that modules can be hashed side by side. All little endian:
 ///
 /// - a site: layer, projection, rank, in, out (u32 each), scaling (f32), which extras follow (u32; 1: a bias,
-///   2: a magnitude), then the elements of A, B, bias and magnitude (f32);
-/// - a full copy: projection, rows, columns (u32 each), its elements (f32);
-/// - the adapter: `lorica adapter 1\n`, the number of sites (u32), their digests in canonical order, the
+///   2: a magnitude), then the numbers of A, B, and of bias and magnitude where they follow;
+/// - a full copy: projection, rows, columns (u32 each), its numbers;
+/// - numbers: the bytes of each (u32), then all: 2, bfloat16, where that loses nothing of any; else 4, f32.
+///   So a file of bfloat16 costs what its own bytes do, and widened it has the same version;
+/// - the adapter: `lorica adapter 2\n`, the number of sites (u32), their digests in canonical order, the
 ///   number of full copies (u32), their digests.
 using part_digest = std::array<std::uint8_t, 32>;
 

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <exception>
 #include <map>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -36,6 +37,7 @@ struct settings {
   std::vector<std::string> only;
   double limit_minutes = 60;
   bool profile = false;
+  bool turns = false;
   bool list = false;
 };
 
@@ -57,6 +59,8 @@ void add_flags(CLI::App& app, settings& s) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--profile", s.profile, "yes: where the time of steps goes");
+  app.add_flag("--turns", s.turns,
+               "also steps of adapters and of the base in turns, which tells best what adapters cost");
   app.add_flag("--list", s.list, "tell the names of the workloads and end");
 }
 
@@ -84,15 +88,16 @@ class adapter_pools {
 };
 
 struct measured {
-  double best = 0;           ///< tokens per second of the fastest run
-  double median = 0;         ///< of all runs
-  double best_step = 0;      ///< seconds
-  double median_step = 0;    ///< the median of the runs' medians
-  double longest_step = 0;   ///< of all runs
-  double cpu_step = 0;       ///< processor seconds per step, the least of all runs
-  double foreign = 0;        ///< of the fastest run
-  double bytes = 0;          ///< of adapters in a step
-  double floor_seconds = 0;  ///< what a step reads over the bandwidth of memory
+  double best = 0;                       ///< tokens per second of the fastest run
+  double median = 0;                     ///< of all runs
+  double best_step = 0;                  ///< seconds
+  double median_step = 0;                ///< the median of the runs' medians
+  double longest_step = 0;               ///< of all runs
+  double cpu_step = 0;                   ///< processor seconds per step, the least of all runs
+  double foreign = 0;                    ///< of the fastest run
+  double bytes = 0;                      ///< of adapters in a step
+  double floor_seconds = 0;              ///< what a step reads over the bandwidth of memory
+  std::optional<double> over_base = {};  ///< a step over the base's, taken in turns
 };
 
 measured summarise(const workload& w, std::vector<run_time> runs) {
@@ -138,6 +143,10 @@ void write_results(json_writer& json, const std::vector<workload>& all, const st
   for (std::size_t i = 0; i < all.size(); ++i) {
     write_result(json, all[i], found[i]);
     write_row(all[i], found[i]);
+    if (found[i].over_base) {
+      json.key("step_over_base").number(*found[i].over_base);
+      std::fprintf(stderr, "  steps in turns %.3fx", *found[i].over_base);
+    }
     if (auto base = base_of(all[i], all)) {
       const double kept = found[i].median / found[static_cast<std::size_t>(base - all.data())].median;
       json.key("beside").string(base->name).key("kept").number(kept);
@@ -210,6 +219,18 @@ std::vector<std::vector<run_time>> run_all(const settings& s, const std::vector<
   return out;
 }
 
+/// Steps over those of the base in turns; nothing where the executor has no room for both at once. `runs`
+/// such turns, the median counts.
+std::optional<double> over_base(const settings& s, const workload& w, const adapter_pools& adapters,
+                                const model_config& config, executor& engine) {
+  if (!s.turns || w.adapters == 0 || w.decode == 0 || 2 * w.streams > most_streams) return std::nullopt;
+  std::vector<double> out;
+  for (std::uint32_t r = 0; r < s.runs; ++r)
+    out.push_back(run_in_turns(engine, config, w, adapters.of(w)).over_base);
+  std::ranges::sort(out);
+  return out[out.size() / 2];
+}
+
 void bench_all(const settings& s) {
   const auto all = chosen(s);
   if (s.list) {
@@ -233,6 +254,7 @@ void bench_all(const settings& s) {
   std::vector<measured> found;
   for (std::size_t i = 0; i < all.size(); ++i) {
     found.push_back(summarise(all[i], runs[i]));
+    found.back().over_base = over_base(s, all[i], adapters, config, *engine);
     found.back().bytes = adapter_bytes(all[i], adapters.of(all[i]));
     found.back().floor_seconds = bytes_per_step(*engine, all[i], adapters.of(all[i])) / bandwidth;
   }

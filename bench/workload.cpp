@@ -19,6 +19,11 @@ double seconds_since(clock::time_point start) {
   return std::chrono::duration<double>(clock::now() - start).count();
 }
 
+double median(std::vector<double> of) {
+  std::ranges::sort(of);
+  return of[of.size() / 2];
+}
+
 /// Blocks that one stream needs.
 std::uint32_t blocks_of(const executor_limits& l, const workload& w) {
   return (w.prompt + w.decode + l.block_tokens - 1) / l.block_tokens;
@@ -27,7 +32,7 @@ std::uint32_t blocks_of(const executor_limits& l, const workload& w) {
 sequence_rows rows_of(const executor_limits& l, const workload& w, std::uint32_t stream,
                       std::uint32_t context, std::uint32_t rows) {
   sequence_rows s;
-  s.slot = stream;
+  s.slot = w.first_slot + stream;
   s.rows = rows;
   s.context = context;
   s.blocks = blocks_of(l, w);
@@ -62,7 +67,7 @@ batch make_step(const executor_limits& l, const workload& w, std::uint32_t first
     s.first_block = static_cast<std::uint32_t>(out.block_table.size());
     s.sample = true;
     for (std::uint32_t b = 0; b < s.blocks; ++b)
-      out.block_table.push_back(stream * s.blocks + b);
+      out.block_table.push_back((w.first_slot + stream) * s.blocks + b);
     out.tokens.insert(out.tokens.end(), tokens.begin(), tokens.end());
     if (w.adapters != 0) add_to_segments(out, s, adapters[adapter_of(w, stream)].get());
     out.sequences.push_back(s);
@@ -151,6 +156,37 @@ run_time run(executor& engine, const model_config& m, const workload& w,
   out.median_step_seconds = steps[steps.size() / 2];
   out.longest_step_seconds = steps.back();
   return out;
+}
+
+turns_time run_in_turns(executor& engine, const model_config& m, const workload& w,
+                        const std::vector<std::shared_ptr<const packed_adapter>>& adapters) {
+  auto base = w;
+  base.adapters = 0;
+  base.first_slot = w.streams;
+  const workload* const both[] = {&base, &w};
+  auto prompt_of = [&](std::uint32_t stream) { return random_prompt(m, w.prompt, stream); };
+  auto sampled = [](std::uint32_t) { return std::vector<token_id>{sampled_last}; };
+  auto step_of = [&](const workload& of, std::uint32_t context) {
+    const auto step = make_step(engine.limits(), of, 0, of.streams, context, sampled, adapters);
+    const auto begin = clock::now();
+    execute(engine, step);
+    return seconds_since(begin);
+  };
+  for (auto* of : both)
+    for (std::uint32_t stream = 0; stream < w.streams; ++stream)
+      execute(engine, make_step(engine.limits(), *of, stream, stream + 1, 0, prompt_of, adapters));
+  std::vector<double> without, with, quotients;
+  machine_load load;
+  for (std::uint32_t i = 0; i < w.decode; ++i) {
+    // Who is first changes too.
+    double seconds[2];
+    for (const auto which : {i % 2, 1 - i % 2})
+      seconds[which] = step_of(*both[which], w.prompt + i);
+    without.push_back(seconds[0]);
+    with.push_back(seconds[1]);
+    quotients.push_back(seconds[1] / seconds[0]);
+  }
+  return {median(without), median(with), median(quotients), load.foreign()};
 }
 
 double adapter_bytes(const workload& w, const std::vector<std::shared_ptr<const packed_adapter>>& adapters) {

@@ -20,6 +20,7 @@ struct workload {
   std::uint32_t decode = 128;               ///< new tokens of each stream; 0: the prompt is what is measured
   std::vector<std::uint32_t> ranks = {16};  ///< dealt to the adapters in turns
   bool one_step = false;                    ///< all prompts in one step, else one after the other
+  std::uint32_t first_slot = 0;             ///< the streams have slots from it on, and blocks of their own
 };
 
 /// One run of it.
@@ -41,6 +42,20 @@ adapter_weights random_adapter(const model_config& m, std::uint32_t rank, std::u
 run_time run(executor& engine, const model_config& m, const workload& w,
              const std::vector<std::shared_ptr<const packed_adapter>>& adapters,
              step_profile* profile = nullptr);
+
+/// Medians of steps that were taken in turns.
+struct turns_time {
+  double base_step_seconds = 0;
+  double step_seconds = 0;  ///< with the adapters
+  double over_base = 0;     ///< the median of each pair's quotient
+  double foreign = 0;       ///< share of the machine that others used meanwhile
+};
+
+/// The workload beside the same without adapters: both sets of streams are in the cache at once and take
+/// steps in turns, so that what changes on the machine changes both. `w` decodes, and the executor has slots
+/// and blocks for twice its streams.
+turns_time run_in_turns(executor& engine, const model_config& m, const workload& w,
+                        const std::vector<std::shared_ptr<const packed_adapter>>& adapters);
 
 /// Bytes of the adapters that a step of the workload reads.
 double adapter_bytes(const workload& w, const std::vector<std::shared_ptr<const packed_adapter>>& adapters);

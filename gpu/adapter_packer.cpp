@@ -56,7 +56,7 @@ result<std::unique_ptr<adapter_packing>> gpu_adapter_packer::begin(std::span<con
   if (device_)
     if (auto ok = device_->use(); !ok) return ok.error();
   auto out = std::make_unique<gpu_adapter_packing>(*base_, sites, differing, std::move(stop));
-  if (auto ok = out->begin(); !ok) return ok.error();
+  if (auto ok = out->begin(memory_); !ok) return ok.error();
   return std::unique_ptr<adapter_packing>(std::move(out));
 }
 

@@ -142,13 +142,13 @@ void gpu_adapter_packing::lay_out_embedding(adapter_layout& to) {
   e.b = to.take_matrix(s->rank, e.b_stride);
 }
 
-result<void> gpu_adapter_packing::begin() {
+result<void> gpu_adapter_packing::begin(const pinned_pool& from) {
   if (host_bytes_ == 0) return {};
-  auto memory = pinned_buffer::allocate(host_bytes_);
+  auto memory = from.take(host_bytes_);
   if (!memory) return std::move(memory).error();
-  std::memset(memory->data(), 0, memory->size());
-  out_->memory_ = std::make_unique<pinned_buffer>(*std::move(memory));
-  adapter_layout to(out_->memory_->data());
+  std::memset(memory->data(), 0, host_bytes_);
+  out_->memory_ = *std::move(memory);
+  adapter_layout to(out_->memory_.data());
   lay_out(to);
   if (copies_.embed)
     if (auto ok = put_copy(*copies_.embed, out_->embedding_.table); !ok) return ok;

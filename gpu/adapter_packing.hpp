@@ -58,8 +58,8 @@ class gpu_adapter_packing final : public adapter_packing {
   /// What it will take on the device.
   std::uint64_t device_bytes() const noexcept { return out_->bytes_; }
 
-  /// Takes pinned memory and puts the copies there.
-  result<void> begin();
+  /// Takes memory of the pool and puts the copies there.
+  result<void> begin(const pinned_pool& from);
 
   result<void> put(std::size_t number, const lora_site& site) override;
   result<std::shared_ptr<const packed_adapter>> finish(const adapter_version& version) override;

@@ -7,7 +7,7 @@
 
 #include "engine/packed_adapter.hpp"
 #include "gpu/adapter_table.hpp"
-#include "gpu/pinned.hpp"
+#include "gpu/pinned_pool.hpp"
 
 namespace lorica::gpu {
 
@@ -54,7 +54,7 @@ class gpu_packed_adapter final : public packed_adapter {
 
   /// [layers + 2]: embeddings, layers, head.
   const std::vector<adapter_piece>& pieces() const noexcept { return pieces_; }
-  const std::byte* data() const noexcept { return memory_ ? memory_->data() : nullptr; }
+  const std::byte* data() const noexcept { return memory_.data(); }
 
   /// Of all pieces: what crosses the bus.
   std::uint64_t copied_bytes() const noexcept;
@@ -73,7 +73,7 @@ class gpu_packed_adapter final : public packed_adapter {
   std::vector<std::uint32_t> ranks_;
   merge_shape shape_;
   std::uint64_t bytes_ = 0;
-  std::unique_ptr<pinned_buffer> memory_;         // null: no bytes
+  pinned_pool::piece memory_;                     // none: no bytes
   mutable std::atomic<std::int64_t> arrives_{0};  // nanoseconds of the steady clock
 };
 

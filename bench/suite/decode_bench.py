@@ -28,6 +28,8 @@ def figures(out):
         flat[f"{name} longest over median"] = one["longest_step_ms"] / one["median_step_ms"]
         if "kept" in one:
             flat[f"{name} kept"] = one["kept"]
+        if "step_over_base" in one:
+            flat[f"{name} over base"] = one["step_over_base"]
     if "adapter_slope" in out:
         flat["slope ratio"] = out["adapter_slope"]["ratio"]
         flat["slope ns per byte"] = 1e9 * out["adapter_slope"]["seconds_per_byte"]

@@ -53,16 +53,6 @@ result<inspected> inspect_weights(adapter_weights& weights, unsigned threads) {
 
 }  // namespace
 
-// The numbers are those of Python's hashlib over what digest.hpp describes.
-TEST_CASE("the version is the digest that is described") {
-  adapter_weights weights;
-  weights.sites.push_back({0, projection::q, 1, 2, 3, 0.5f, {1, 2}, {3, 4, 5}, {}, {}});
-  weights.sites.push_back({1, projection::down, 1, 1, 2, 2.0f, {-1}, {0.25f, 8}, {7, -7}, {1, 3}});
-  CHECK(version_of(weights, {})->hex() == "3bb8a689c6c95383edfa72c94ec9ec65e25e2328597008f84df7e70e692bd1be");
-  weights.copies.push_back({projection::head, 2, 2, {1, 2, 3, 4}});
-  CHECK(version_of(weights, {})->hex() == "f6757c2166f71ada6958c60bb328357d0c99212ff175d84614d81f24c47bc8b0");
-}
-
 TEST_CASE("a stopped digest is none, and leaves its hash at the beginning") {
   auto weights = random_weights(1, false);
   sha256 hash;
