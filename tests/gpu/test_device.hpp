@@ -1,10 +1,13 @@
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <optional>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -87,7 +90,7 @@ class test_device {
   T* put(const std::vector<T>& values) {
     auto* at = room<T>(values.size());
     auto pinned = must(gpu::pinned_buffer::allocate(values.size() * sizeof(T) + 1));
-    std::memcpy(pinned.data(), values.data(), values.size() * sizeof(T));
+    std::ranges::copy(std::as_bytes(std::span(values)), pinned.data());
     must(stream.to_device(at, pinned.data(), values.size() * sizeof(T)));
     must(stream.synchronise());
     return at;
@@ -112,7 +115,8 @@ class test_device {
     auto pinned = must(gpu::pinned_buffer::allocate(count * sizeof(T) + 1));
     must(stream.to_host(pinned.data(), from, count * sizeof(T)));
     must(stream.synchronise());
-    std::memcpy(out.data(), pinned.data(), count * sizeof(T));
+    std::ranges::copy(std::span(pinned.data(), count * sizeof(T)),
+                      std::as_writable_bytes(std::span(out)).begin());
     return out;
   }
 };
