@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-namespace lorica {
+#include "core/log_level.hpp"
 
-enum class log_level { debug, info, warn, error };
+namespace lorica {
 
 /// Sets up the process log once, before any thread starts: text on standard error, or one JSON object per
 /// line.

@@ -1,5 +1,6 @@
 #include "cpu/kept_weights.hpp"
 
+#include <fmt/core.h>
 #include <pthread.h>
 #include <sched.h>
 

@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "core/error.hpp"
-#include "core/log.hpp"
+#include "core/log_level.hpp"
 #include "cpu/packed_cache.hpp"
 
 namespace lorica {

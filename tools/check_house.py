@@ -98,7 +98,7 @@ def check_links(path: str) -> None:
 
 def device_sources() -> set[str]:
     """What LORICA_ONLY_DEVICE compiles: whole rooms, and the libraries X_plain of others."""
-    found = {"core/json_write.cpp", "bench/made_up_weights.cpp", "bench/virtual_server.cpp", "bench/traffic.cpp", "bench/numpy_random.cpp", "bench/zipf.cpp"}
+    found = {"core/json_write.cpp", "cpu/executor.cpp", "cpu/unkept_weights.cpp", "bench/made_up_weights.cpp", "bench/virtual_server.cpp", "bench/traffic.cpp", "bench/numpy_random.cpp", "bench/zipf.cpp"}
     for folder in ("engine", "gpu", "bench/gpu"):
         found |= {str(f) for f in pathlib.Path(folder).glob("*.c*") if f.suffix in (".cpp", ".cu")}
     for room in ("files", "model", "cpu"):

@@ -1,6 +1,7 @@
 #include "cpu/packed_file.hpp"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

@@ -118,13 +118,15 @@ void thread_entry() {
   }
 }
 
-std::unique_ptr<device_thread> new_thread() {
+/// Of thread `number`. Stacks begin at different places of their pages, or the caches could hold few at once.
+std::unique_ptr<device_thread> new_thread(std::size_t number) {
   auto out = std::make_unique<device_thread>();
   auto* at = static_cast<std::byte*>(mmap(nullptr, stack_bytes + guard_bytes, PROT_READ | PROT_WRITE,
                                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
   if (at == MAP_FAILED) throw std::bad_alloc();
   mprotect(at, guard_bytes, PROT_NONE);
-  prepare(out->where, at + guard_bytes, stack_bytes, thread_entry);
+  constexpr std::size_t places = 32, apart = guard_bytes / places;
+  prepare(out->where, at + guard_bytes, stack_bytes - number % places * apart, thread_entry);
   return out;
 }
 
@@ -132,7 +134,7 @@ void begin_block(const extent& block, std::size_t shared_bytes) {
   auto& s = now();
   const auto count = block.count();
   while (s.threads.size() < count)
-    s.threads.push_back(new_thread());
+    s.threads.push_back(new_thread(s.threads.size()));
   for (std::size_t i = 0; i < count; ++i) {
     auto& t = *s.threads[i];
     t.index = extent(static_cast<unsigned>(i % block.x), static_cast<unsigned>(i / block.x % block.y),
@@ -141,7 +143,7 @@ void begin_block(const extent& block, std::size_t shared_bytes) {
     t.gate = nullptr;
     t.copies.assign(1, {});
   }
-  s.warps.assign((count + lanes_per_warp - 1) / lanes_per_warp, {});
+  s.warps.resize((count + lanes_per_warp - 1) / lanes_per_warp);
   s.shared.assign(shared_bytes, std::byte{0xff});
   s.live = count;
   s.arrived = 0;
@@ -182,6 +184,7 @@ void run_block(const extent& block, std::size_t shared_bytes) {
     if (!pass(block.count()) && s.fault.empty()) s.fault = "threads wait for each other in different places";
   if (s.fault.empty()) return;
   // Threads that will never go on begin anew; kernels own nothing that would be lost.
+  s.warps.clear();
   for (auto& t : s.threads)
     prepare(t->where, t->where.stack, t->where.bytes, thread_entry);
 }

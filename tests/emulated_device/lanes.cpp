@@ -13,8 +13,12 @@ struct fragments {
   std::uint32_t b[2];
 };
 
-float half_of(std::uint32_t pair, unsigned which) {
-  return std::bit_cast<float>(which == 0 ? pair << 16 : pair & 0xffff0000u);
+float lower(std::uint32_t pair) {
+  return std::bit_cast<float>(pair << 16);
+}
+
+float upper(std::uint32_t pair) {
+  return std::bit_cast<float>(pair & 0xffff0000u);
 }
 
 fragments of_lane(const lane_slot* slots, unsigned lane) {
@@ -23,14 +27,34 @@ fragments of_lane(const lane_slot* slots, unsigned lane) {
   return f;
 }
 
-/// A[row][k]: register k / 8 * 2 + row / 8 of lane row % 8 * 4 + k % 8 / 2, half k % 2.
-float element_a(const lane_slot* slots, unsigned row, unsigned k) {
-  return half_of(of_lane(slots, row % 8 * 4 + k % 8 / 2).a[k / 8 * 2 + row / 8], k % 2);
+constexpr unsigned depth = 16;
+
+/// What the four numbers of D in a lane are sums of, for one k.
+using factors [[gnu::vector_size(16)]] = float;
+
+/// A[row + 8 i][k] in numbers 2 i and 2 i + 1, row < 8: register k / 8 * 2 + i of lane row * 4 + k % 8 / 2,
+/// half k % 2.
+void rows_of_a(factors (&to)[depth], const lane_slot* slots, unsigned row) {
+  for (unsigned pair = 0; pair < 4; ++pair) {
+    const auto f = of_lane(slots, row * 4 + pair);
+    for (unsigned r = 0; r < 2; ++r) {
+      const auto x = f.a[r * 2], y = f.a[r * 2 + 1];
+      to[r * 8 + pair * 2] = factors{lower(x), lower(x), lower(y), lower(y)};
+      to[r * 8 + pair * 2 + 1] = factors{upper(x), upper(x), upper(y), upper(y)};
+    }
+  }
 }
 
-/// B[k][column]: register k / 8 of lane column * 4 + k % 8 / 2, half k % 2.
-float element_b(const lane_slot* slots, unsigned k, unsigned column) {
-  return half_of(of_lane(slots, column * 4 + k % 8 / 2).b[k / 8], k % 2);
+/// B[k][column + i] in numbers i and i + 2: register k / 8 of lane (column + i) * 4 + k % 8 / 2, half k % 2.
+void columns_of_b(factors (&to)[depth], const lane_slot* slots, unsigned column) {
+  for (unsigned pair = 0; pair < 4; ++pair) {
+    const auto f = of_lane(slots, column * 4 + pair), g = of_lane(slots, (column + 1) * 4 + pair);
+    for (unsigned r = 0; r < 2; ++r) {
+      const auto x = f.b[r], y = g.b[r];
+      to[r * 8 + pair * 2] = factors{lower(x), lower(y), lower(x), lower(y)};
+      to[r * 8 + pair * 2 + 1] = factors{upper(x), upper(y), upper(x), upper(y)};
+    }
+  }
 }
 
 }  // namespace
@@ -40,10 +64,13 @@ void mma_m16n8k16(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_
   std::memcpy(mine.a, a, sizeof mine.a);
   std::memcpy(mine.b, b, sizeof mine.b);
   auto* slots = meet(0xffffffffu, meeting::mma, &mine, sizeof mine);
-  const unsigned row = lane() / 4, column = lane() % 4 * 2;
-  for (unsigned i = 0; i < 4; ++i)
-    for (unsigned k = 0; k < 16; ++k)
-      d[i] += element_a(slots, row + i / 2 * 8, k) * element_b(slots, k, column + i % 2);
+  factors rows[depth], columns[depth], sums;
+  rows_of_a(rows, slots, lane() / 4);
+  columns_of_b(columns, slots, lane() % 4 * 2);
+  std::memcpy(&sums, d, sizeof sums);
+  for (unsigned k = 0; k < depth; ++k)
+    sums += rows[k] * columns[k];
+  std::memcpy(d, &sums, sizeof sums);
 }
 
 void load_matrices(std::uint32_t (&out)[4], const void* row, bool transposed) {

@@ -1,9 +1,11 @@
 #include "tests/emulated_device/matmul.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <vector>
 
 struct emulated_blas {};
 struct emulated_matmul {
@@ -90,20 +92,31 @@ struct product {
   float alpha, beta;
   scales of_a = {}, of_b = {};
 
+  /// Every sum from the first term on; many side by side, because each waits for itself.
   void operator()() const {
     const auto depth = a.rows;
-    for (std::uint64_t column = 0; column < d.columns; ++column)
-      for (std::uint64_t row = 0; row < d.rows; ++row) {
-        float sum = 0;
-        for (std::uint64_t k = 0; k < depth; ++k)
-          sum += read(at_a, a.type, row * static_cast<std::uint64_t>(a.stride) + k) *
-                 read(at_b, b.type, column * static_cast<std::uint64_t>(b.stride) + k);
-        sum *= alpha * of_a[row] * of_b[column];
-        const auto place = column * static_cast<std::uint64_t>(d.stride) + row;
-        if (bias) sum += read(bias, bias_type, row);
-        if (beta != 0) sum += beta * read(at_c, d.type, place);
-        write(sum, at_d, d.type, place);
+    std::vector<float> turned(depth * d.rows), sums(d.rows);
+    for (std::uint64_t row = 0; row < d.rows; ++row)
+      for (std::uint64_t k = 0; k < depth; ++k)
+        turned[k * d.rows + row] = read(at_a, a.type, row * static_cast<std::uint64_t>(a.stride) + k);
+    for (std::uint64_t column = 0; column < d.columns; ++column) {
+      std::ranges::fill(sums, 0.0f);
+      for (std::uint64_t k = 0; k < depth; ++k) {
+        const float x = read(at_b, b.type, column * static_cast<std::uint64_t>(b.stride) + k);
+        for (std::uint64_t row = 0; row < d.rows; ++row)
+          sums[row] += turned[k * d.rows + row] * x;
       }
+      for (std::uint64_t row = 0; row < d.rows; ++row)
+        finish(sums[row] * (alpha * of_a[row] * of_b[column]), row, column);
+    }
+  }
+
+ private:
+  void finish(float sum, std::uint64_t row, std::uint64_t column) const {
+    const auto place = column * static_cast<std::uint64_t>(d.stride) + row;
+    if (bias) sum += read(bias, bias_type, row);
+    if (beta != 0) sum += beta * read(at_c, d.type, place);
+    write(sum, at_d, d.type, place);
   }
 };
 

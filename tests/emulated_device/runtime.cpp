@@ -1,7 +1,9 @@
 #include "tests/emulated_device/runtime.hpp"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <deque>
 #include <map>
@@ -100,6 +102,27 @@ class device_turn {
       mprotect(reinterpret_cast<void*>(at), whole_pages(bytes), how);
   }
 };
+
+/// Fresh memory: bytes 0xff, no numbers. Its pages come from one file that all of it begins as, so that what
+/// nobody touches costs nothing. Null where there is none.
+void* fresh_memory(std::size_t bytes) {
+  constexpr std::size_t piece = std::size_t{16} << 20;
+  static const int file = [] {
+    const int f = memfd_create("emulated device", MFD_CLOEXEC);
+    const std::vector<char> nothing(piece, '\xff');
+    return f >= 0 && write(f, nothing.data(), piece) == static_cast<ssize_t>(piece) ? f : -1;
+  }();
+  if (file < 0) return nullptr;
+  auto* memory = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) return nullptr;
+  for (std::size_t at = 0; at < bytes; at += piece)
+    if (mmap(static_cast<std::byte*>(memory) + at, std::min(piece, bytes - at), PROT_NONE,
+             MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, file, 0) == MAP_FAILED) {
+      munmap(memory, bytes);
+      return nullptr;
+    }
+  return memory;
+}
 
 bool inside(const std::map<std::uintptr_t, std::size_t>& regions, const void* from, std::size_t bytes) {
   const auto at = reinterpret_cast<std::uintptr_t>(from);
@@ -236,11 +259,8 @@ cudaError_t cudaMalloc(void** at, std::size_t bytes) {
   if (auto e = enter()) return e;
   if (capturing_anywhere()) return cudaErrorStreamCaptureUnsupported;
   if (bytes > now().memory - emulated_device::device_bytes()) return cudaErrorMemoryAllocation;
-  auto* memory = mmap(nullptr, whole_pages(bytes), PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) return cudaErrorMemoryAllocation;
-  std::memset(memory, 0xff, bytes);
-  mprotect(memory, whole_pages(bytes), PROT_NONE);
+  auto* memory = fresh_memory(whole_pages(bytes));
+  if (!memory) return cudaErrorMemoryAllocation;
   now().device[reinterpret_cast<std::uintptr_t>(memory)] = bytes;
   *at = memory;
   return cudaSuccess;

@@ -1,9 +1,13 @@
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -86,7 +90,7 @@ class test_device {
   T* put(const std::vector<T>& values) {
     auto* at = room<T>(values.size());
     auto pinned = must(gpu::pinned_buffer::allocate(values.size() * sizeof(T) + 1));
-    std::memcpy(pinned.data(), values.data(), values.size() * sizeof(T));
+    std::ranges::copy(std::as_bytes(std::span(values)), pinned.data());
     must(stream.to_device(at, pinned.data(), values.size() * sizeof(T)));
     must(stream.synchronise());
     return at;
@@ -111,26 +115,37 @@ class test_device {
     auto pinned = must(gpu::pinned_buffer::allocate(count * sizeof(T) + 1));
     must(stream.to_host(pinned.data(), from, count * sizeof(T)));
     must(stream.synchronise());
-    std::memcpy(out.data(), pinned.data(), count * sizeof(T));
+    std::ranges::copy(std::span(pinned.data(), count * sizeof(T)),
+                      std::as_writable_bytes(std::span(out)).begin());
     return out;
   }
 };
 
 inline constexpr std::uint64_t test_memory = std::uint64_t{64} << 20;
 
-/// Null where there is no device, which is told as a skipped test.
-inline std::unique_ptr<test_device> open_test_device() {
-  auto opened = gpu::device::open(0);
-#ifndef LORICA_EMULATED_DEVICE
-  if (!opened) {
-    WARN("skipped: " << opened.error().text);
-    return nullptr;
-  }
+#ifdef LORICA_EMULATED_DEVICE
+inline constexpr bool emulated = true;
+#else
+inline constexpr bool emulated = false;
 #endif
-  auto device = must(std::move(opened));
+
+/// Nothing where there is no device, which is told as a skipped test.
+inline std::optional<gpu::device> find_test_device() {
+  auto opened = gpu::device::open(0);
+  if (!emulated && !opened) {
+    WARN("skipped: " << opened.error().text);
+    return std::nullopt;
+  }
+  return must(std::move(opened));
+}
+
+/// Null where there is no device.
+inline std::unique_ptr<test_device> open_test_device() {
+  auto device = find_test_device();
+  if (!device) return nullptr;
   auto memory = must(gpu::arena::allocate(test_memory));
   auto stream = must(gpu::stream::create());
-  return std::make_unique<test_device>(test_device{std::move(device), std::move(memory), std::move(stream)});
+  return std::make_unique<test_device>(test_device{*std::move(device), std::move(memory), std::move(stream)});
 }
 
 /// In how many orders the threads of a block can run: two on the emulated device, nobody's choice on a real

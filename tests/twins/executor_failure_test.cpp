@@ -4,6 +4,7 @@
 #include "adapters/reader.hpp"
 #include "gpu/executor.hpp"
 #include "tests/catch.hpp"
+#include "tests/cpu/golden_model.hpp"
 #include "tests/emulated_device/matmul.hpp"
 #include "tests/emulated_device/runtime.hpp"
 #include "tests/twins/whole_model.hpp"

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "tests/catch.hpp"
+#include "tests/cpu/golden_model.hpp"
 #include "tests/emulated_device/runtime.hpp"
 #include "tests/twins/whole_model.hpp"
 
@@ -14,7 +15,6 @@ using namespace lorica::testing;
 namespace {
 
 constexpr std::uint32_t tiny_tokens = 320;
-constexpr double clear_margin = 0.5;
 
 /// The first tokens of so many cases, as many different adapters among them as there can be.
 std::vector<golden_case> some_of(std::vector<golden_case> cases, std::size_t count, std::size_t tokens) {
@@ -43,13 +43,7 @@ void check_twins(const golden_folder& g, const std::vector<golden_case>& cases, 
   const auto how = few_at_once();
   const auto cpu = run_all(g.weights, g.adapters, cases, how).answers;
   const auto gpu = run_all(g.weights, g.adapters, cases, how, on_device()).answers;
-  const auto agreed = compare(cpu, gpu, clear_margin);
-  INFO(agreed.compared << " of " << agreed.all << " tokens compared, log-probabilities at most "
-                       << agreed.worst << " apart, " << agreed.mean << " on average");
-  CHECK(agreed.different == 0);
-  CHECK(static_cast<double>(agreed.compared) >= least_compared * static_cast<double>(agreed.all));
-  CHECK(agreed.mean < 0.05);
-  CHECK(agreed.worst < 0.4);
+  check_agreement(cpu, gpu, least_compared);
 }
 
 /// What every generation gives alone, without recorded steps.

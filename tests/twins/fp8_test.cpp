@@ -10,6 +10,7 @@
 #include "gpu/pinned.hpp"
 #include "gpu/weights.hpp"
 #include "tests/catch.hpp"
+#include "tests/cpu/golden_model.hpp"
 #include "tests/emulated_device/runtime.hpp"
 #include "tests/twins/whole_model.hpp"
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "tests/catch.hpp"
+#include "tests/cpu/golden_model.hpp"
 #include "tests/emulated_device/runtime.hpp"
 #include "tests/twins/whole_model.hpp"
 

@@ -2,10 +2,19 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <stdexcept>
 
+#include "tests/gpu/test_device.hpp"
+
 namespace lorica::testing {
+
+bool device_is_here() {
+  return find_test_device().has_value();
+}
+
+device_drive in_any_mix() {
+  return {.same_products = !emulated};
+}
 
 executor_maker on_device(const device_drive& device) {
   return
@@ -31,23 +40,13 @@ executor_maker on_device(const device_drive& device) {
       };
 }
 
-golden_folder open_golden(const std::string& model, const std::string& cases) {
-  const std::string golden = LORICA_TEST_DATA "/golden", path = golden + "/models/" + model,
-                    file = path + "/model.gguf";
-  auto weights = open_model(std::filesystem::exists(file) ? file : path);
-  if (!weights) throw std::runtime_error(weights.error().text);
-  return {*weights, golden + "/adapters/" + model, read_golden(path + "/" + cases)};
-}
-
-agreement compare(const std::vector<answer>& cpu, const std::vector<answer>& gpu, double margin) {
+agreement compare(const std::vector<answer>& cpu, const std::vector<answer>& gpu, const clear_choice& clear) {
   agreement out;
   for (std::size_t i = 0; i < cpu.size(); ++i) {
     out.all += cpu[i].tokens.size();
     for (std::size_t t = 0; t < cpu[i].tokens.size(); ++t) {
-      auto& top = cpu[i].told[t].top;
       if (t >= gpu[i].tokens.size() || cpu[i].tokens[t] != gpu[i].tokens[t]) {
-        const double gap = static_cast<double>(top.at(0).logprob) - static_cast<double>(top.at(1).logprob);
-        out.different += gap >= margin ? 1 : 0;
+        out.different += clear(i, t) ? 1 : 0;
         break;
       }
       const auto apart =
@@ -59,6 +58,28 @@ agreement compare(const std::vector<answer>& cpu, const std::vector<answer>& gpu
   }
   out.mean /= static_cast<double>(std::max<std::size_t>(1, out.compared));
   return out;
+}
+
+clear_choice clear_margin(const std::vector<answer>& cpu) {
+  return [&cpu](std::size_t i, std::size_t t) {
+    auto& top = cpu[i].told[t].top;
+    return static_cast<double>(top.at(0).logprob) - static_cast<double>(top.at(1).logprob) >= 0.5;
+  };
+}
+
+void check_agreement(const std::vector<answer>& cpu, const std::vector<answer>& gpu, double least_compared,
+                     const clear_choice& clear) {
+  const auto agreed = compare(cpu, gpu, clear);
+  INFO(agreed.compared << " of " << agreed.all << " tokens compared, log-probabilities at most "
+                       << agreed.worst << " apart, " << agreed.mean << " on average");
+  CHECK(agreed.different == 0);
+  CHECK(static_cast<double>(agreed.compared) >= least_compared * static_cast<double>(agreed.all));
+  CHECK(agreed.mean < 0.05);
+  CHECK(agreed.worst < 0.4);
+}
+
+void check_agreement(const std::vector<answer>& cpu, const std::vector<answer>& gpu, double least_compared) {
+  check_agreement(cpu, gpu, least_compared, clear_margin(cpu));
 }
 
 }  // namespace lorica::testing
