@@ -80,18 +80,10 @@ void adapter_reads::start_more() {
   }
 }
 
-/// What nobody waits for takes nothing from generation. One load that a request waits for takes little, so
-/// that streams do not notice; where more are wanted they would queue.
-core_share adapter_reads::share_of(urgency how) const {
-  if (how != urgency::request) return core_share::leftover;
-  auto reading = std::ranges::count(busy_, true);
-  return reading == 0 && queues_[static_cast<std::size_t>(how)].empty() ? core_share::little
-                                                                        : core_share::some;
-}
-
 void adapter_reads::start(read_ptr what, std::size_t loader) {
   auto job = std::make_shared<load_job>(what->job);
-  job->share = share_of(what->how);
+  // What no request waits for takes nothing from generation.
+  job->share = what->how == urgency::request ? core_share::turns : core_share::leftover;
   busy_[loader] = true;
   take_reply(
       self_->request(loaders_[loader], load_limit, atom::load::value, load_job_ptr(std::move(job))),

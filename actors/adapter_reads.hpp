@@ -54,7 +54,6 @@ class adapter_reads {
 
   void start_more();
   std::optional<std::size_t> free_loader(urgency how) const;
-  core_share share_of(urgency how) const;
   void start(read_ptr what, std::size_t loader);
   void arrived(const read_ptr& what, std::size_t loader, const load_reply& reply);
   void download(const read_ptr& what);

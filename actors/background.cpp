@@ -12,7 +12,8 @@
 namespace lorica {
 
 void settle_for(core_share what) {
-  const int niceness = what == core_share::little ? 13 : 5;
+  if (what == core_share::turns) return;
+  constexpr int niceness = 5;
   const sched_param none{};
   errno = 0;
   const bool done = what == core_share::leftover ? ::sched_setscheduler(0, SCHED_IDLE, &none) == 0

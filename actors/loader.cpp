@@ -18,10 +18,8 @@
 namespace lorica {
 namespace {
 
-/// How long a load settles for less than `some`.
-constexpr std::chrono::milliseconds patience(core_share what) noexcept {
-  return what == core_share::leftover ? std::chrono::seconds(3) : std::chrono::milliseconds(250);
-}
+/// How long a load settles for what is left over.
+constexpr std::chrono::seconds patience{3};
 
 class loader_state {
  public:
@@ -57,14 +55,14 @@ loader_actor::behavior_type loader_state::start(loader_parts parts, placement wh
           }};
 }
 
-/// A load takes what it may. When that is next to nothing it begins anew with a larger share: a thread may
-/// only ever settle for less.
+/// A load takes what it may. When that is next to nothing it begins anew in turns: a thread may only ever
+/// settle for less.
 result<packed_load> loader_state::run(const load_job& job) const {
   if (where_ == placement::shared_threads) return load(job, job.stop);
   auto work = [&](const std::stop_token& stop) { return load(job, stop); };
-  if (job.share != core_share::some)
-    if (auto done = in_background(job.share, job.stop, patience(job.share), work)) return *std::move(done);
-  return in_background(core_share::some, job.stop, work);
+  if (job.share == core_share::leftover)
+    if (auto done = in_background(job.share, job.stop, patience, work)) return *std::move(done);
+  return in_background(core_share::turns, job.stop, work);
 }
 
 result<root_index> loader_state::scan() const {

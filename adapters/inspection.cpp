@@ -1,9 +1,11 @@
 #include "adapters/inspection.hpp"
 
 #include <sched.h>
+#include <time.h>
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <exception>
 #include <mutex>
 #include <optional>
@@ -13,11 +15,31 @@
 namespace lorica {
 namespace {
 
-/// A thread of the lowest priority that got a core is left there for some milliseconds, whoever wakes; so it
-/// offers the core itself.
-void make_way() noexcept {
-  if (::sched_getscheduler(0) == SCHED_IDLE) ::sched_yield();
+/// Processor time of the calling thread.
+std::chrono::nanoseconds own_time() noexcept {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
+
+/// A thread that got a core is left there until the system's clock ticks, for some milliseconds, which those
+/// who compute would wait for; so it offers the core itself before: a thread of the lowest priority after
+/// each site, others when they have used some of it.
+class courtesy {
+ public:
+  void make_way() noexcept {
+    const auto now = own_time();
+    if (now - offered_ < (lowest_ ? std::chrono::nanoseconds(0) : own_turn)) return;
+    ::sched_yield();
+    offered_ = now;
+  }
+
+ private:
+  static constexpr std::chrono::microseconds own_turn{250};
+
+  const bool lowest_ = ::sched_getscheduler(0) == SCHED_IDLE;
+  std::chrono::nanoseconds offered_ = own_time();
+};
 
 /// Neighbours that one thread takes together: the threads stay near each other, so that a file is read from
 /// front to back, as the system reads ahead.
@@ -37,10 +59,11 @@ class running_inspection {
     try {
       sha256 hash;
       site_buffer buffer;
+      courtesy others;
       for (auto first = next_.fetch_add(at_once); first < end_; first = next_.fetch_add(at_once))
         for (auto site = first; site < std::min(first + at_once, end_.load()); ++site) {
-          if (auto ok = inspect_one(site, hash, buffer); !ok) give_up(site, ok.error());
-          make_way();
+          if (auto ok = inspect_one(site, hash, buffer, others); !ok) give_up(site, ok.error());
+          others.make_way();
         }
     } catch (...) {
       give_up(std::current_exception());
@@ -55,15 +78,15 @@ class running_inspection {
   }
 
  private:
-  result<void> inspect_one(std::size_t site, sha256& hash, site_buffer& buffer) {
+  result<void> inspect_one(std::size_t site, sha256& hash, site_buffer& buffer, courtesy& others) {
     if (stop_.stop_requested()) return cancelled();
     auto found = work_.read(site, buffer);
     if (!found) return found.error();
-    make_way();
+    others.make_way();
     auto digest = digest_of(hash, **found, stop_);
     if (!digest) return cancelled();
     out_.digests[site] = *digest;
-    make_way();
+    others.make_way();
     out_.modules[site] = work_.measure ? measure(**found) : outline(**found);
     return work_.take ? work_.take(site, **found) : result<void>();
   }
