@@ -35,7 +35,7 @@ class courtesy {
   }
 
  private:
-  static constexpr std::chrono::microseconds own_turn{250};
+  static constexpr std::chrono::microseconds own_turn{125};
 
   const bool lowest_ = ::sched_getscheduler(0) == SCHED_IDLE;
   std::chrono::nanoseconds offered_ = own_time();
