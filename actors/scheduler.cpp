@@ -253,11 +253,12 @@ void scheduler_state::complete(const step_reply& reply) {
   publish();
 }
 
-/// The executor is gone or hangs: nothing here can go on.
+/// The executor is gone or hangs: nothing here can go on. What is heard of a step that was ordered ahead may
+/// come when the one before has failed already.
 void scheduler_state::lose_executor() {
   auto why = fail(errc::generation_failed, "Request failed during generation: the executor is gone");
   healthy_ = false;
-  apply(plan_->step_failed(why));
+  if (plan_->step_in_flight()) apply(plan_->step_failed(why));
   apply(plan_->end_all(why));
   over_ = in_flight_;
   publish();

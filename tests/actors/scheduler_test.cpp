@@ -240,3 +240,17 @@ TEST_CASE("without its executor the scheduler ends every request and itself") {
   f.world.run();
   CHECK(f.errors.size() == 2);
 }
+
+TEST_CASE("an executor that ends behind a failed step takes the step that was ordered ahead with it") {
+  desk f;
+  f.engine.gone = true;
+  f.submit(1);
+  f.world.run();
+  REQUIRE(f.errors.size() == 1);
+  CHECK(f.errors[0]->code == errc::generation_failed);
+  CHECK_THAT(f.errors[0]->text, Catch::Contains("the device is gone"));
+  CHECK_FALSE(f.board->snapshot()->healthy);
+  f.submit(2);
+  f.world.run();
+  CHECK(f.errors.size() == 1);  // the scheduler has ended
+}
