@@ -4,14 +4,12 @@
 #include <map>
 #include <stdexcept>
 
+#include "bench/must.hpp"
+
 namespace lorica::testing {
 namespace {
 
-template <class T>
-T must(result<T> r) {
-  if (!r) throw std::runtime_error(r.error().text);
-  return *std::move(r);
-}
+using bench::must;
 
 planner_options plan_of(const executor_limits& l, const model_config& m, const drive& how) {
   planner_options o;

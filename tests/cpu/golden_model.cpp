@@ -6,16 +6,13 @@
 #include <stdexcept>
 
 #include "adapters/reader.hpp"
+#include "bench/must.hpp"
 #include "core/json.hpp"
 
 namespace lorica::testing {
 namespace {
 
-template <class T>
-T must(result<T> r) {
-  if (!r) throw std::runtime_error(r.error().text);
-  return *std::move(r);
-}
+using bench::must;
 
 template <class Number>
 std::vector<Number> numbers(const value& v) {
